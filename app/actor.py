@@ -1,0 +1,68 @@
+"""Who acts. A closed union: the door (``app.work``) knows how to check each kind and refuses any other."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from app.permissions import ROLE_PERMISSIONS, Permission, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """A signed-in person. Only ``session_id`` is believed; the rest is what the page knew when it was drawn,
+    good for hiding buttons. The door asks the database again at every block."""
+
+    session_id: UUID
+    staff_id: UUID
+    name: str
+    email: str
+    role: Role
+    team_ids: tuple[UUID, ...] | None = None
+    """The teams a person is limited to; ``None`` sees all teams."""
+    ip: str = ""
+
+    def may(self, permission: Permission) -> bool:
+        """Whether to offer it on a screen. No protection: the door decides."""
+        return permission in ROLE_PERMISSIONS[self.role]
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A running job, with the permissions that its task declares, limited to the job's team.
+
+    ``epoch`` is the fencing token of this run: a run that lost its lease is refused at the door.
+    """
+
+    job_id: UUID
+    epoch: int
+    team_id: UUID
+    permissions: frozenset[Permission]
+    started_by: UUID | None = None
+
+    def may(self, permission: Permission) -> bool:
+        """What the task declared."""
+        return permission in self.permissions
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Somebody at the machine who can read its secrets, by the operating system's user name."""
+
+    user: str
+
+    def may(self, permission: Permission) -> bool:
+        """Whoever holds the machine's secrets may do everything; it is recorded under their name."""
+        return bool(permission)
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """Not signed in yet: may try to sign in, nothing else."""
+
+    ip: str = field(default="")
+
+    def may(self, permission: Permission) -> bool:
+        """Nothing."""
+        return False
+
+
+Actor = Staff | System | Command | Nobody

@@ -1,0 +1,62 @@
+"""Every knob of the product, typed and documented. Environment variables carry the prefix ``QUARTERDECK_``."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read once at start-up, from the environment; command-line options override."""
+
+    model_config = SettingsConfigDict(env_prefix="QUARTERDECK_", frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(Path(".data"), description="Database, uploaded files and secrets live here.")
+    no_worker: bool = Field(False, description="`up` starts no worker.")
+
+    database_url: SecretStr | None = Field(
+        None, description="Where the application signs in (role quarterdeck_app). Unset: the embedded database."
+    )
+    engine_url: SecretStr | None = Field(
+        None, description="Where a worker listens for deliveries (role quarterdeck_worker)."
+    )
+    migration_url: SecretStr | None = Field(
+        None, description="The owner's connection, for `migrate` and `worker --maintenance`."
+    )
+    pool_size: int = Field(10, ge=1, le=200, description="Database connections per process.")
+
+    environment: str = Field("Local", max_length=40, description="Name in the environment band, on every page.")
+    environment_color: Literal["green", "blue", "amber", "red", "grey"] = Field(
+        "green", description="Colour of the environment band."
+    )
+    origin: str | None = Field(
+        None, description="The address in people's browsers, such as https://console.example.com. Unset: host and port."
+    )
+    insecure_http: bool = Field(
+        False, description="Allow listening beyond this machine without TLS in front. Shows a red band."
+    )
+
+    admin_email: str | None = Field(
+        None, pattern=r"^[^@\s]+@[^@\s]+$", description="E-mail of the first administrator."
+    )
+    admin_password: SecretStr | None = Field(None, description="Password of the first administrator.")
+    session_key: SecretStr | None = Field(None, description="Key that signs session cookies. Unset: made and kept.")
+    session_hours: int = Field(24, ge=1, le=168, description="How long a session lasts at most.")
+
+    upload_max_bytes: int = Field(2_000_000_000, ge=1, description="Largest file that may be uploaded.")
+    worker_concurrency: int = Field(2, ge=1, le=64, description="Jobs that one worker runs at the same time.")
+    lease_seconds: float = Field(60, gt=0, description="How long a job belongs to its worker without a sign of life.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+    log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
+
+    @property
+    def browser_origin(self) -> str:
+        """The one origin whose pages may talk to us."""
+        return (self.origin or f"http://{_bracketed(self.host)}:{self.port}").rstrip("/")
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

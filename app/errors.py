@@ -1,0 +1,111 @@
+"""Saying no: every refusal is raised as an :class:`AppError` with a sentence written for a person.
+
+::
+
+    AppError
+    ├── Invalid          422  a form or a value is wrong, field by field
+    ├── NotSignedIn      401  no session, or one that has ended
+    ├── Forbidden        403  signed in, but not allowed
+    ├── NotFound         404  not there, or another team's
+    ├── Conflict         409  the world changed meanwhile (theirs, yours, original)
+    │   └── Duplicate    409  such a thing exists already
+    ├── RateLimited      429  too many tries
+    ├── Unavailable      503  a part we need does not answer
+    └── TooSlow          504  the question ran into its time limit
+
+Nobody catches these on the way: the frame shows them (a toast, a field, an error card), the API answers
+``{"code": …, "message": …}`` with :attr:`AppError.status`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class AppError(Exception):
+    """A refusal with a sentence for a person; never a bug of ours."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Invalid(AppError):
+    """Values that break a rule. ``fields`` maps a field's name to its sentence; ``""`` is the whole form."""
+
+    code = "VALIDATION_ERROR"
+    status = 422
+
+    def __init__(self, message: str = "", **fields: str) -> None:
+        self.fields: Mapping[str, str] = fields or {"": message}
+        super().__init__(message or " ".join(fields.values()))
+
+
+class NotSignedIn(AppError):
+    """There is no session, or it was revoked, expired, or its owner deactivated."""
+
+    code = "UNAUTHORIZED"
+    status = 401
+
+    def __init__(self, message: str = "Your session has ended. Sign in again.") -> None:
+        super().__init__(message)
+
+
+class Forbidden(AppError):
+    """Signed in, but without the permission."""
+
+    code = "FORBIDDEN"
+    status = 403
+
+
+class NotFound(AppError):
+    """Not there; another team's record looks exactly the same."""
+
+    code = "NOT_FOUND"
+    status = 404
+
+
+class Conflict(AppError):
+    """Somebody changed it meanwhile. Carries what is needed to decide without typing again."""
+
+    code = "CONFLICT"
+    status = 409
+
+    def __init__(self, message: str, *, original: Any = None, theirs: Any = None, yours: Any = None) -> None:
+        super().__init__(message)
+        self.original = original
+        self.theirs = theirs
+        self.yours = yours
+
+
+class Duplicate(Conflict):
+    """A unique rule of the database was hit."""
+
+    code = "DUPLICATE"
+
+
+class RateLimited(AppError):
+    """Too many tries; ``retry_after`` is in seconds."""
+
+    code = "RATE_LIMITED"
+    status = 429
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unavailable(AppError):
+    """A part that we need (the database, a worker, Stripe) does not answer."""
+
+    code = "UNAVAILABLE"
+    status = 503
+
+
+class TooSlow(AppError):
+    """The question ran into its time limit and was stopped in the database."""
+
+    code = "TIMEOUT"
+    status = 504

@@ -1,0 +1,115 @@
+"""The words of every list: what is asked for (:class:`PageRequest`) and what comes back (:class:`Page`).
+
+Lists are keyset-paged: a :class:`Cursor` is a place in the order (the sort value and the id of a row), never an
+offset, so page 40,000 costs what page 1 costs.
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Generic, TypeVar
+
+from app.errors import Invalid
+
+T = TypeVar("T")
+
+PAGE_SIZE = 50
+COUNT_CAP = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in an ordered list: after (or before) the row with this sort value and this id."""
+
+    value: str | int | float | None
+    id: str
+    backwards: bool = False
+    """True reads towards the start of the list ("Previous page")."""
+
+    def encode(self) -> str:
+        """URL-safe text. It is no secret and carries no rights: every question is authorized anew."""
+        raw = json.dumps([self.value, self.id, int(self.backwards)], separators=(",", ":"))
+        return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> "Cursor":
+        """Read a cursor from a URL; anything but ours raises :class:`Invalid`."""
+        try:
+            value, id_, backwards = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        except (ValueError, TypeError):
+            raise Invalid("This page link is damaged. Open the list again.") from None
+        if not isinstance(id_, str) or not isinstance(value, str | int | float | None) or isinstance(value, bool):
+            raise Invalid("This page link is damaged. Open the list again.")
+        return cls(value, id_, bool(backwards))
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """The order of a list: a column's name and its direction."""
+
+    by: str
+    descending: bool = True
+
+    def encode(self) -> str:
+        """As it stands in the URL: ``-created_at`` is descending."""
+        return ("-" if self.descending else "") + self.by
+
+    @classmethod
+    def decode(cls, text: str) -> "Sort":
+        """Read the URL's form. Whether such a column exists, the question itself decides."""
+        return cls(text.removeprefix("-"), text.startswith("-"))
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """What a list asks for. ``filters`` maps a filter's name to its values, as they stand in the URL."""
+
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    search: str = ""
+    sort: Sort | None = None
+    cursor: Cursor | None = None
+    size: int = PAGE_SIZE
+
+    def one(self, name: str) -> str | None:
+        """The single value of a filter, or None."""
+        values = self.filters.get(name, ())
+        return values[0] if values else None
+
+
+class CountKind(StrEnum):
+    """How well a count is known."""
+
+    EXACT = "exact"
+    AT_LEAST = "at_least"
+    ESTIMATE = "estimate"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number of rows and how well it is known."""
+
+    value: int
+    kind: CountKind = CountKind.EXACT
+
+    def __str__(self) -> str:
+        """``1,234``, ``10,000+`` or ``about 3,000,000``."""
+        match self.kind:
+            case CountKind.EXACT:
+                return f"{self.value:,}"
+            case CountKind.AT_LEAST:
+                return f"{self.value:,}+"
+            case CountKind.ESTIMATE:
+                return f"about {self.value:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list, in display order. ``next`` and ``previous`` are None at the ends."""
+
+    rows: Sequence[T]
+    count: Count
+    next: Cursor | None = None
+    previous: Cursor | None = None

@@ -1,0 +1,63 @@
+"""Who may do what, on one screen. A permission is ``noun:verb``; a role is a set of them."""
+
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Permission(StrEnum):
+    """What a service demands before it runs; each service verb names exactly one."""
+
+    HOME_READ = "home:read"
+    DATASETS_READ = "datasets:read"
+    DATASETS_CREATE = "datasets:create"
+    DATASETS_RENAME = "datasets:rename"
+    DATASETS_DELETE = "datasets:delete"
+    ROWS_EDIT = "rows:edit"
+    IMPORTS_RUN = "imports:run"
+    IMPORTS_DELETE = "imports:delete"
+    TEAMS_READ = "teams:read"
+    JOBS_READ = "jobs:read"
+    JOBS_RETRY = "jobs:retry"
+    JOBS_CANCEL = "jobs:cancel"
+    AUDIT_READ = "audit:read"
+    STAFF_CREATE = "staff:create"
+    STAFF_PASSWORD = "staff:password"  # noqa: S105 - the name of a permission, not a secret
+
+
+class Role(StrEnum):
+    """A staff member's role. ``NONE`` has no permission at all: a person between roles."""
+
+    NONE = "none"
+    VIEWER = "viewer"
+    SUPPORT = "support"
+    REVIEWER = "reviewer"
+    ADMIN = "admin"
+    SUPER_ADMIN = "super_admin"
+
+    @property
+    def label(self) -> str:
+        """The role as people read it."""
+        return self.value.replace("_", " ").capitalize()
+
+
+_P = Permission
+_VIEWER = frozenset({_P.HOME_READ, _P.DATASETS_READ, _P.TEAMS_READ, _P.JOBS_READ})
+_SUPPORT = _VIEWER | {_P.JOBS_RETRY, _P.JOBS_CANCEL, _P.AUDIT_READ}
+_REVIEWER = _VIEWER | {_P.ROWS_EDIT}
+_ADMIN = (
+    _SUPPORT
+    | _REVIEWER
+    | {_P.DATASETS_CREATE, _P.DATASETS_RENAME, _P.DATASETS_DELETE, _P.IMPORTS_RUN, _P.IMPORTS_DELETE}
+)
+
+ROLE_PERMISSIONS = MappingProxyType(
+    {
+        Role.NONE: frozenset[Permission](),
+        Role.VIEWER: _VIEWER,
+        Role.SUPPORT: _SUPPORT,
+        Role.REVIEWER: _REVIEWER,
+        Role.ADMIN: _ADMIN,
+        Role.SUPER_ADMIN: frozenset(Permission),
+    }
+)
+"""The whole matrix. Nothing else grants anything."""
