@@ -1,0 +1,57 @@
+"""Refusals on plain routes: ``{"code": …, "message": …}`` with the refusal's status."""
+
+import logging
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.errors import AppError, Invalid, RateLimited
+from app.ids import reference
+
+log = logging.getLogger(__name__)
+
+_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 422: "VALIDATION_ERROR"}
+
+
+def as_json(error: AppError) -> JSONResponse:
+    """A refusal as the answer of a plain route. A broken value is the caller's mistake there: 400."""
+    body: dict[str, object] = {"code": error.code, "message": error.message}
+    headers = {}
+    if isinstance(error, Invalid):
+        body["fields"] = dict(error.fields)
+    if isinstance(error, RateLimited):
+        headers["retry-after"] = str(error.retry_after)
+    return JSONResponse(body, 400 if isinstance(error, Invalid) else error.status, headers)
+
+
+def install(api: FastAPI) -> None:
+    """Make every plain route of ``api`` answer in this way. Pages have their own (the frame's)."""
+
+    @api.exception_handler(AppError)
+    async def refused(_: Request, error: AppError) -> Response:
+        return as_json(error)
+
+    @api.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        return as_json(Invalid(**{_field(problem["loc"]): f"{problem['msg']}." for problem in error.errors()}))
+
+    @api.exception_handler(HTTPException)
+    async def refused_by_the_framework(_: Request, error: HTTPException) -> Response:
+        body = {"code": _CODES.get(error.status_code, "INTERNAL_ERROR"), "message": str(error.detail)}
+        return JSONResponse(body, error.status_code, error.headers)
+
+
+def broken(error: Exception) -> JSONResponse:
+    """A bug of ours on a plain route: log it, and answer with the reference under which it was logged."""
+    found = str(structlog.contextvars.get_contextvars().get("request") or reference())
+    log.error("Unexpected error, reference %s", found, exc_info=error)
+    message = f"Something went wrong on our side. Reference {found}"
+    return JSONResponse({"code": "INTERNAL_ERROR", "message": message}, 500)
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    return str(location[-1]) if location else ""

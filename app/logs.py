@@ -1,0 +1,85 @@
+"""Log lines: structlog over the standard library's logging, so that libraries' lines look like ours.
+
+Whatever is bound with :func:`bound` (a request's or a job's reference, a person) stands on every line below it.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import structlog
+from structlog.typing import Processor
+
+from app.errors import AppError
+
+# These say at INFO what concerns only their own makers, or repeat what the guard says better.
+_TALKATIVE = ("engineio", "engineio.server", "socketio", "socketio.server", "uvicorn.access", "asyncio", "alembic")
+
+
+class ExpectedRefusals(logging.Filter):
+    """Turns an :class:`AppError` that was logged as an ERROR (NiceGUI does, for every exception) into an INFO line.
+
+    A refusal is the product working; its sentence goes to the person, and no traceback to the log.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let the line pass, turned down; or not, when INFO is not wanted."""
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, AppError):
+            return True
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        record.msg, record.args = f"Refused: {error.code}: {error.message}", ()
+        record.exc_info = record.exc_text = None
+        return logging.getLogger(record.name).isEnabledFor(logging.INFO)
+
+
+def configure(level: str = "INFO", form: Literal["console", "json"] = "console") -> None:
+    """Set up logging for this process: everything to standard error, one line an event."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_last_steps(form)))
+    handler.addFilter(ExpectedRefusals())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    for name in ("uvicorn", "uvicorn.error"):  # uvicorn brings handlers of its own, which would say everything twice
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    expect_refusals()
+
+
+def expect_refusals() -> None:
+    """Put the filter on NiceGUI's logger too, for handlers that others attach (a test's capture)."""
+    nicegui = logging.getLogger("nicegui")
+    if not any(isinstance(kept, ExpectedRefusals) for kept in nicegui.filters):
+        nicegui.addFilter(ExpectedRefusals())
+
+
+@contextmanager
+def bound(**values: object) -> Iterator[None]:
+    """Every line inside the block carries these values."""
+    with structlog.contextvars.bound_contextvars(**values):
+        yield
+
+
+def _last_steps(form: Literal["console", "json"]) -> list[Processor]:
+    clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if form == "json":
+        return [clean, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    return [clean, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]

@@ -1,0 +1,84 @@
+"""The questions that the bare login role may ask: SECURITY DEFINER functions about sessions, and nothing else.
+
+``login`` is the login role's own transaction (``db.login()``): nobody's door has been opened yet.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.permissions import Role
+
+
+class SessionRow(NamedTuple):
+    """A session that lives, and what its owner may see now. ``teams`` counts only when ``limited``."""
+
+    staff_id: UUID
+    name: str
+    email: str
+    role: Role
+    limited: bool
+    teams: tuple[UUID, ...]
+
+
+class Candidate(NamedTuple):
+    """An active staff member whose e-mail was given, and the hash to measure the password against."""
+
+    staff_id: UUID
+    password_hash: str
+
+
+_DOOR_SESSION = text("SELECT staff_id, name, email, role, limited, teams FROM door_session(:sid)")
+_SIGN_IN_BEGIN = text("SELECT staff_id, password_hash FROM sign_in_begin(:email)")
+_SIGN_IN_FINISH = text("SELECT sign_in_finish(:staff_id, :session_id, :expires_at, :ip, :user_agent, :new_hash)")
+_SIGN_IN_REFUSED = text("SELECT sign_in_refused(:email, :ip)")
+_SIGN_OUT = text("SELECT sign_out(:sid)")
+
+
+async def living(login: AsyncSession, session_id: UUID) -> SessionRow | None:
+    """The session, unless it was revoked, has expired, or its owner was deactivated."""
+    row = (await login.execute(_DOOR_SESSION, {"sid": session_id})).one_or_none()
+    if row is None:
+        return None
+    return SessionRow(row.staff_id, row.name, row.email, Role(row.role), row.limited, tuple(row.teams or ()))
+
+
+async def candidate(login: AsyncSession, email: str) -> Candidate | None:
+    """The active staff member with this e-mail (upper and lower case are the same)."""
+    row = (await login.execute(_SIGN_IN_BEGIN, {"email": email})).one_or_none()
+    return None if row is None else Candidate(row.staff_id, row.password_hash)
+
+
+async def start(
+    login: AsyncSession,
+    staff_id: UUID,
+    session_id: UUID,
+    *,
+    expires_at: datetime,
+    ip: str,
+    user_agent: str,
+    new_hash: str | None,
+) -> None:
+    """Begin a session and record it; keep ``new_hash`` when the old one became too weak."""
+    values = {
+        "staff_id": staff_id,
+        "session_id": session_id,
+        "expires_at": expires_at,
+        "ip": ip,
+        "user_agent": user_agent,
+        "new_hash": new_hash,
+    }
+    await login.execute(_SIGN_IN_FINISH, values)
+
+
+async def refuse(login: AsyncSession, email: str, ip: str) -> None:
+    """Record that somebody was not let in."""
+    await login.execute(_SIGN_IN_REFUSED, {"email": email, "ip": ip})
+
+
+async def end(login: AsyncSession, session_id: UUID) -> None:
+    """Revoke a session, record it and tell every process."""
+    await login.execute(_SIGN_OUT, {"sid": session_id})

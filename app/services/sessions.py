@@ -1,0 +1,113 @@
+"""Sessions: signing in, staying known, signing out. The token in the cookie only points; the row decides."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from app import clock, db
+from app.actor import Nobody, Staff
+from app.crypto import passwords, tokens
+from app.errors import NotSignedIn
+from app.ids import uuid7
+from app.repositories import sessions
+
+EMAIL_LENGTH = 254
+USER_AGENT_LENGTH = 400
+
+
+class WrongPassword(NotSignedIn):
+    """E-mail and password do not belong together; which of the two is wrong is never said."""
+
+    def __init__(self) -> None:
+        super().__init__("The e-mail or the password is wrong. Check both and try again.")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """What a browser keeps: the cookie's value, and until when."""
+
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """How sessions are signed: the present key first, then older ones that still count, and how long they last."""
+
+    keys: tuple[str, ...]
+    lifetime: timedelta
+
+
+class _Bound:
+    """Filled once by :func:`bind`."""
+
+    signing: Signing | None = None
+
+
+_bound = _Bound()
+
+
+def bind(signing: Signing) -> None:
+    """Set once at start-up how sessions are signed."""
+    _bound.signing = signing
+
+
+async def find(token: str) -> Staff | None:
+    """Who holds this token, asked of the database at every request; None when the session has ended."""
+    claims = tokens.read(token, *_how().keys)
+    if claims is None:
+        return None
+    async with db.login() as login:
+        row = await sessions.living(login, claims.session_id)
+    if row is None or row.staff_id != claims.staff_id:
+        return None
+    teams = row.teams if row.limited else None
+    return Staff(claims.session_id, row.staff_id, row.name, row.email, row.role, teams)
+
+
+async def living(session_ids: Iterable[UUID]) -> frozenset[UUID]:
+    """Which of these sessions still live: asked for the pages that stand open."""
+    async with db.login() as login:
+        return frozenset([sid for sid in session_ids if await sessions.living(login, sid)])
+
+
+async def sign_in(nobody: Nobody, email: str, password: str, user_agent: str) -> SignedIn:
+    """Let somebody in. A new session every time; :class:`WrongPassword` says the same for a wrong e-mail."""
+    email = email.replace("\0", "").strip()[:EMAIL_LENGTH]
+    async with db.login() as login:
+        found = await sessions.candidate(login, email)
+    good, new_hash = await passwords.verify_and_update(password, found.password_hash if found else None)
+    if found is None or not good:
+        async with db.login() as login:
+            await sessions.refuse(login, email, nobody.ip)
+        raise WrongPassword
+    claims = _new_claims(found.staff_id)
+    async with db.login() as login:
+        await sessions.start(
+            login,
+            claims.staff_id,
+            claims.session_id,
+            expires_at=claims.expires_at,
+            ip=nobody.ip,
+            user_agent=user_agent[:USER_AGENT_LENGTH],
+            new_hash=new_hash,
+        )
+    return SignedIn(tokens.sign(claims, _how().keys[0]), claims.expires_at)
+
+
+async def sign_out(actor: Staff) -> None:
+    """End the actor's session: its open pages leave, its cookie opens nothing any more."""
+    async with db.login() as login:
+        await sessions.end(login, actor.session_id)
+
+
+def _new_claims(staff_id: UUID) -> tokens.Claims:
+    now = clock.now().replace(microsecond=0)
+    return tokens.Claims(staff_id, uuid7(), now, now + _how().lifetime)
+
+
+def _how() -> Signing:
+    if _bound.signing is None:
+        raise RuntimeError("sessions.bind() was not called at start-up")
+    return _bound.signing
