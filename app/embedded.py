@@ -6,15 +6,12 @@ Below ``data_dir``: the folders ``postgres`` (the database and its log), ``socke
 """
 
 import contextlib
-import fcntl
-import hashlib
 import importlib.util
 import os
 import re
 import secrets
 import shutil
 import signal
-import stat
 import subprocess
 import time
 from pathlib import Path
@@ -22,17 +19,14 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from app.secret_files import SecretFiles, give_to_owner_of, new_secret
+from app.secret_files import SecretFiles, new_secret
 from app.startup import StartupProblem
 from app.supervise.account import Account, account_for
+from app.supervise.data_folder import DataFolder
 from app.supervise.leftovers import end_leftover_servers, forget_stale_locks, pid_in
 
 MAJOR = "18"
 SUPERUSER = "postgres"
-_LONGEST_SOCKET_FOLDER = 100
-"""Bytes; a socket's whole path must stay below 108 on Linux, 104 on macOS."""
-_SAFE_FOLDER = re.compile(r"[\w./+-]+", re.ASCII)
-"""Other characters mean something in connection strings."""
 _SECONDS_TO_RECOVER = 600
 _SECONDS_TO_STOP = 20
 _SECONDS_FOR_IMMEDIATE_STOP = 3
@@ -71,12 +65,12 @@ class EmbeddedPostgres:
     """
 
     def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
-        self.data_dir = data_dir.absolute()
+        self._folder = DataFolder(data_dir)
+        self.data_dir = self._folder.path
         self.pgdata = self.data_dir / "postgres"
         self.secrets = SecretFiles(self.data_dir)
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
-        self._lock: int | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -100,11 +94,8 @@ class EmbeddedPostgres:
 
     @property
     def socket_dir(self) -> Path:
-        """``data_dir/socket``, or a short folder when that is too long for a socket."""
-        folder = self.data_dir / "socket"
-        if len(os.fsencode(folder)) <= _LONGEST_SOCKET_FOLDER and _SAFE_FOLDER.fullmatch(str(folder)):
-            return folder
-        return Path("/tmp") / self._cluster  # noqa: S108 - ours alone (0700, owner checked), and TMPDIR may be long
+        """Where its socket is: ``data_dir/socket``, or a short folder when that is too long for a socket."""
+        return self._folder.socket_dir
 
     @property
     def ready(self) -> bool:
@@ -113,7 +104,12 @@ class EmbeddedPostgres:
             lines = (self.pgdata / "postmaster.pid").read_text().splitlines()
         except OSError:
             return False
-        return self._is_kept() and len(lines) > 7 and lines[7].strip() == "ready"
+        return self._folder.is_held and len(lines) > 7 and lines[7].strip() == "ready"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the server that this object started still runs."""
+        return self._process is not None and self._process.poll() is None
 
     # Its life
 
@@ -123,9 +119,12 @@ class EmbeddedPostgres:
         Raises:
             StartupProblem: it cannot; the sentence says why.
         """
+        if self.is_alive:
+            return
+        self.stop()
         try:
-            self._make_data_dir()
-            self._take_lock()
+            self._folder.make()
+            self._folder.hold()
             self._open()
         except OSError as error:
             self.stop()
@@ -150,14 +149,12 @@ class EmbeddedPostgres:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(patience)
                     break
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._folder.release()
 
     def _open(self) -> None:
         account = account_for(self.data_dir, self.pgdata, _programs())
-        self._make_socket_dir(account)
-        end_leftover_servers(self.pgdata, self._cluster, account.uid)
+        self._folder.make_socket_dir(account)
+        end_leftover_servers(self.pgdata, self._folder.cluster, account.uid)
         forget_stale_locks(
             (self.pgdata / "postmaster.pid", self.socket_dir / ".s.PGSQL.5432.lock"),
             account.uid,
@@ -168,56 +165,6 @@ class EmbeddedPostgres:
         self.secrets.get(f"database_{SUPERUSER}", make=lambda: self._set_password(account))
         self._ask_everybody_for_a_password(account)
         self._launch(account)
-
-    # Folders and the lock
-
-    def _make_data_dir(self) -> None:
-        if not self.data_dir.is_dir():
-            # As root the server's account must be able to pass, though not to look around.
-            self.data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True)
-        # Folders may move between runs, and links lead to one place by many names.
-        self.data_dir = self.data_dir.resolve()
-        self.pgdata = self.data_dir / "postgres"
-
-    def _make_socket_dir(self, account: Account) -> None:
-        folder = self.socket_dir
-        if not folder.exists():
-            folder.mkdir(mode=0o700)
-            account.own(folder)
-        status = folder.lstat()
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != account.uid:
-            raise StartupProblem(f"The folder {folder} belongs to somebody else. Remove it, then start again.")
-        folder.chmod(0o700)
-
-    def _take_lock(self) -> None:
-        path = self.data_dir / "lock"
-        self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        give_to_owner_of(self.data_dir, path)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(self._lock, 20).decode(errors="replace").strip()
-            raise StartupProblem(
-                f"Quarterdeck is already running on the data directory {self.data_dir} (process {holder or 'unknown'})."
-                " Stop it first, or choose another one with --data-dir."
-            ) from None
-        os.ftruncate(self._lock, 0)
-        os.write(self._lock, f"{os.getpid()}\n".encode())
-
-    def _is_kept(self) -> bool:
-        if self._lock is not None:
-            return True
-        with contextlib.suppress(OSError), (self.data_dir / "lock").open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
-
-    @property
-    def _cluster(self) -> str:
-        """The server's name in lists of processes; proves whose it is where their folders may not be read."""
-        return "quarterdeck-" + hashlib.sha256(os.fsencode(self.data_dir.resolve())).hexdigest()[:16]
 
     # A new database
 
@@ -283,7 +230,7 @@ class EmbeddedPostgres:
 
     def _launch(self, account: Account) -> None:
         settings = _FIXED_SETTINGS | ({} if self._durable else _THROWAWAY_SETTINGS)
-        settings |= {"unix_socket_directories": str(self.socket_dir), "cluster_name": self._cluster}
+        settings |= {"unix_socket_directories": str(self.socket_dir), "cluster_name": self._folder.cluster}
         command = [*account.prefix, str(_programs() / "postgres"), "-D", str(self.pgdata)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]

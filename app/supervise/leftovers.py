@@ -67,7 +67,7 @@ def _serves(process: psutil.Process, pgdata: Path, cluster: str, uid: int) -> bo
             return False
         folder = _working_directory(process)
         if folder is not None and folder.exists():
-            return folder.samefile(pgdata)
+            return pgdata.exists() and folder.samefile(pgdata)
         return cluster in " ".join(process.cmdline())
     except psutil.Error:
         return False
