@@ -1,53 +1,84 @@
-"""The filter bar above a grid: each filter a chip, each chip in the URL (the form is :mod:`app.conditions`)."""
+"""The filters of a list. Each is a chip, and each is kept in the URL under its name."""
 
-import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, ClassVar
 
-from nicegui.element import Element
+Choices = type[Enum] | Mapping[str, str] | Iterable[str]
 
-from app.conditions import FITTING, OPERATORS, Condition
-from components.grid import GridField
+PRESETS: Mapping[str, tuple[str, timedelta]] = MappingProxyType(
+    {
+        "1h": ("last hour", timedelta(hours=1)),
+        "24h": ("last 24 h", timedelta(hours=24)),
+        "7d": ("last 7 days", timedelta(days=7)),
+        "30d": ("last 30 days", timedelta(days=30)),
+    }
+)
+"""What a time range may be instead of two moments: its name in the URL, its words, its length."""
 
 
-class FilterBar(Element, component="filters.js"):
-    """Chips and a "+ Filter" button. It changes the URL by itself; when the URL has changed the page calls :meth:`show`."""
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter by its name in the URL. ``pinned`` keeps its chip in sight even when it is not set."""
 
-    def __init__(self, fields: Sequence[GridField], conditions: Sequence[Condition] = ()) -> None:
-        """Offer filters on ``fields``; show ``conditions`` as chips."""
-        super().__init__()
-        self._labels = {field.key: field.label for field in fields}
-        self._props["fields"] = json.dumps(
-            [{"key": f.key, "label": f.label, "type": f.type, "choices": f.choices} for f in fields], ensure_ascii=False
-        )
-        self._props["operators"] = json.dumps(
-            {
-                kind: [{"code": code, "words": OPERATORS[code].words, "takes": OPERATORS[code].takes} for code in codes]
-                for kind, codes in FITTING.items()
-            }
-        )
-        self._words: list[str] = []
-        self._set(conditions)
+    kind: ClassVar[str] = "text"
 
-    def show(self, conditions: Sequence[Condition]) -> None:
-        """The URL changed: show these chips."""
-        self._set(conditions)
-        self.update()
+    name: str
+    label: str = ""
+    pinned: bool = False
 
-    def _set(self, conditions: Sequence[Condition]) -> None:
-        chips = [
-            {
-                "f": condition.encode(),
-                "field": condition.field,
-                "op": condition.op,
-                "values": condition.values,
-                "words": condition.words(self._labels.get(condition.field)),
-            }
-            for condition in conditions
-        ]
-        self._words = [str(chip["words"]) for chip in chips]
-        self._props["chips"] = json.dumps(chips, ensure_ascii=False)
+    def describe(self) -> dict[str, Any]:
+        """What the list's component has to know."""
+        label = self.label or self.name.removesuffix("_at").removesuffix("_id").replace("_", " ").capitalize()
+        return {"name": self.name, "label": label, "kind": self.kind, "pinned": self.pinned}
 
-    def _displayed_contents(self, *, only_visible: bool) -> list[Any]:
-        shown: list[Any] = super()._displayed_contents(only_visible=only_visible)
-        return [*shown, "+ Filter", *self._words]
+
+@dataclass(frozen=True, slots=True)
+class TextFilter(Filter):
+    """Part of a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdFilter(Filter):
+    """Exactly one record, by its id: comes from links such as ``/audit?target_id=…``."""
+
+    kind: ClassVar[str] = "id"
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceFilter(Filter):
+    """One or more of a few values: an enumeration, a mapping of value to words, or plain words."""
+
+    kind: ClassVar[str] = "choice"
+    choices: Choices = ()
+
+    def describe(self) -> dict[str, Any]:
+        """With the choices as pairs of value and words."""
+        return Filter.describe(self) | {"choices": [list(pair) for pair in pairs(self.choices)]}
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRangeFilter(Filter):
+    """A range of time. In the URL: ``24h`` (see :data:`PRESETS`), or ``from..to`` in ISO 8601, one end may be open."""
+
+    kind: ClassVar[str] = "time"
+
+    def describe(self) -> dict[str, Any]:
+        """With the presets as pairs of value and words."""
+        return Filter.describe(self) | {"choices": [[key, words] for key, (words, _) in PRESETS.items()]}
+
+
+def pairs(choices: Choices) -> list[tuple[str, str]]:
+    """Choices as (value in the URL, words)."""
+    if isinstance(choices, type):
+        return [(str(c.value), str(getattr(c, "label", "") or _words(str(c.value)))) for c in choices]
+    if isinstance(choices, Mapping):
+        return [(str(value), words) for value, words in choices.items()]
+    return [(value, _words(value)) for value in choices]
+
+
+def _words(value: str) -> str:
+    return value.replace("_", " ").capitalize()

@@ -12,9 +12,9 @@ else). It answers 200 and JSON::
      "took_ms": 3.1}                                             time in the database
 
 ``id`` is the row's UUID as text, ``position`` the number that people see, ``version`` a number or null, ``status`` a
-word or null. Values: null is missing; boolean true/false; integer and number a JSON number, or its digits as a string where
-JavaScript would round them; date ``2013-09-10``; datetime ISO 8601; multi_choice a list of strings; json any value;
-everything else a string. Refusals are ``{"code", "message"}`` with their status: 401 leads to the sign-in, 504 is the
+word or null. Values: null is missing; boolean true/false; integer and number a JSON number, or its digits as a string
+where JavaScript would round them; date ``2013-09-10``; datetime ISO 8601; multi_choice a list of strings; json any
+value; everything else a string. Refusals are ``{"code", "message"}`` with their status: 401 leads to the sign-in, 504 is the
 "too slow" state, the rest an error card with the sentence. When the client goes away, it wants no answer any more
 (Cancel aborts the request): the route should stop its question then.
 
@@ -35,6 +35,7 @@ from nicegui.events import GenericEventArguments
 from app.conditions import parse_filters
 from app.errors import AppError, Conflict, Invalid
 
+Tone = Literal["ok", "warn", "bad", "info", "idle"]
 AnswerState = Literal["saved", "refused", "failed", "conflict", "discarded"]
 _ESM = str(Path(str(aggrid.__file__)).parent / "dist")
 
@@ -79,7 +80,7 @@ OnEdit = Callable[[Edit], Awaitable[None]]
 class DataGrid(
     Element,
     component="grid.js",
-    dependencies=["grid_source.js", "grid_cells.js", "grid_editors.js"],
+    dependencies=["grid_source.js", "grid_cells.js", "grid_editors.js", "grid_edits.js", "grid_states.js", "grid_window.js"],
     esm={"nicegui-aggrid": _ESM},
 ):
     """A grid over the rows of a dataset. It fills the height that its container leaves."""
@@ -94,6 +95,7 @@ class DataGrid(
         editable: bool = False,
         on_edit: OnEdit | None = None,
         row_link: str = "",
+        statuses: Mapping[str, tuple[str, Tone]] | None = None,
         query: str = "",
         scan: bool = False,
     ) -> None:
@@ -107,6 +109,7 @@ class DataGrid(
             editable: whether cells open an editor.
             on_edit: saves an edit and calls :meth:`answer`. A refusal that it raises is told to the cell.
             row_link: path of the page of a row, such as ``/datasets/7/rows/{row_id}``; empty for none.
+            statuses: word and tone of each row status; without it the grid has no status column.
             query: the query string of the page (only ``sort`` and ``f`` are used).
             scan: whether the first question has no index and reads every row.
         """
@@ -119,7 +122,7 @@ class DataGrid(
         self._props["total"] = total
         self._props["editable"] = editable
         self._props["row-link"] = row_link
-        self._turn = 0
+        self._props["statuses"] = _compact(statuses or {})
         self._set_view(query, scan=scan)
         self.on("edit", self._edited)
 
