@@ -9,7 +9,8 @@ from app.permissions import ROLE_PERMISSIONS, Permission, Role
 @dataclass(frozen=True, slots=True)
 class Staff:
     """A signed-in person. Only ``session_id`` is believed; the rest is what the page knew when it was drawn,
-    good for hiding buttons. The door asks the database again at every block."""
+    good for hiding buttons. The door asks the database again at every block.
+    """
 
     session_id: UUID
     staff_id: UUID
@@ -60,7 +61,7 @@ class Nobody:
 
     ip: str = field(default="")
 
-    def may(self, permission: Permission) -> bool:
+    def may(self, permission: Permission) -> bool:  # noqa: ARG002 - the same question as to everybody
         """Nothing."""
         return False
 

@@ -18,7 +18,7 @@ Nobody catches these on the way: the frame shows them (a toast, a field, an erro
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 
 class AppError(Exception):
@@ -73,7 +73,7 @@ class Conflict(AppError):
     code = "CONFLICT"
     status = 409
 
-    def __init__(self, message: str, *, original: Any = None, theirs: Any = None, yours: Any = None) -> None:
+    def __init__(self, message: str, *, original: object = None, theirs: object = None, yours: object = None) -> None:
         super().__init__(message)
         self.original = original
         self.theirs = theirs

@@ -6,23 +6,30 @@ import threading
 import time
 from uuid import UUID
 
-_lock = threading.Lock()
-_last = 0
-
 _REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
+class _Stamps:
+    """Ever growing stamps of 1/4096 ms, so that ids of one process keep their order."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def next(self) -> int:
+        with self._lock:
+            self._last = max(self._last + 1, time.time_ns() * 4096 // 1_000_000)
+            return self._last
+
+
+_stamps = _Stamps()
+
+
 def uuid7() -> UUID:
-    """A UUID v7: 48 bits of milliseconds, 12 bits that keep ids of one process in order, 62 random bits."""
-    global _last
-    with _lock:
-        # RFC 9562, method 3: the 12 bits after the milliseconds hold the sub-millisecond fraction.
-        stamp = time.time_ns() * 4096 // 1_000_000
-        _last = stamp if stamp > _last else _last + 1
-        stamp = _last
-    milliseconds, fraction = stamp >> 12, stamp & 0xFFF
+    """A UUID v7: 48 bits of milliseconds, 12 bits of their fraction (RFC 9562, method 3), 62 random bits."""
+    stamp = _stamps.next()
     random = int.from_bytes(os.urandom(8), "big") & ((1 << 62) - 1)
-    return UUID(int=(milliseconds << 80) | (7 << 76) | (fraction << 64) | (2 << 62) | random)
+    return UUID(int=(stamp >> 12 << 80) | (7 << 76) | ((stamp & 0xFFF) << 64) | (2 << 62) | random)
 
 
 def short(value: UUID) -> str:

@@ -1,7 +1,7 @@
 """Why the product cannot start, in one sentence."""
 
 
-class StartupProblem(Exception):  # noqa: N818 - named for what the person at the terminal has, like its children
+class StartupProblem(Exception):
     """Something at this machine prevents the start; the sentence says what, and what to do about it.
 
     The command line shows the sentence without a traceback and ends with ``exit_code`` (1: the machine, 2: what was

@@ -1,0 +1,1 @@
+"""The job ledger: the one truth about jobs. An engine merely delivers."""

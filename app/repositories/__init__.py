@@ -1,0 +1,1 @@
+"""Named questions to the database: plain functions, `work` first, rows out."""

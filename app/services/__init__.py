@@ -1,0 +1,1 @@
+"""The verbs: plain functions, `actor` first, one block of the door each."""

@@ -1,0 +1,1 @@
+"""Engines deliver "run this job"; nothing more."""

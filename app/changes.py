@@ -1,0 +1,109 @@
+"""What a block changed, seen by the unit of work: before and after of every changed column, for the audit log."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import event, inspect
+from sqlalchemy.orm import Session
+
+from app.models import Base
+
+# Book-keeping columns that follow every change and would only be noise.
+_SILENT = frozenset({"version", "updated_at"})
+
+
+class Changes:
+    """Collects the changes of one session across its flushes: the first value before, the last value after."""
+
+    def __init__(self, session: Session) -> None:
+        self._before: dict[Base, dict[str, Any]] = {}
+        self._after: dict[Base, dict[str, Any]] = {}
+        self._covered: set[Base] = set()
+        event.listen(session, "before_flush", self._collect)
+
+    def __bool__(self) -> bool:
+        return bool(self._before or self._after)
+
+    def cover(self, record: Base) -> None:
+        """An audit entry tells of this record."""
+        self._covered.add(record)
+
+    def uncovered(self) -> set[str]:
+        """Tables with changed records of which no entry tells."""
+        return {record.__tablename__ for record in (*self._before, *self._after) if record not in self._covered}
+
+    def of(self, record: Base | None) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """Before and after of a record, as JSON; None where there is nothing (before a creation, after a deletion)."""
+        if record is None:
+            return None, None
+        before, after = self._before.get(record), self._after.get(record)
+        return (plain(before) if before else None, plain(after) if after else None)
+
+    def _collect(self, session: Session, *_: object) -> None:
+        for record in session.new:
+            self._after.setdefault(record, {}).update(_values(record))
+        for record in session.dirty:
+            if session.is_modified(record):
+                self._collect_update(record)
+        for record in session.deleted:
+            self._before.setdefault(record, {}).update(_values(record))
+            self._after.pop(record, None)
+
+    def _collect_update(self, record: Base) -> None:
+        state = inspect(record)
+        for attribute in state.mapper.column_attrs:
+            history = state.attrs[attribute.key].history
+            if not history.has_changes() or attribute.key in _SILENT:
+                continue
+            column = attribute.columns[0]
+            old = history.deleted[0] if history.deleted else None
+            new = history.added[0] if history.added else None
+            if column.info.get("secret"):
+                old, new = None, "changed"
+            for key, was, now in _narrowed(column.name, old, new):
+                self._before.setdefault(record, {}).setdefault(key, was)
+                self._after.setdefault(record, {})[key] = now
+
+
+def _narrowed(name: str, old: object, new: object) -> list[tuple[str, Any, Any]]:
+    """A JSON object is told key by key (``data.dep_time``), anything else as a whole."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return [(name, old, new)]
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key) or (key in old) != (key in new)]
+    return [(f"{name}.{key}", old.get(key), new.get(key)) for key in keys]
+
+
+def _values(record: Base) -> dict[str, Any]:
+    """All set columns of a new or deleted record; secrets only say that they were set."""
+    state = inspect(record)
+    found = {}
+    for attribute in state.mapper.column_attrs:
+        column = attribute.columns[0]
+        value = state.dict.get(attribute.key)
+        if value is None or attribute.key in _SILENT:
+            continue
+        found[column.name] = "set" if column.info.get("secret") else value
+    return found
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column can hold, as JSON
+    """A value as JSON can carry it."""
+    match value:
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case Enum():
+            return value.value
+        case UUID() | Decimal():
+            return str(value)
+        case datetime() | date():
+            return value.isoformat()
+        case bytes():
+            return value.hex()
+        case _:
+            return value

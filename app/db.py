@@ -1,0 +1,58 @@
+"""Engine and sessions, bound once per process by :func:`configure`. Only ``app.work`` and the sign-in use them."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from app.config import Settings
+from app.errors import Unavailable
+
+_engine: AsyncEngine | None = None
+_sessions: async_sessionmaker[AsyncSession] | None = None
+
+
+def configure(settings: Settings) -> None:
+    """Bind this process to ``settings.database_url``. Opens no connection yet."""
+    global _engine, _sessions
+    if settings.database_url is None:
+        raise Unavailable("No database is configured.")
+    url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+asyncpg")
+    _engine = create_async_engine(
+        url,
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        json_serializer=_dumps,
+        connect_args={"timeout": 5, "server_settings": {"application_name": "quarterdeck", "jit": "off"}},
+    )
+    _sessions = async_sessionmaker(_engine, expire_on_commit=False)
+
+
+def _dumps(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+async def dispose() -> None:
+    """Close all connections; :func:`configure` may be called again."""
+    global _engine, _sessions
+    if _engine is not None:
+        await _engine.dispose()
+    _engine = _sessions = None
+
+
+def session() -> AsyncSession:
+    """A new session of the login role, which by itself can read nothing."""
+    if _sessions is None:
+        raise Unavailable("The database is not connected yet. Try again in a moment.")
+    return _sessions()
+
+
+@asynccontextmanager
+async def login() -> AsyncIterator[AsyncSession]:
+    """A transaction of the bare login role, for the sign-in functions of the database and nothing else."""
+    async with session() as opened, opened.begin():
+        yield opened

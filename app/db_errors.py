@@ -1,0 +1,30 @@
+"""What a database error means to a person: the sentence for it, or the error itself when it is a bug of ours."""
+
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
+
+from app.errors import Conflict, Duplicate, TooSlow, Unavailable
+
+_UNIQUE = {
+    "uq_datasets_team_id_name": "This team already has a dataset with that name.",
+    "uq_imports_running": "Another import of this dataset is running. Wait until it ends, or cancel it.",
+    "uq_jobs_unique_key": "The same job is already waiting or running.",
+    "uq_staff_email_lower": "There is already a staff account with this e-mail.",
+    "uq_teams_name": "There is already a team with this name.",
+    "uq_users_email_lower": "There is already a user with this e-mail.",
+}
+
+
+def translated(problem: DBAPIError) -> Exception:
+    """The sentence for a database error, or the error itself when it is a bug of ours."""
+    cause = getattr(problem.orig, "__cause__", None)
+    state = getattr(cause, "sqlstate", None) or getattr(problem.orig, "sqlstate", "") or ""
+    if isinstance(problem, IntegrityError) and state == "23505":
+        name = getattr(cause, "constraint_name", "") or ""
+        return Duplicate(_UNIQUE.get(name, "Such a record exists already."))
+    if state == "57014":
+        return TooSlow("This took too long and was stopped. Narrow it down, and try again.")
+    if state in {"40001", "40P01"}:
+        return Conflict("Somebody changed the same thing at the same moment. Try again.")
+    if problem.connection_invalidated or isinstance(problem, InterfaceError) or state[:2] in {"08", "53", "57"}:
+        return Unavailable("The database does not answer. Try again in a moment.")
+    return problem

@@ -1,0 +1,109 @@
+"""The entrance of the door: still you, and whose rows? One statement asks the database who the actor is now, and sets
+role, teams and limits for this transaction. ``app.work`` is its only user.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.actor import Actor, Command, Nobody, Staff, System
+from app.errors import NotSignedIn
+from app.permissions import ROLE_PERMISSIONS, Permission, Role
+from app.trace import request_reference
+
+_SET = """
+    set_config('app.team_ids', {teams}, true), set_config('app.actor', :actor, true),
+    set_config('app.request', :request, true), set_config('statement_timeout', :timeout, true),
+    set_config('transaction_read_only', :read_only, true), set_config('role', {role}, true)"""
+_ENTER_STAFF = text(
+    "SELECT d.staff_id, d.name, d.role, d.limited, d.teams,"
+    + _SET.format(
+        teams="d.teams::text", role="CASE WHEN d.limited THEN 'quarterdeck_team' ELSE 'quarterdeck_platform' END"
+    )
+    + " FROM door_session(:sid) AS d"
+)
+_ENTER_JOB = text(
+    "SELECT d.team_id, d.started_by, d.kind,"
+    + _SET.format(teams="array[d.team_id]::text", role="'quarterdeck_team'")
+    + " FROM door_job(:job, :epoch, :hold) AS d"
+)
+ENTER_PLAIN = text("SELECT" + _SET.format(teams=":teams", role=":role"))
+
+
+class LeaseLost(NotSignedIn):
+    """A job's run that lost its lease tried to act: another run has taken over."""
+
+    def __init__(self) -> None:
+        super().__init__("This run of the job has been taken over by another worker.")
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The actor as the database knows them now."""
+
+    kind: str
+    id: UUID | None
+    name: str
+    session_id: UUID | None = None
+    ip: str | None = None
+    team_ids: tuple[UUID, ...] | None = None
+    """None sees all teams."""
+
+
+async def identify(
+    session: AsyncSession, actor: Actor, timeout: float, *, read_only: bool
+) -> tuple[Who, frozenset[Permission]]:
+    """Steps 1 and 4 of the door in one statement: still you? whose rows?"""
+    match actor:
+        case Staff():
+            seen = Who("staff", actor.staff_id, actor.name)
+            row = await enter(session, _ENTER_STAFF, {"sid": actor.session_id, **context(seen, timeout, read_only)})
+            if row is None:
+                raise NotSignedIn
+            who = Who(
+                "staff", row.staff_id, row.name, actor.session_id, actor.ip, tuple(row.teams) if row.limited else None
+            )
+            return who, ROLE_PERMISSIONS[Role(row.role)]
+        case System():
+            seen = Who("system", actor.started_by, "system")
+            job = {"job": actor.job_id, "epoch": actor.epoch, "hold": not read_only}
+            row = await enter(session, _ENTER_JOB, {**job, **context(seen, timeout, read_only)})
+            if row is None:
+                raise LeaseLost
+            name = f"Job {actor.job_id.hex[-8:]}"
+            return Who("system", row.started_by, name, team_ids=(row.team_id,)), actor.permissions
+        case Command():
+            who = Who("command", None, actor.user)
+            parameters = {"teams": "{}", "role": "quarterdeck_platform", **context(who, timeout, read_only)}
+            await enter(session, ENTER_PLAIN, parameters)
+            return who, frozenset(Permission)
+        case Nobody():
+            raise NotSignedIn("Sign in first.")
+
+
+def context(who: Who, timeout: float, read_only: bool) -> dict[str, str]:
+    """The parameters that every entrance sets; ``timeout`` in seconds."""
+    return {
+        "actor": str(who.id or who.name),
+        "request": request_reference() or "",
+        "timeout": str(int(timeout * 1000)),
+        "read_only": "on" if read_only else "off",
+    }
+
+
+async def enter(session: AsyncSession, statement: TextClause, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Begin. A pooled connection may have died with the last restart of the database: nothing has been done yet, so
+    trying once more is safe.
+    """
+    try:
+        return (await session.execute(statement, parameters)).one_or_none()
+    except DBAPIError as problem:
+        if not problem.connection_invalidated:
+            raise
+        await session.rollback()
+        return (await session.execute(statement, parameters)).one_or_none()

@@ -1,0 +1,96 @@
+"""What every answer carries: the content security policy and its companions, a nonce on our scripts, compression."""
+
+import gzip
+import secrets
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import Message, Scope, Send
+
+COMPRESS_FROM = 1_000
+"""Bytes below which compression costs more than it saves."""
+
+_POLICY = (
+    "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob: https:; connect-src 'self'; font-src 'self'; base-uri 'none'; object-src 'none'; "
+    "frame-ancestors 'none'; form-action 'self'"
+)
+_ALWAYS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+def protect(headers: MutableHeaders, *, nonce: str = "", https: bool = False) -> None:
+    """Put the security headers on an answer. Without ``nonce`` no inline script may run at all."""
+    policy = _POLICY.format(nonce=nonce) if nonce else _POLICY.replace(" 'nonce-{nonce}'", "")
+    headers["content-security-policy"] = policy
+    headers.update(_ALWAYS)
+    if https:
+        headers["strict-transport-security"] = "max-age=31536000"
+
+
+def accepts_gzip(scope: Scope) -> bool:
+    """Whether whoever asks can read gzip."""
+    return "gzip" in Headers(scope=scope).get("accept-encoding", "")
+
+
+class Answer:
+    """A ``send`` that protects what passes through it. Pages and JSON are held until they are whole; the rest streams.
+
+    The application behind it must not compress by itself: the nonce has to be written into plain HTML.
+    """
+
+    def __init__(self, send: Send, scope: Scope, *, https: bool) -> None:
+        self._send = send
+        self._gzip = accepts_gzip(scope) and scope["method"] != "HEAD"
+        self._https = https
+        self._held: Message | None = None
+        self._body = bytearray()
+        self._nonce = ""
+        self.status = 0
+        """The HTTP status sent so far; 0 while nothing was."""
+
+    async def __call__(self, message: Message) -> None:
+        """Pass one ASGI message on."""
+        if message["type"] == "http.response.start":
+            await self._start(message)
+        elif message["type"] == "http.response.body" and self._held is not None:
+            self._body += message.get("body", b"")
+            if not message.get("more_body", False):
+                await self._finish(self._held)
+        else:
+            await self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        message = {**message, "headers": list(message.get("headers", ()))}
+        headers = MutableHeaders(raw=message["headers"])
+        kind = headers.get("content-type", "")
+        self._nonce = secrets.token_urlsafe(16) if kind.startswith("text/html") else ""
+        self.status = message["status"]
+        protect(headers, nonce=self._nonce, https=self._https)
+        headers.setdefault("cache-control", "no-store")
+        small_json = kind.startswith("application/json") and "content-length" in headers
+        if "content-encoding" not in headers and (self._nonce or small_json):
+            self._held = message
+        else:
+            await self._send(message)
+
+    async def _finish(self, start: Message) -> None:
+        headers = MutableHeaders(raw=start["headers"])
+        body = bytes(self._body)
+        if self._nonce:
+            headers["cache-control"] = "no-store"
+            body = body.replace(b"<script", b'<script nonce="%s"' % self._nonce.encode())
+        if self._gzip and len(body) >= COMPRESS_FROM:
+            body = gzip.compress(body, 5, mtime=0)
+            headers["content-encoding"] = "gzip"
+        headers.add_vary_header("accept-encoding")
+        if body:  # an answer to HEAD keeps the length that it announced
+            headers["content-length"] = str(len(body))
+        self._held = None
+        await self._send(start)
+        await self._send({"type": "http.response.body", "body": body})

@@ -1,0 +1,180 @@
+"""Jobs: the ledger, its time line, its counters and the workers."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, Big, Created, Id, Json, one_of
+
+
+class JobStatus(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def label(self) -> str:
+        """As people read it."""
+        return self.value.capitalize()
+
+
+class JobEventKind(StrEnum):
+    """What can happen to a job, as its time line tells it."""
+
+    QUEUED = "queued"
+    DELIVERED = "delivered"
+    CLAIMED = "claimed"
+    PROGRESS = "progress"
+    CHECKPOINT = "checkpoint"
+    LEASE_LOST = "lease_lost"
+    TAKEN_OVER = "taken_over"
+    RETRIED = "retried"
+    RETRY_LATER = "retry_later"
+    CANCEL_REQUESTED = "cancel_requested"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    SUCCEEDED = "succeeded"
+
+
+class Job(Base):
+    """One piece of background work. This row is the only truth about it; an engine merely delivers its id.
+
+    ``epoch`` is the fencing token: it grows with every claim, and every write of a running job names it.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        one_of("status", JobStatus),
+        CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
+        UniqueConstraint("team_id", "id"),
+        Index("ix_jobs_due", "run_after", postgresql_where=text("status = 'queued'")),
+        Index("ix_jobs_lease", "lease_until", postgresql_where=text("status = 'running'")),
+        Index("ix_jobs_team", "team_id", text("id DESC")),
+        Index("ix_jobs_status", "status", text("id DESC")),
+        Index("ix_jobs_kind", "kind", text("id DESC")),
+        Index("ix_jobs_signature", "error_signature", text("id DESC"), postgresql_where=text("status = 'failed'")),
+        Index(
+            "uq_jobs_unique_key",
+            "team_id",
+            "unique_key",
+            unique=True,
+            postgresql_where=text("status IN ('queued', 'running')"),
+        ),
+        {"postgresql_with": {"fillfactor": 70}},
+    )
+
+    id: Mapped[Id]
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
+    kind: Mapped[str]
+    input: Mapped[Json]
+    queue: Mapped[str] = mapped_column(default="default")
+    priority: Mapped[int] = mapped_column(SmallInteger, default=0)
+    status: Mapped[str] = mapped_column(default=JobStatus.QUEUED)
+    epoch: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
+    max_attempts: Mapped[int] = mapped_column(default=3)
+    lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    worker: Mapped[UUID | None]
+    run_after: Mapped[Created]
+    delivered_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    deliveries: Mapped[int] = mapped_column(SmallInteger, default=0)
+    cancel_requested_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    cancel_requested_by: Mapped[UUID | None]
+    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    progress: Mapped[int] = mapped_column(SmallInteger, default=0)
+    progress_done: Mapped[Big] = mapped_column(default=0)
+    progress_total: Mapped[int | None] = mapped_column(BigInteger)
+    progress_text: Mapped[str] = mapped_column(default="")
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    error_code: Mapped[str | None]
+    error: Mapped[str | None]
+    error_signature: Mapped[str | None]
+    cost_micros: Mapped[Big] = mapped_column(default=0)
+    started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created_by: Mapped[UUID | None]
+    created_at: Mapped[Created]
+    unique_key: Mapped[str | None]
+
+    @property
+    def can_retry(self) -> bool:
+        """Only a job that ended without success can be put back in the queue."""
+        return self.status in {JobStatus.FAILED, JobStatus.CANCELLED}
+
+    @property
+    def can_cancel(self) -> bool:
+        """Only a job that has not ended, and that nobody asked to stop before."""
+        return self.status in {JobStatus.QUEUED, JobStatus.RUNNING} and self.cancel_requested_at is None
+
+    @property
+    def audit_label(self) -> str:
+        """Its kind and the end of its id, as the screens show it."""
+        return f"{self.kind} {self.id.hex[-8:]}"
+
+
+class JobEvent(Base):
+    """One line of a job's time line. Never changed, never removed while the job exists."""
+
+    __tablename__ = "job_events"
+    __table_args__ = (
+        ForeignKeyConstraint(["team_id", "job_id"], ["jobs.team_id", "jobs.id"], ondelete="CASCADE"),
+        Index("ix_job_events_job", "job_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    job_id: Mapped[UUID]
+    team_id: Mapped[UUID]
+    at: Mapped[Created]
+    kind: Mapped[str]
+    detail: Mapped[Json] = mapped_column(default=dict)
+
+
+class JobCount(Base):
+    """How many jobs stand where; kept by a statement trigger on ``jobs``. Spread over slots so that workers do not
+    queue behind one counter row; a count is the sum over slots.
+    """
+
+    __tablename__ = "job_counts"
+    __table_args__ = (PrimaryKeyConstraint("team_id", "kind", "status", "slot"),)
+
+    team_id: Mapped[UUID]
+    kind: Mapped[str]
+    status: Mapped[str]
+    slot: Mapped[int] = mapped_column(SmallInteger)
+    n: Mapped[Big]
+
+
+class Worker(Base):
+    """A worker process and its last sign of life."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[Id]
+    host: Mapped[str]
+    pid: Mapped[int]
+    started_at: Mapped[Created]
+    heartbeat_at: Mapped[Created]
+    concurrency: Mapped[int]
+    engine: Mapped[str]
+    version: Mapped[str]

@@ -1,0 +1,74 @@
+"""Staff: the people who use this console, their sessions and the teams that some are limited to."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import DateTime, ForeignKey, Index, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app import clock
+from app.models.base import Base, Created, Id, When, one_of
+from app.permissions import Role
+
+
+class StaffStatus(StrEnum):
+    """Whether a staff member may sign in."""
+
+    ACTIVE = "active"
+    DEACTIVATED = "deactivated"
+
+
+class StaffMember(Base):
+    """A person who may sign in here."""
+
+    __tablename__ = "staff"
+    __table_args__ = (
+        one_of("role", Role),
+        one_of("status", StaffStatus),
+        Index("uq_staff_email_lower", text("lower(email)"), unique=True),
+    )
+
+    id: Mapped[Id]
+    email: Mapped[str]
+    name: Mapped[str]
+    # Deferred: no question of the application may read it; only the sign-in function of the database does.
+    password_hash: Mapped[str] = mapped_column(deferred=True, info={"secret": True})
+    role: Mapped[str]
+    limited: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """True: sees only the teams of ``staff_teams``. False: sees all teams."""
+    status: Mapped[str] = mapped_column(default=StaffStatus.ACTIVE)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[Created]
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=clock.now, onupdate=clock.now)
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own shape
+
+
+class StaffTeam(Base):
+    """A team that a limited staff member may see."""
+
+    __tablename__ = "staff_teams"
+
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id", ondelete="CASCADE"), primary_key=True)
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True)
+
+
+class StaffSession(Base):
+    """One sign-in on one device. The cookie only points here; this row decides."""
+
+    __tablename__ = "staff_sessions"
+    __table_args__ = (Index(None, "staff_id", "created_at"),)
+
+    id: Mapped[Id]
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id", ondelete="CASCADE"))
+    created_at: Mapped[Created]
+    last_seen_at: Mapped[Created]
+    expires_at: Mapped[When]
+    authenticated_at: Mapped[Created]
+    methods: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{password}'"))
+    ip: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    user_agent: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    revoke_reason: Mapped[str | None]

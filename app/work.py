@@ -1,0 +1,316 @@
+"""THE door to the database: three openings and no fourth.
+
+- :func:`reading` asks, in a READ ONLY transaction.
+- :func:`writing` changes, and refuses to commit a change that no audit entry tells of.
+- :func:`keeping` keeps the books (progress, leases, counters): no change by anybody, nothing recorded.
+
+Each opening asks the database whether the actor is still who they were, whether they may, and sets role, teams and
+time limit for this one transaction. What a page knows about a person is for hiding buttons; this is the check.
+"""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Executable, Result, TextClause, insert, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.sql.dml import UpdateBase
+
+from app import db
+from app.actor import Actor
+from app.changes import Changes, plain
+from app.db_errors import translated
+from app.entrance import ENTER_PLAIN, LeaseLost, Who, context, enter, identify
+from app.errors import AppError, Conflict, Forbidden, NotFound, Unavailable
+from app.models import Action, AuditEntry, Base
+from app.permissions import Permission
+from app.topics import CHANNEL, Change, Topic
+from app.trace import request_reference
+
+M = TypeVar("M", bound=Base)
+
+READ_TIMEOUT = 3.0
+WRITE_TIMEOUT = 10.0
+KEEP_TIMEOUT = 60.0
+
+
+class UnrecordedWrite(Exception):
+    """A block changed something and recorded nothing about it: a bug of ours. The transaction is rolled back."""
+
+
+@dataclass(eq=False)
+class Work:
+    """One transaction, inside somebody's block. Everything that touches the database goes through here."""
+
+    who: Who
+    _session: AsyncSession
+    _changes: Changes
+    _touched: set[str] = field(default_factory=set)
+    _covered: set[str] = field(default_factory=set)
+    _records: list[dict[str, Any]] = field(default_factory=list)
+    _targets: list[Base | None] = field(default_factory=list)
+    _notes: list[Change] = field(default_factory=list)
+    _after: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    async def get(self, model: type[M], id_: UUID, *, lock: bool = False) -> M:
+        """The record with this id, locked for the rest of the block on demand.
+
+        Raises:
+            NotFound: there is none, or it is another team's.
+        """
+        found = await self._session.get(model, id_, with_for_update=lock or None)
+        if found is None:
+            raise NotFound(f"This {_noun(model)} does not exist, or you may not see it.")
+        return found
+
+    def add(self, *records: Base) -> None:
+        """Insert records at the next flush."""
+        self._session.add_all(records)
+
+    async def delete(self, record: Base) -> None:
+        """Delete a record at the next flush."""
+        await self._session.delete(record)
+
+    async def flush(self) -> None:
+        """Send pending changes now, so that their generated values are there."""
+        await self._session.flush()
+
+    async def execute(self, statement: Executable, parameters: Any = None) -> Result[Any]:  # noqa: ANN401 - any row shape
+        """Run a statement. A writing one is noted and must be recorded."""
+        self._note(statement)
+        return await self._session.execute(statement, parameters)
+
+    async def scalar(self, statement: Executable, parameters: Any = None) -> Any:  # noqa: ANN401 - any value
+        """The first column of the first row, or None."""
+        return (await self.execute(statement, parameters)).scalar()
+
+    async def raw(self) -> Any:  # noqa: ANN401 - asyncpg ships no types
+        """The asyncpg connection of this very transaction, for COPY and for the engine.
+
+        SQLAlchemy begins lazily: on a connection without a statement so far, raw work would escape the transaction.
+        """
+        await self._session.flush()
+        connection = (await (await self._session.connection()).get_raw_connection()).driver_connection
+        if connection is None or not connection.is_in_transaction():
+            raise RuntimeError("Raw work outside the transaction would survive its rollback.")
+        return connection
+
+    def record(
+        self,
+        action: Action,
+        target: Base,
+        *,
+        reason: str | None = None,
+        detail: Mapping[str, Any] | None = None,
+        label: str | None = None,
+    ) -> None:
+        """Write the audit entry of a change to ``target``; before and after are found by themselves."""
+        self._entry(action, target, type(target), reason, detail, label)
+        self._covered.add(target.__tablename__)
+        self._changes.cover(target)
+
+    def record_bulk(
+        self,
+        action: Action,
+        target: Base,
+        table: type[Base],
+        n: int,
+        *,
+        reason: str | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write one entry for a statement that changed ``n`` rows of ``table``, told of ``target``."""
+        self._entry(action, target, type(target), reason, {"rows": n, **(detail or {})}, None)
+        self._covered.update({table.__tablename__, target.__tablename__})
+        self._changes.cover(target)
+
+    def implied(self, *records: Base) -> None:
+        """Add records that a recorded act brings with it (a dataset's schema, the job that an act starts)."""
+        self._session.add_all(records)
+        for record in records:
+            self._covered.add(record.__tablename__)
+            self._changes.cover(record)
+
+    def notify(self, topic: Topic, id_: UUID | None = None, kind: str = "changed") -> None:
+        """Tell open pages that something changed, when and only when this transaction commits."""
+        change = Change(topic.name, id_, kind)
+        if change not in self._notes:
+            self._notes.append(change)
+
+    def after_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Run ``callback`` once the transaction has committed."""
+        self._after.append(callback)
+
+    async def committed(self) -> None:
+        """Run what waits for the commit. The door calls this."""
+        for callback in self._after:
+            await callback()
+
+    def _entry(
+        self,
+        action: Action,
+        target: Base,
+        model: type[Base],
+        reason: str | None,
+        detail: Mapping[str, Any] | None,
+        label: str | None,
+    ) -> None:
+        team = target.id if model.__tablename__ == "teams" else getattr(target, "team_id", None)  # type: ignore[attr-defined]  # every recorded model has an id
+        self._targets.append(target)
+        self._records.append(
+            {
+                "team_id": team,
+                "action": action.value,
+                "target_type": _noun(model),
+                "target_id": str(target.id),  # type: ignore[attr-defined]  # every recorded model has an id
+                "target_label": label or target.audit_label,
+                "reason": reason,
+                "detail": plain(dict(detail)) if detail else None,
+            }
+        )
+
+    def _note(self, statement: Executable) -> None:
+        if isinstance(statement, UpdateBase):
+            self._touched.add(getattr(statement.table, "name", "?"))
+        elif isinstance(statement, TextClause):
+            self._touched.update(name.lower() for name in _WRITES.findall(statement.text))
+
+    def _refuse_unrecorded(self) -> None:
+        forgotten = {table for table in self._touched if table not in self._covered} | self._changes.uncovered()
+        if forgotten or ((self._touched or self._changes) and not self._records):
+            raise UnrecordedWrite(f"A change to {', '.join(sorted(forgotten)) or 'the database'} recorded nothing.")
+
+    async def _write_audit(self) -> None:
+        if not self._records:
+            return
+        for record, target in zip(self._records, self._targets, strict=True):
+            before, after = self._changes.of(target)
+            record.update(before=before, after=after)
+        shared = {
+            "actor_id": self.who.id,
+            "actor_name": self.who.name,
+            "actor_kind": self.who.kind,
+            "session_id": self.who.session_id,
+            "ip": self.who.ip,
+            "request": request_reference(),
+        }
+        # A plain INSERT without RETURNING: the roles may insert these columns, not read ids back.
+        await self._session.execute(insert(AuditEntry.__table__), [shared | record for record in self._records])  # type: ignore[arg-type]  # declared as FromClause
+        self._notes.append(Change("audit", None, "created"))
+
+    async def finish(self, *, record: bool) -> None:
+        """Flush, check that everything was recorded, write the entries and the notifications. The door calls this."""
+        await self._session.flush()
+        if record:
+            self._refuse_unrecorded()
+            await self._write_audit()
+        for note in self._notes:
+            await self._session.execute(_NOTIFY, {"channel": CHANNEL, "payload": note.encode()})
+
+
+_NOTIFY = text("SELECT pg_notify(:channel, :payload)")
+_WRITES = re.compile(
+    r"\b(?:insert\s+into|update|delete\s+from|merge\s+into|truncate)\s+(?:only\s+)?\"?(\w+)", re.IGNORECASE
+)
+
+
+@asynccontextmanager
+async def reading(actor: Actor, permission: Permission, *, timeout: float = READ_TIMEOUT) -> AsyncIterator[Work]:
+    """Ask questions. ``timeout`` is each statement's limit in seconds; past it, :class:`TooSlow`."""
+    async with _open(actor, permission, timeout, read_only=True) as work:
+        yield work
+
+
+@asynccontextmanager
+async def writing(actor: Actor, permission: Permission, *, timeout: float = WRITE_TIMEOUT) -> AsyncIterator[Work]:
+    """Change something, and record it. A block that writes and records nothing is rolled back."""
+    async with _open(actor, permission, timeout, read_only=False) as work:
+        yield work
+        await work.finish(record=True)
+    await work.committed()
+
+
+@asynccontextmanager
+async def keeping(purpose: str, *, team_id: UUID | None = None, timeout: float = KEEP_TIMEOUT) -> AsyncIterator[Work]:
+    """Keep the books: only what ``app.bookkeeping`` lists, as the database itself enforces. ``team_id`` names whose
+    rows; without it only the books that span teams (jobs, workers) can be reached.
+    """
+    who = Who("keeper", None, purpose)
+    async with _transaction() as session:
+        parameters = {
+            "teams": f"{{{team_id}}}" if team_id else "{}",
+            "role": "quarterdeck_keeper",
+            **context(who, timeout, read_only=False),
+        }
+        await enter(session, ENTER_PLAIN, parameters)
+        work = Work(who, session, Changes(session.sync_session))
+        yield work
+        await work.finish(record=False)
+    await work.committed()
+
+
+@asynccontextmanager
+async def _open(actor: Actor, permission: Permission, timeout: float, *, read_only: bool) -> AsyncIterator[Work]:
+    refused: Who | None = None
+    async with _transaction() as session:
+        who, allowed = await identify(session, actor, timeout, read_only=read_only)
+        if permission in allowed:
+            yield Work(who, session, Changes(session.sync_session))
+        else:
+            refused = who
+    if refused is not None:
+        await _record_refusal(refused, permission)
+        raise Forbidden(f"Your role does not include “{permission}”. Ask an administrator if you need it.")
+
+
+async def _record_refusal(who: Who, permission: Permission) -> None:
+    """A refusal is recorded by the console itself, in a transaction of its own."""
+    async with _transaction() as session:
+        parameters = {"teams": "{}", "role": "quarterdeck_platform", **context(who, WRITE_TIMEOUT, read_only=False)}
+        await enter(session, ENTER_PLAIN, parameters)
+        entry = {
+            "actor_id": who.id,
+            "actor_name": who.name,
+            "actor_kind": who.kind,
+            "session_id": who.session_id,
+            "ip": who.ip,
+            "request": request_reference(),
+            "action": Action.ACCESS_REFUSED.value,
+            "target_type": "permission",
+            "target_id": permission.value,
+            "target_label": permission.value,
+        }
+        await session.execute(insert(AuditEntry.__table__), [entry])  # type: ignore[arg-type]  # declared as FromClause
+        await session.execute(_NOTIFY, {"channel": CHANNEL, "payload": Change("audit", None, "created").encode()})
+
+
+@asynccontextmanager
+async def _transaction() -> AsyncIterator[AsyncSession]:
+    """A transaction whose database errors come out as sentences."""
+    try:
+        async with db.session() as session, session.begin():
+            yield session
+    except (AppError, UnrecordedWrite):
+        raise
+    except StaleDataError:
+        raise Conflict("Somebody changed this record meanwhile. Open it again to see what is there now.") from None
+    except DBAPIError as problem:
+        raise translated(problem) from problem
+    except (OSError, TimeoutError) as problem:
+        raise Unavailable("The database does not answer. Try again in a moment.") from problem
+
+
+def _noun(model: type[Base]) -> str:
+    """The singular that the audit log calls a record by."""
+    table = str(model.__tablename__)
+    return _NOUNS.get(table, table.removesuffix("s"))
+
+
+_NOUNS = {"staff": "staff", "dataset_rows": "row", "staff_sessions": "session", "schemas": "schema"}
+
+__all__ = ["LeaseLost", "UnrecordedWrite", "Who", "Work", "keeping", "reading", "writing"]

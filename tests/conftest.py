@@ -1,0 +1,92 @@
+"""A real PostgreSQL for every test: one throwaway server per test process, a migrated template, a clone per test."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from app import db
+from app.config import Settings
+from app.embedded import EmbeddedPostgres
+from app.migrate import LOGINS, make_database, prepare, upgrade
+from tests.people import Company, found_company
+
+TEMPLATE = "quarterdeck_template"
+PASSWORD = "only for tests"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of its own for one test, and how each role reaches it."""
+
+    server: EmbeddedPostgres
+    name: str
+
+    def url(self, user: str) -> str:
+        return self.server.url(user, PASSWORD, self.name)
+
+    @property
+    def admin_url(self) -> str:
+        return self.server.superuser_url(self.name)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as started:
+        asyncio.run(_make_template(started))
+        yield started
+
+
+async def _make_template(server: EmbeddedPostgres) -> None:
+    await prepare(server.superuser_url("postgres"), dict.fromkeys(LOGINS, PASSWORD), database=TEMPLATE)
+    await upgrade(server.url("quarterdeck_owner", PASSWORD, TEMPLATE))
+
+
+@pytest.fixture
+async def database(server: EmbeddedPostgres) -> AsyncIterator[Database]:
+    made = Database(server, f"test_{os.getpid()}_{next(_numbers)}")
+    connection = await asyncpg.connect(server.superuser_url("postgres"))
+    await make_database(connection, made.name, template=TEMPLATE)
+    yield made
+    await connection.execute(f'DROP DATABASE "{made.name}" WITH (FORCE)')
+    await connection.close()
+
+
+@pytest.fixture
+async def admin(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser's connection, to look behind the door and to break things."""
+    connection = await asyncpg.connect(database.admin_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def settings(database: Database, tmp_path: Path) -> Settings:
+    return Settings(
+        data_dir=tmp_path / "data",
+        database_url=SecretStr(database.url("quarterdeck_app")),
+        engine_url=SecretStr(database.url("quarterdeck_worker")),
+        session_key=SecretStr("a key that only tests use, long enough for HS256"),
+        environment="Tests",
+    )
+
+
+@pytest.fixture
+async def bound(settings: Settings) -> AsyncIterator[Settings]:
+    """The application's own engine, bound to the test's database."""
+    db.configure(settings)
+    yield settings
+    await db.dispose()
+
+
+@pytest.fixture
+async def company(bound: Settings, admin: asyncpg.Connection) -> Company:
+    """Two teams and the four people of every test."""
+    return await found_company(admin)
