@@ -29,7 +29,7 @@ MAJOR = "18"
 SUPERUSER = "postgres"
 _SECONDS_TO_RECOVER = 600
 _SECONDS_TO_STOP = 20
-_SECONDS_FOR_IMMEDIATE_STOP = 3
+_SECONDS_FOR_IMMEDIATE_STOP = 1
 
 _FIRST_SETTINGS = {
     # Written into postgresql.conf once; whoever runs the server may change them there.

@@ -1,0 +1,127 @@
+"""Where each process finds the database, and which of the ways in it is given."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+from pydantic import SecretStr
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from app.config import Settings
+from app.embedded import EmbeddedPostgres
+from app.secret_files import SecretFiles
+from app.startup import StartupProblem
+
+DATABASE = "quarterdeck"
+ROLES = {
+    "database_url": "quarterdeck_app",
+    "engine_url": "quarterdeck_worker",
+    "migration_url": "quarterdeck_owner",
+}
+"""The login role behind each setting."""
+
+Result = TypeVar("Result")
+log = logging.getLogger(__name__)
+
+
+def resolve(settings: Settings) -> Settings:
+    """Fill in what is made and kept when it is not set: the three ways into the embedded database, the session key."""
+    secrets = SecretFiles(settings.data_dir)
+    found: dict[str, SecretStr] = {}
+    if settings.session_key is None:
+        found["session_key"] = SecretStr(secrets.get("session_key"))
+    if settings.database_url is None:
+        database = EmbeddedPostgres(settings.data_dir)
+        for name, password in _passwords(database).items():
+            field = next(field for field, role in ROLES.items() if role == name)
+            found[field] = SecretStr(database.url(name, password, DATABASE))
+    return settings.model_copy(update=found)
+
+
+def for_web(settings: Settings) -> Settings:
+    """What the web process may know: neither the owner's connection nor the workers'."""
+    return settings.model_copy(
+        update={"engine_url": None, "migration_url": None, "admin_email": None, "admin_password": None}
+    )
+
+
+def for_worker(settings: Settings, *, maintenance: bool) -> Settings:
+    """What a worker may know: the owner's connection only when it does maintenance, never the session key.
+
+    Raises:
+        StartupProblem: a connection that it needs is not set.
+    """
+    needed = {"engine_url": "a worker", "migration_url": "worker --maintenance" if maintenance else ""}
+    for field, who in needed.items():
+        if who and getattr(settings, field) is None:
+            raise StartupProblem(
+                f"Set QUARTERDECK_{field.upper()} too, the connection as {ROLES[field]}: {who} needs it.", exit_code=2
+            )
+    hidden: dict[str, None] = {"session_key": None, "admin_email": None, "admin_password": None}
+    return settings.model_copy(update=hidden if maintenance else hidden | {"migration_url": None})
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Our environment for a child process, with exactly these settings and none that they leave out."""
+    values = dict(os.environ)
+    for field in type(settings).model_fields:
+        name, value = f"QUARTERDECK_{field.upper()}", getattr(settings, field)
+        values.pop(name, None)
+        if value is not None:
+            values[name] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    return values
+
+
+def running(settings: Settings) -> Settings:
+    """:func:`resolve`, for processes that only use the database.
+
+    Raises:
+        StartupProblem: it is the embedded one, and nobody runs it.
+    """
+    if settings.database_url is None and not EmbeddedPostgres(settings.data_dir).ready:
+        raise StartupProblem(
+            f"No database runs in the data directory {settings.data_dir}. Start everything with `quarterdeck up`,"
+            " or set QUARTERDECK_DATABASE_URL."
+        )
+    return resolve(settings)
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Settings]:
+    """:func:`resolve`, with the embedded database started for the time of the block when nobody runs it."""
+    database = EmbeddedPostgres(settings.data_dir)
+    if settings.database_url is not None or database.ready:
+        yield resolve(settings)
+        return
+    with database:
+        full = resolve(settings)
+        bring_up_to_date(full, database)
+        yield full
+
+
+def bring_up_to_date(settings: Settings, database: EmbeddedPostgres | None) -> None:
+    """Make the roles and the database (of the embedded server), and bring the schema to this program's version."""
+    from app import migrate
+
+    if database is not None:
+        talk(migrate.prepare(database.superuser_url(), _passwords(database)))
+    if settings.migration_url is not None:
+        talk(migrate.upgrade(settings.migration_url.get_secret_value(), None))
+
+
+def talk(conversation: Coroutine[Any, Any, Result]) -> Result:
+    """Run it to its end. What goes wrong between us and the database becomes one sentence."""
+    try:
+        return asyncio.run(conversation)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, ArgumentError) as error:
+        log.debug("The database refused.", exc_info=True)
+        reason = str(getattr(error, "orig", error)).strip().splitlines() or [type(error).__name__]
+        raise StartupProblem(f"The database does not answer as it should: {reason[0].rstrip('.')}.") from error
+
+
+def _passwords(database: EmbeddedPostgres) -> dict[str, str]:
+    return {role: database.secrets.get(f"database_{role}") for role in ROLES.values()}
