@@ -38,7 +38,7 @@ class Assets:
 
     def has(self, scope: Scope) -> bool:
         """Whether this request is for an asset."""
-        return scope["type"] == "http" and scope["path"].startswith(self._prefixes)
+        return bool(scope["type"] == "http" and scope["path"].startswith(self._prefixes))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request for an asset."""

@@ -1,6 +1,6 @@
 """Log lines: structlog over the standard library's logging, so that libraries' lines look like ours.
 
-Whatever is bound with :func:`bound` (a request's or a job's reference, a person) stands on every line below it.
+The reference of what is going on (``app.trace``) stands on every line, with whatever is bound by :func:`bound`.
 """
 
 import logging
@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import Literal
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
+from app import trace
 from app.errors import AppError
 
 # These say at INFO what concerns only their own makers, or repeat what the guard says better.
@@ -39,6 +40,7 @@ def configure(level: str = "INFO", form: Literal["console", "json"] = "console")
     """Set up logging for this process: everything to standard error, one line an event."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _reference,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
@@ -76,6 +78,12 @@ def bound(**values: object) -> Iterator[None]:
     """Every line inside the block carries these values."""
     with structlog.contextvars.bound_contextvars(**values):
         yield
+
+
+def _reference(_: object, __: str, event: EventDict) -> EventDict:
+    if reference := trace.request_reference():
+        event.setdefault("reference", reference)
+    return event
 
 
 def _last_steps(form: Literal["console", "json"]) -> list[Processor]:

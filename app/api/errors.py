@@ -1,20 +1,26 @@
 """Refusals on plain routes: ``{"code": …, "message": …}`` with the refusal's status."""
 
+import html
 import logging
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app import trace
 from app.errors import AppError, Invalid, RateLimited
 from app.ids import reference
 
 log = logging.getLogger(__name__)
 
-_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 422: "VALIDATION_ERROR"}
+_CODES = {400: "VALIDATION_ERROR", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 405: "NOT_FOUND"}
+
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Quarterdeck</title>
+<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="stylesheet" href="/static/theme.css">
+<style>main{{max-width:420px;margin:20vh auto 0;padding:0 24px}}</style>
+<main><h1>This did not work</h1><p role="alert">{message}</p><p><a href="/">Open Quarterdeck</a></p></main></html>"""
 
 
 def as_json(error: AppError) -> JSONResponse:
@@ -26,6 +32,11 @@ def as_json(error: AppError) -> JSONResponse:
     if isinstance(error, RateLimited):
         headers["retry-after"] = str(error.retry_after)
     return JSONResponse(body, 400 if isinstance(error, Invalid) else error.status, headers)
+
+
+def as_page(error: AppError) -> HTMLResponse:
+    """The same for somebody who looks at a plain route with a browser."""
+    return HTMLResponse(_PAGE.format(message=html.escape(error.message)), error.status)
 
 
 def install(api: FastAPI) -> None:
@@ -47,7 +58,7 @@ def install(api: FastAPI) -> None:
 
 def broken(error: Exception) -> JSONResponse:
     """A bug of ours on a plain route: log it, and answer with the reference under which it was logged."""
-    found = str(structlog.contextvars.get_contextvars().get("request") or reference())
+    found = trace.request_reference() or reference()
     log.error("Unexpected error, reference %s", found, exc_info=error)
     message = f"Something went wrong on our side. Reference {found}"
     return JSONResponse({"code": "INTERNAL_ERROR", "message": message}, 500)

@@ -1,16 +1,25 @@
 """Sessions: signing in, staying known, signing out. The token in the cookie only points; the row decides."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app import clock, db
 from app.actor import Nobody, Staff
 from app.crypto import passwords, tokens
-from app.errors import NotSignedIn
+from app.errors import NotSignedIn, Unavailable
 from app.ids import uuid7
 from app.repositories import sessions
+
+log = logging.getLogger(__name__)
 
 EMAIL_LENGTH = 254
 USER_AGENT_LENGTH = 400
@@ -58,7 +67,7 @@ async def find(token: str) -> Staff | None:
     claims = tokens.read(token, *_how().keys)
     if claims is None:
         return None
-    async with db.login() as login:
+    async with _asking() as login:
         row = await sessions.living(login, claims.session_id)
     if row is None or row.staff_id != claims.staff_id:
         return None
@@ -68,22 +77,22 @@ async def find(token: str) -> Staff | None:
 
 async def living(session_ids: Iterable[UUID]) -> frozenset[UUID]:
     """Which of these sessions still live: asked for the pages that stand open."""
-    async with db.login() as login:
+    async with _asking() as login:
         return frozenset([sid for sid in session_ids if await sessions.living(login, sid)])
 
 
 async def sign_in(nobody: Nobody, email: str, password: str, user_agent: str) -> SignedIn:
     """Let somebody in. A new session every time; :class:`WrongPassword` says the same for a wrong e-mail."""
     email = email.replace("\0", "").strip()[:EMAIL_LENGTH]
-    async with db.login() as login:
+    async with _asking() as login:
         found = await sessions.candidate(login, email)
     good, new_hash = await passwords.verify_and_update(password, found.password_hash if found else None)
     if found is None or not good:
-        async with db.login() as login:
+        async with _asking() as login:
             await sessions.refuse(login, email, nobody.ip)
         raise WrongPassword
     claims = _new_claims(found.staff_id)
-    async with db.login() as login:
+    async with _asking() as login:
         await sessions.start(
             login,
             claims.staff_id,
@@ -98,8 +107,19 @@ async def sign_in(nobody: Nobody, email: str, password: str, user_agent: str) ->
 
 async def sign_out(actor: Staff) -> None:
     """End the actor's session: its open pages leave, its cookie opens nothing any more."""
-    async with db.login() as login:
+    async with _asking() as login:
         await sessions.end(login, actor.session_id)
+
+
+@asynccontextmanager
+async def _asking() -> AsyncIterator[AsyncSession]:
+    """The login role's transaction; a database that is away comes out as a sentence."""
+    try:
+        async with db.login() as login:
+            yield login
+    except (OSError, OperationalError, InterfaceError, PoolTimeoutError, asyncpg.PostgresConnectionError) as problem:
+        log.warning("The database does not answer: %s: %s", type(problem).__name__, problem)
+        raise Unavailable("The database does not answer. Try again in a moment.") from problem
 
 
 def _new_claims(staff_id: UUID) -> tokens.Claims:

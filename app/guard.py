@@ -1,0 +1,221 @@
+"""The guard at the gate: every request and every websocket passes here before anything else sees it.
+
+It lets in our own origin only, says who is there (``scope["state"]["actor"]``: a Staff or None), keeps those who are
+not signed in to the public paths, counts the bytes of a body, and dresses every answer (``app.headers``). What happens
+on an open page's wire afterwards, ``app.websocket`` watches; what somebody may do, the door (``app.work``) decides.
+"""
+
+import dataclasses
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from urllib.parse import quote, urlsplit
+
+import nicegui
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import ids, messages, trace
+from app.actor import Staff
+from app.api.errors import as_json, as_page, broken
+from app.api.sign_in import cookie_name, own_path
+from app.assets import Assets
+from app.config import Settings
+from app.errors import AppError, Forbidden, NotFound, NotSignedIn
+from app.headers import Answer
+
+FindSession = Callable[[str], Awaitable[Staff | None]]
+
+BODY_MAX = 64 * 1024
+"""Bytes of an ordinary request's body. Uploads stream, and count for themselves."""
+
+PUBLIC = frozenset({"/health/live", "/health/ready", "/favicon.ico"})
+SIGN_IN = frozenset({"/login", "/auth/login", "/auth/logout"})
+UPLOADS = "/uploads"
+SOCKET = "/_nicegui_ws/"
+NICEGUI_UPLOADS = "/_nicegui/client/"
+_NOT_PAGES = ("/api/", UPLOADS, "/_nicegui", "/auth/")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# The guard alone compresses and knows the address: what others claim about either is not passed on. NiceGUI, for one,
+# would write X-Forwarded-Prefix into its pages.
+_STRIPPED = {b"accept-encoding", b"forwarded", b"x-real-ip"}
+
+log = logging.getLogger(__name__)
+
+
+class TooLarge(AppError):
+    """A body of more bytes than this route takes."""
+
+    code = "VALIDATION_ERROR"
+    status = 413
+
+
+class Guard:
+    """Pure ASGI middleware; ``find_session`` reads a cookie's value and asks the database who that is now."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, find_session: FindSession) -> None:
+        self._app = app
+        self._find_session = find_session
+        self._cookie = cookie_name(settings)
+        self._origins = allowed_origins(settings.browser_origin)
+        self._https = settings.browser_origin.startswith("https://")
+        self._assets = Assets(app, f"/_nicegui/{nicegui.__version__}/", "/static/", https=self._https)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Guard one connection."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+        elif self._assets.has(scope):
+            await self._assets(scope, receive, send)
+        else:
+            with trace.referenced(ids.reference()):
+                await (self._http if scope["type"] == "http" else self._websocket)(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = Answer(send, scope, https=self._https)
+        started = time.perf_counter()
+        try:
+            await self._admit(scope, receive, answer)
+        except AppError as error:
+            if answer.status:
+                raise
+            await self._refusal(scope, error)(scope, receive, answer)
+        except Exception as error:
+            if answer.status:
+                raise
+            await broken(error)(scope, receive, answer)
+        finally:
+            took = round((time.perf_counter() - started) * 1000)
+            level = logging.DEBUG if scope["method"] in _SAFE and answer.status < 400 else logging.INFO
+            log.log(level, "%s %s %s %s ms", scope["method"], quote(scope["path"]), answer.status or "-", took)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one request in, or raise why not."""
+        headers = Headers(scope=scope)
+        path: str = scope["path"]
+        unsafe = scope["method"] not in _SAFE
+        if unsafe:
+            self._check_origin(headers)
+        actor = None if path in PUBLIC else await self._actor(scope, headers)
+        if actor is None and path not in PUBLIC | SIGN_IN:
+            await self._show_the_way(scope, headers)(scope, receive, send)
+            return
+        if path.startswith((NICEGUI_UPLOADS, SOCKET)):
+            # NiceGUI's own upload trusts the browser's limits, and its polling lets each request be another person's.
+            raise NotFound("There is nothing here.")
+        if unsafe and not _is_upload(path):
+            receive = await _whole_body(headers, receive)
+        await self._app(_inside(scope, actor), receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        if not scope["path"].startswith(SOCKET) or headers.get("origin") not in self._origins:
+            log.info("Refused a websocket: path %s, origin %r", quote(scope["path"]), headers.get("origin"))
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "Not from our own pages."})
+            return
+        try:
+            actor = await self._actor(scope, headers)
+        except AppError:
+            actor = None
+        # Nobody passes, too: app.websocket answers them so that the tab reloads, which a 403 would leave hanging.
+        await self._app(_inside(scope, actor), messages.checked(receive), send)
+
+    async def _actor(self, scope: Scope, headers: Headers) -> Staff | None:
+        token = cookie_parser(headers.get("cookie", "")).get(self._cookie)
+        found = await self._find_session(token) if token else None
+        return dataclasses.replace(found, ip=scope["client"][0] if scope.get("client") else "") if found else None
+
+    def _check_origin(self, headers: Headers) -> None:
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        if origin is None and site != "same-origin":
+            raise Forbidden("This request did not come from one of our pages. Open the page again and repeat it.")
+        if (origin is not None and origin not in self._origins) or site not in {None, "same-origin"}:
+            raise Forbidden("This request came from another site and was stopped.")
+
+    def _show_the_way(self, scope: Scope, headers: Headers) -> Response:
+        """The answer for somebody who is not signed in."""
+        path = scope["path"]
+        if scope["method"] not in _SAFE or path.startswith(_NOT_PAGES):
+            return as_json(NotSignedIn())
+        query = scope["query_string"].decode("latin-1")
+        target = own_path(quote(path, safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else ""))
+        login = "/login" if target == "/" else f"/login?next={quote(target, safe='/')}"
+        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") == "navigate":
+            # A link in a mail: SameSite=Strict kept the cookie back. Asked for by our own page, it is sent; the
+            # sign-in page then sends a signed-in person on, and shows its form to anybody else. So it never loops.
+            return HTMLResponse(_BOUNCE.format(login=login.replace("&", "&amp;")))
+        return RedirectResponse(login, 303)
+
+    def _refusal(self, scope: Scope, error: AppError) -> Response:
+        wants_page = "text/html" in Headers(scope=scope).get("accept", "")
+        response = as_page(error) if wants_page and not scope["path"].startswith(_NOT_PAGES) else as_json(error)
+        if error.status == TooLarge.status:
+            response.headers["connection"] = "close"  # the rest of the body is not worth reading
+        return response
+
+
+_BOUNCE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>Quarterdeck</title>'
+    '<meta http-equiv="refresh" content="0;url={login}"><p><a href="{login}">Continue to Quarterdeck</a></p></html>'
+)
+
+
+def allowed_origins(origin: str) -> frozenset[str]:
+    """The origins whose pages may talk to us: the one given and, on this very machine, its other name."""
+    parts = urlsplit(origin)
+    host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
+    if not _is_loopback(host):
+        return frozenset({origin})
+    return frozenset({origin, f"{parts.scheme}://127.0.0.1{port}", f"{parts.scheme}://localhost{port}"})
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_upload(path: str) -> bool:
+    return path == UPLOADS or path.startswith(f"{UPLOADS}/")
+
+
+def _inside(scope: Scope, actor: Staff | None) -> Scope:
+    """The scope as the application sees it."""
+    headers = [
+        (name, value)
+        for name, value in scope["headers"]
+        if name not in _STRIPPED and not name.startswith(b"x-forwarded-")
+    ]
+    return {**scope, "headers": headers, "state": {**scope.get("state", {}), "actor": actor}}
+
+
+async def _whole_body(headers: Headers, receive: Receive) -> Receive:
+    """Read an ordinary body, counting its bytes whatever was declared; returns a ``receive`` that gives it again."""
+    if int(headers.get("content-length") or 0) > BODY_MAX:
+        raise TooLarge(f"This request is larger than {BODY_MAX:,} bytes.")
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > BODY_MAX:
+            raise TooLarge(f"This request is larger than {BODY_MAX:,} bytes.")
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    return again
