@@ -63,11 +63,10 @@ export default {
     options() {
       return {
         theme, columnDefs: columnsFor(this, this.columns, JSON.parse(this.statuses)), rowModelType: "infinite", cacheBlockSize: BLOCK, maxBlocksInCache: 30,
-        maxConcurrentDatasourceRequests: 3, blockLoadDebounceMillis: 40, infiniteInitialRowCount: 0, getRowId: ({ data }) => data.id,
+        maxConcurrentDatasourceRequests: 3, blockLoadDebounceMillis: 40, infiniteInitialRowCount: 1, getRowId: ({ data }) => data.id,
         suppressFieldDotNotation: true, readOnlyEdit: true, stopEditingWhenCellsLoseFocus: true, enableCellEditingOnBackspace: true, suppressMultiSort: true,
-        sortingOrder: ["asc", "desc", null], suppressNoRowsOverlay: true, suppressLoadingOverlay: true, suppressColumnVirtualisation: false, animateRows: false,
-        suppressDragLeaveHidesColumns: true, tooltipShowDelay: 400, enableCellTextSelection: false,
-        defaultColDef: { suppressKeyboardEvent: (event) => this.holdsKey(event), suppressHeaderMenuButton: true },
+        suppressNoRowsOverlay: true, loading: false, animateRows: false, suppressDragLeaveHidesColumns: true, tooltipShowDelay: 400,
+        defaultColDef: { sortingOrder: ["asc", "desc", null], suppressKeyboardEvent: (event) => this.holdsKey(event), suppressHeaderMenuButton: true },
         onCellEditRequest: (event) => this.commit(event), onSortChanged: (event) => event.source === "uiColumnSorted" && this.sortBy(),
         onBodyScroll: () => this.scrolled(), onBodyScrollEnd: () => this.window?.follow(this.all),
       };
@@ -126,12 +125,13 @@ export default {
         getRows: async ({ startRow, endRow, successCallback, failCallback }) => {
           try {
             const rows = await source.rows(base + startRow, base + endRow);
-            if (source !== this.source || base !== this.window.base) return;
+            // AG Grid counts open questions: a stale one must be answered too, or it would ask nothing any more.
+            if (source !== this.source || base !== this.window.base) return failCallback();
             this.told();
-            successCallback(rows, this.window.count);
+            return successCallback(rows, this.window.count);
           } catch (refusal) {
-            failCallback();
             if (source === this.source && refusal.code !== "STOPPED") this.broken = refusal.message;
+            return failCallback();
           }
         },
       };

@@ -14,8 +14,8 @@ else). It answers 200 and JSON::
 ``id`` is the row's UUID as text, ``position`` the number that people see, ``version`` a number or null, ``status`` a
 word or null. Values: null is missing; boolean true/false; integer and number a JSON number, or its digits as a string
 where JavaScript would round them; date ``2013-09-10``; datetime ISO 8601; multi_choice a list of strings; json any
-value; everything else a string. Refusals are ``{"code", "message"}`` with their status: 401 leads to the sign-in, 504 is the
-"too slow" state, the rest an error card with the sentence. When the client goes away, it wants no answer any more
+value; everything else a string. Refusals are ``{"code", "message"}`` with their status: 401 leads to the sign-in, 504
+is the "too slow" state, the rest an error card with the sentence. When the client goes away, it wants no answer any more
 (Cancel aborts the request): the route should stop its question then.
 
 **An edit** reaches Python as :class:`Edit`; the page saves and calls :meth:`DataGrid.answer`. Until then the cell says
@@ -80,7 +80,7 @@ OnEdit = Callable[[Edit], Awaitable[None]]
 class DataGrid(
     Element,
     component="grid.js",
-    dependencies=["grid_source.js", "grid_cells.js", "grid_editors.js", "grid_edits.js", "grid_states.js", "grid_window.js"],
+    dependencies=[f"grid_{part}.js" for part in ("source", "cells", "editors", "edits", "states", "window")],
     esm={"nicegui-aggrid": _ESM},
 ):
     """A grid over the rows of a dataset. It fills the height that its container leaves."""

@@ -55,9 +55,8 @@ function select(field, text) {
   return node;
 }
 
-function multiple(field, text) {
+function multiple(field, chosen) {
   const node = document.createElement("fieldset");
-  const chosen = text ? text.split(", ") : [];
   for (const word of new Set([...field.choices, ...chosen])) {
     const label = document.createElement("label");
     const box = Object.assign(document.createElement("input"), { type: "checkbox", value: word, checked: chosen.includes(word) });
@@ -79,9 +78,9 @@ function input(field, text) {
   return node;
 }
 
-function control(field, text) {
+function control(field, text, value) {
   if (field.type === "boolean" || (field.type === "choice" && field.choices.length)) return select(field, text);
-  if (field.type === "multi_choice" && field.choices.length) return multiple(field, text);
+  if (field.type === "multi_choice" && field.choices.length) return multiple(field, Array.isArray(value) ? value : []);
   if (!LONG.has(field.type)) return input(field, text);
   return Object.assign(document.createElement("textarea"), { value: text, rows: 8, spellcheck: field.type === "long_text" });
 }
@@ -95,7 +94,7 @@ export class TypedEditor {
     this.start = entry ? entry.text : stored;
     this.unsaved = Boolean(entry);
     this.suffix = field.type === "datetime" ? (/(Z|[+-]\d\d:?\d\d)$/.exec(String(value ?? ""))?.[1] ?? "") : "";
-    this.control = control(field, this.start);
+    this.control = control(field, this.start, entry ? entry.value : value);
     this.first = this.text();
     this.typed = eventKey?.length === 1 && "value" in this.control && this.control.tagName !== "SELECT" && ["text", "textarea"].includes(this.control.type);
     if (this.typed) Object.assign(this.control, { value: eventKey });

@@ -11,7 +11,7 @@ from components.grid import GridField
 
 
 class FilterBar(Element, component="grid_filters.js"):
-    """Chips and a "+ Filter" button. It changes the URL by itself; when the URL has changed the page calls :meth:`show`."""
+    """Chips and a "+ Filter" button. It changes the URL by itself; the page then calls :meth:`show`."""
 
     def __init__(self, fields: Sequence[GridField], conditions: Sequence[Condition] = ()) -> None:
         """Offer filters on ``fields``; show ``conditions`` as chips."""

@@ -32,9 +32,9 @@ export class RowWindow {
     return this.api.getVerticalPixelRange().top;
   }
 
-  /** The index, among all rows, of the first row on screen. */
+  /** The index, among all rows, of the first row of which more than half is on screen. */
   top() {
-    return this.base + Math.floor(this.pixels() / ROW);
+    return this.base + Math.round(this.pixels() / ROW);
   }
 
   start(total) {
@@ -77,7 +77,8 @@ export class RowWindow {
     const row = focused && this.base + focused.rowIndex;
     this.move(this.baseFor(top, total), total);
     this.scroll(place - this.base * ROW);
-    if (focused && row >= this.base && row < this.base + this.count) this.api.setFocusedCell(row - this.base, focused.column);
+    // Focusing a cell scrolls to it, so one that is out of sight loses the focus instead.
+    if (focused && row >= top && row < top + this.page()) this.api.setFocusedCell(row - this.base, focused.column);
   }
 
   /** Bring a row to the top; answers the index that stands there. */
