@@ -1,0 +1,60 @@
+"""Forms: the fields of a form live in the browser until they are sent, so typing costs nothing and nothing is lost."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from nicegui.events import GenericEventArguments
+
+from app.errors import Invalid
+from components.element import JsonElement
+
+Values = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One input. ``kind`` "choice" needs ``choices`` (value, words); ``must_equal`` asks to type exactly this.
+
+    Never for passwords or codes: those are typed only into plain HTML forms.
+    """
+
+    name: str
+    label: str
+    kind: Literal["text", "long", "number", "choice"] = "text"
+    value: str = ""
+    hint: str = ""
+    required: bool = True
+    choices: Sequence[tuple[str, str]] = ()
+    must_equal: str = ""
+    max_length: int = 500
+
+
+class Form(JsonElement, component="qd_form.js"):
+    """A form with one button. ``on_submit`` gets the values; :class:`Invalid` puts its sentences under the fields."""
+
+    def __init__(
+        self, fields: Sequence[Field], *, submit: str, on_submit: Callable[[Values], Awaitable[None]], label: str = ""
+    ) -> None:
+        self._on_submit = on_submit
+        super().__init__(
+            {"label": label, "fields": [asdict(f) for f in fields], "submit": submit, "errors": {}, "stamp": 0}
+        )
+        self.on("submit", self._submit)
+
+    async def _submit(self, event: GenericEventArguments) -> None:
+        try:
+            await self._on_submit(text_values(event.args))
+        except Invalid as error:
+            self._answer(dict(error.fields))
+        else:
+            self._answer({})
+
+    def _answer(self, errors: dict[str, str]) -> None:
+        if not self.is_deleted:
+            self.show({**self.contents, "errors": errors, "stamp": self.contents["stamp"] + 1})
+
+
+def text_values(sent: object) -> dict[str, str]:
+    """What the browser sent, believed only as a mapping of text to text."""
+    return {str(name): str(value) for name, value in sent.items()} if isinstance(sent, dict) else {}

@@ -1,0 +1,134 @@
+// What our Vue components share: words for times and sizes, pills, icons, small behaviours.
+import { h } from "vue";
+
+const UNITS = [[31557600, "year"], [2629800, "month"], [86400, "day"], [3600, "hour"], [60, "minute"]];
+const SHORT = { minute: "min", hour: "h", day: "d", month: "months", year: "years" };
+const ABSOLUTE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
+
+/** "just now", "4 min ago", "in 2 h". */
+export function relative(iso, now = Date.now()) {
+  const seconds = (now - new Date(iso).getTime()) / 1000, size = Math.abs(seconds);
+  if (size < 10) return "just now";
+  const words = size < 60 ? `${Math.floor(size)} s` : spell(size);
+  return seconds > 0 ? `${words} ago` : `in ${words}`;
+}
+
+function spell(seconds) {
+  const [length, unit] = UNITS.find(([l]) => seconds >= l);
+  const n = Math.floor(seconds / length);
+  return `${n} ${n === 1 ? SHORT[unit].replace(/s$/, "") : SHORT[unit]}`;
+}
+
+/** The moment itself, in the zone of this browser. */
+export const absolute = (iso) => ABSOLUTE.format(new Date(iso));
+
+/** "0.4 s", "12.4 s", "3 min 5 s", "2 h 4 min". */
+export function duration(s) {
+  if (s < 60) return `${s < 10 ? s.toFixed(1) : Math.round(s * 10) / 10} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}
+
+/** "812 B", "14.2 MB"; decimal units, as disks and downloads count. */
+export function bytes(n) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let i = 0;
+  while (n >= 1000 && i < 4) { n /= 1000; i++; }
+  return `${i && n < 100 ? n.toFixed(1) : Math.round(n)} ${units[i]}`;
+}
+
+export const number = (n) => typeof n === "number" ? n.toLocaleString("en", { maximumFractionDigits: 6 }) : n;
+export const pill = ([word, tone]) => h("span", { class: ["st", tone] }, word);
+export const shortId = (id) => id.replaceAll("-", "").slice(-8);
+export const when = (iso, now) =>
+  h("time", { datetime: iso, title: absolute(iso), tabindex: 0, class: "when", "data-absolute": absolute(iso) }, relative(iso, now));
+
+export function bar(fraction, label) {
+  const percent = Math.max(0, Math.min(100, Math.floor(fraction * 100)));
+  return h("div", { class: "prog" }, [
+    h("i", { role: "progressbar", "aria-label": label, "aria-valuenow": percent, "aria-valuemin": 0, "aria-valuemax": 100, style: { "--p": `${percent}%` } }),
+    `${percent} %`,
+  ]);
+}
+
+/** A short id and the button that copies all of it. */
+export function idCell(id, link) {
+  const copy = (event) => {
+    const button = event.currentTarget;
+    navigator.clipboard?.writeText(id).then(() => {
+      button.dataset.copied = "1";
+      button.setAttribute("aria-label", "Copied");
+      setTimeout(() => { delete button.dataset.copied; button.setAttribute("aria-label", "Copy id"); }, 1500);
+    });
+  };
+  const words = h("code", { title: id }, shortId(id));
+  return h("span", { class: "id" }, [
+    link ? h("a", { href: link, class: "l" }, [words]) : words,
+    h("button", { class: "copy", type: "button", "aria-label": "Copy id", title: "Copy id", onClick: copy }, [icon("copy")]),
+  ]);
+}
+
+/** A value as a column of this kind shows it. */
+export function cell(kind, value, { link = null, now = Date.now(), quiet = false, head = "" } = {}) {
+  if (value === null || value === undefined || value === "") return h("span", { class: "none", "aria-label": "empty" }, "–");
+  if (kind === "id") return idCell(value, link);
+  const drawn = {
+    status: () => pill(value),
+    progress: () => typeof value === "number" ? bar(value, head) : h("span", { class: "mut" }, value),
+    number: () => number(value), bytes: () => bytes(value), duration: () => duration(value), time: () => when(value, now),
+  }[kind]?.() ?? h("span", { class: ["cut", quiet && "mut"], title: String(value) }, String(value));
+  return link ? h("a", { class: "l", href: link }, [drawn]) : drawn;
+}
+
+const ICONS = {
+  home: "M3 11l9-8 9 8v10h-6v-6h-6v6H3z",
+  datasets: "M4 6c0-3 16-3 16 0v12c0 3-16 3-16 0zM4 12c0 3 16 3 16 0M4 6c0 3 16 3 16 0",
+  jobs: "M12 3a9 9 0 100 18 9 9 0 000-18zm0 4v6l4 2",
+  audit: "M6 3h9l4 4v14H6zM9 12h7M9 16h7",
+  staff: "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6z",
+  copy: "M9 9h11v12H9zM5 15H4V3h11v2",
+  menu: "M4 6h16M4 12h16M4 18h16",
+  close: "M6 6l12 12M18 6L6 18",
+  more: "M5 12h.01M12 12h.01M19 12h.01",
+  fold: "M15 6l-6 6 6 6",
+};
+export const icon = (name) =>
+  h("svg", { viewBox: "0 0 24 24", class: ["icon", `icon-${name}`], "aria-hidden": "true", focusable: "false" }, [h("path", { d: ICONS[name] ?? ICONS.audit })]);
+
+/** Go to an address of ours without loading the page anew. */
+export const go = (address) => emitEvent("sub_pages_navigate", address);
+
+/** A button with a menu below it. Closed by Escape (focus returns), by a click elsewhere, by choosing. */
+export const Menu = {
+  props: { label: String, hint: String, kind: String },
+  emits: ["toggle"],
+  data: () => ({ open: false }),
+  methods: {
+    set(open) {
+      if (open === this.open) return;
+      this.open = open;
+      this.$emit("toggle", open);
+      if (open) this.$nextTick(() => this.$el.querySelector(".pop :is(input,button,a,select)")?.focus());
+    },
+    close() { this.set(false); this.$refs.button?.focus(); },
+    outside(event) { if (this.open && !this.$el.contains(event.target)) this.set(false); },
+    key(event) {
+      if (event.key === "Escape" && this.open) { event.stopPropagation(); this.close(); }
+      if (!["ArrowDown", "ArrowUp"].includes(event.key) || !this.open) return;
+      const items = [...this.$el.querySelectorAll(".pop :is(button,a,input,select):not(:disabled)")];
+      const next = items[items.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1)];
+      if (next) { event.preventDefault(); next.focus(); }
+    },
+  },
+  mounted() { document.addEventListener("pointerdown", this.outside); },
+  beforeUnmount() { document.removeEventListener("pointerdown", this.outside); },
+  render() {
+    return h("div", { class: "menu", onKeydown: this.key }, [
+      h("button", {
+        ref: "button", type: "button", class: this.kind ?? "btn", "aria-expanded": String(this.open), "aria-label": this.hint, title: this.hint,
+        onClick: () => this.set(!this.open),
+      }, this.$slots.button?.() ?? this.label),
+      this.open ? h("div", { class: "pop" }, this.$slots.default({ close: this.close })) : null,
+    ]);
+  },
+};

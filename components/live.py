@@ -1,0 +1,49 @@
+"""Hearing of changes while a screen is open, without leaving listeners behind when it is closed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from nicegui import background_tasks
+from nicegui.element import Element
+
+from app.topics import Change, Topic
+from components import frame
+
+
+class Live(Element):
+    """An invisible element that asks again when a topic tells of a change: gathered over 0.3 s, at most once a second,
+    not while a dialog is open. Deleting it, as any change of screen does, ends the subscription.
+
+    ``about`` limits it to changes of one record (and to those that name none).
+    """
+
+    def __init__(self, topic: Topic, again: Callable[[], Awaitable[None]], *, about: object = None) -> None:
+        super().__init__("span")
+        self._props["hidden"] = True
+        self._again, self._about = again, str(about) if about else None
+        self._dirty = False
+        self._task: asyncio.Task[Any] | None = None
+        self._frame = frame.current()
+        self._unsubscribe = topic.subscribe(self._hear)
+
+    def _hear(self, change: Change) -> None:
+        if self._about is not None and change.id is not None and str(change.id) != self._about:
+            return
+        self._dirty = True
+        if self._task is None or self._task.done():
+            self._task = background_tasks.create(self._gather(), name="live", context=self)
+
+    async def _gather(self) -> None:
+        await asyncio.sleep(0.3)
+        while self._dirty and not self.is_deleted:
+            if not self._frame.dialogs:
+                self._dirty = False
+                await self._again()
+            await asyncio.sleep(1.0)
+
+    def _handle_delete(self) -> None:
+        self._unsubscribe()
+        if self._task:
+            self._task.cancel()
+        super()._handle_delete()

@@ -1,0 +1,23 @@
+"""Short messages at the bottom left, above the footer."""
+
+from nicegui import ui
+
+from components.refusals import Refusal
+
+
+def done(message: str) -> None:
+    """Say what changed."""
+    ui.notify(message, position="bottom-left", classes="qd-toast", timeout=5000)
+
+
+def problem(message: str) -> None:
+    """Say what did not work and what to do; it stays until it is closed."""
+    ui.notify(message, position="bottom-left", classes="qd-toast bad", close_button="Close", timeout=0)
+
+
+def refused(refusal: Refusal) -> None:
+    """The toast of an error."""
+    if refusal.reference:
+        problem(f"{refusal.title}. Reference {refusal.reference}")
+    else:
+        problem(refusal.sentence)
