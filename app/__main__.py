@@ -21,8 +21,9 @@ cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-staff_cli = typer.Typer(help="The people who may sign in.", no_args_is_help=True)
+staff_cli = typer.Typer(help="The people who may sign in.", no_args_is_help=True, rich_markup_mode=None)
 cli.add_typer(staff_cli, name="staff")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Setting: QUARTERDECK_HOST.")]
