@@ -4,7 +4,6 @@ import getpass
 import http.client
 import logging
 import os
-import secrets
 import signal
 import sys
 import time
@@ -110,15 +109,14 @@ async def _first_administrator(settings: Settings) -> None:
 
     email = settings.admin_email or FIRST_ADMINISTRATOR
     chosen = settings.admin_password.get_secret_value() if settings.admin_password else None
-    password = chosen or secrets.token_urlsafe(18)
     db.configure(settings)
     try:
-        made = await staff.ensure_first_administrator(Command(account_name()), email, password)
+        made = await staff.ensure_first_administrator(Command(account_name()), email, chosen)
     finally:
         await db.dispose()
     if made is not None:
-        shown = "the one in QUARTERDECK_ADMIN_PASSWORD" if chosen else f"{password} (shown only this once)"
-        typer.echo(f"First administrator\n  E-mail:   {email}\n  Password: {shown}")
+        shown = f"{made.password} (shown only this once)" if made.password else "the one in QUARTERDECK_ADMIN_PASSWORD"
+        typer.echo(f"First administrator\n  E-mail:   {made.email}\n  Password: {shown}")
 
 
 def _ourselves(*arguments: str) -> list[str]:
