@@ -16,7 +16,7 @@ from app import trace
 from app.errors import AppError
 
 # These say at INFO what concerns only their own makers, or repeat what the guard says better.
-_TALKATIVE = ("engineio", "engineio.server", "socketio", "socketio.server", "uvicorn.access", "asyncio", "alembic")
+_TALKATIVE = ("asyncio", "engineio.server", "socketio", "socketio.server", "uvicorn.access", "uvicorn.error", "alembic")
 
 
 class ExpectedRefusals(logging.Filter):

@@ -1,0 +1,116 @@
+"""A tiny site behind our guard and wire, with real sessions in a real database: what attacks are tried on.
+
+``python -m tests.security.harness`` serves it; settings come from the environment, as for the product.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.staticfiles import StaticFiles
+from nicegui import Client, ui
+from starlette.responses import JSONResponse, StreamingResponse
+
+from app import db, logs, migrate, topics
+from app.api import errors, health, sign_in
+from app.config import Settings
+from app.guard import Guard
+from app.services import health as health_service
+from app.services import sessions
+from app.websocket import harden
+
+fired: list[str] = []
+ticks = 0
+
+
+def pages() -> None:
+    @ui.page("/")
+    def home(client: Client) -> None:
+        ui.label(f"Hello {client.request.state.actor.name}")
+        ui.button("Fire", on_click=lambda: fired.append(client.request.state.actor.email))
+        ui.upload(max_file_size=1_000, auto_upload=True)
+        ticking = ui.label("0")
+
+        def tick() -> None:
+            global ticks
+            ticks += 1
+            ticking.set_text(f"tick {ticks}")
+
+        ui.timer(0.2, tick)
+
+
+def routes(api: FastAPI) -> None:
+    @api.get("/api/fired")
+    async def count() -> JSONResponse:
+        return JSONResponse(len(fired))
+
+    @api.post("/api/echo")
+    async def echo(request: Request) -> JSONResponse:
+        return JSONResponse({"bytes": len(await request.body()), "host": request.client and request.client.host})
+
+    @api.put("/uploads")
+    async def upload(request: Request) -> JSONResponse:
+        return JSONResponse({"bytes": sum([len(chunk) async for chunk in request.stream()])})
+
+    @api.get("/api/stream")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(iter([b"a", b"b"]), media_type="text/csv")
+
+    @api.get("/api/bug")
+    async def bug() -> None:
+        raise LookupError("an inner detail")
+
+
+def build(settings: Settings) -> Guard:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        db.configure(settings)
+        assert settings.database_url
+        listening = await asyncpg.connect(settings.database_url.get_secret_value())
+        await listening.add_listener(topics.CHANNEL, _hear)
+        yield
+        await listening.close()
+        await db.dispose()
+
+    assert settings.session_key
+    sessions.bind(sessions.Signing((settings.session_key.get_secret_value(),), timedelta(hours=settings.session_hours)))
+    api = FastAPI(lifespan=lifespan)
+    errors.install(api)
+    api.include_router(sign_in.router(settings))
+    api.include_router(health.router(health_service.schema_revision, migrate.head()))
+    routes(api)
+    api.mount("/static", StaticFiles(directory=Path(__file__).parents[2] / "components"))
+    pages()
+    ui.run_with(api, tailwind=False, gzip_middleware_factory=None, reconnect_timeout=5, show_welcome_message=False)
+    harden(sessions.living)
+    return Guard(api, settings, sessions.find)
+
+
+def _hear(_: object, __: int, ___: str, payload: str) -> None:
+    change = topics.Change.decode(payload)
+    topics.TOPICS[change.topic].tell(change)
+
+
+async def main() -> None:
+    settings = Settings()
+    logs.configure(settings.log_level)
+    config = uvicorn.Config(
+        build(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        ws_max_size=1 << 20,
+    )
+    await uvicorn.Server(config).serve()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
