@@ -22,7 +22,7 @@ const number = (value) => value.toLocaleString("en");
 export default {
   props: { label: String, rowsUrl: String, fields: String, statuses: String, total: Number, editable: Boolean, rowLink: String, view: String },
   emits: ["edit"],
-  data: () => ({ state: "loading", message: "", waited: 0, drawn: false, all: 0, kind: "exact", took: 0, scan: false, top: 0, wanted: "", unsaved: [], broken: "" }),
+  data: () => ({ state: "loading", message: "", waited: 0, drawn: false, all: 0, kind: "exact", took: 0, scan: false, top: 0, wanted: "", unsaved: [], broken: "", said: "" }),
   computed: {
     about() {
       return markRaw(JSON.parse(this.view));
@@ -43,6 +43,7 @@ export default {
   },
   created() {
     this.editorClass = TypedEditor;
+    this.rowsId = `qd-rows-${this.$.uid}`;
     this.edits = markRaw(new Edits(this.rowsUrl, (row, field) => this.redraw(row, field), (edit) => this.$emit("edit", edit)));
     this.unsaved = this.edits.unsaved();
   },
@@ -57,6 +58,7 @@ export default {
     clearInterval(this.clock);
     this.source?.stop();
     this.opening?.stop();
+    this.edits.stop();
     this.api.destroy();
   },
   methods: {
@@ -104,6 +106,7 @@ export default {
       this.showOrder();
       this.drawn = true;
       this.top = 0;
+      this.said = `${number(this.all)}${this.kind === "at_least" ? " or more" : ""} rows`;
       this.state = this.all ? "" : this.about.words.length ? "nomatch" : "empty";
     },
     told() {
@@ -248,6 +251,7 @@ export default {
       const input = { inputmode: "numeric", "aria-label": "Go to row", placeholder: "Go to row", value: this.wanted, onInput: (event) => (this.wanted = event.target.value) };
       return h("div", { class: "qd-foot" }, [
         h("span", { class: "qd-place" }, this.place),
+        h("span", { class: "qd-hidden", role: "status" }, this.said),
         h("form", { onSubmit: (event) => { event.preventDefault(); this.jump(); } }, [h("input", input), h("button", { class: "qd-button" }, "Go")])]);
     },
   },
@@ -256,8 +260,8 @@ export default {
     const covered = this.state && this.state !== "loading";
     return h("section", { class: ["qd-grid", { "qd-dim": this.state === "loading", "qd-covered": covered, "qd-windowed": this.drawn && this.window.part(this.all) }], role: "region", "aria-label": this.label, "aria-busy": this.state === "loading" }, [
       h("div", { class: "qd-body", onKeydownCapture: this.keys }, [
-        h("div", { class: "qd-table", ref: "table", inert: covered || undefined }),
-        this.drawn && this.window.part(this.all) ? h(Rail, { top: this.top, total: this.all, page: this.window.page(), onMove: this.goTo }) : null,
+        h("div", { class: "qd-table", id: this.rowsId, ref: "table", inert: covered || undefined }),
+        this.drawn && this.window.part(this.all) ? h(Rail, { top: this.top, total: this.all, page: this.window.page(), controls: this.rowsId, onMove: this.goTo }) : null,
         this.state ? h("div", { class: ["qd-state", { "qd-over": this.state === "loading" && this.drawn }] }, STATES[this.state](this)) : null,
         broken || null]),
       this.drawUnsaved(),

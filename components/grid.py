@@ -15,8 +15,8 @@ else). It answers 200 and JSON::
 word or null. Values: null is missing; boolean true/false; integer and number a JSON number, or its digits as a string
 where JavaScript would round them; date ``2013-09-10``; datetime ISO 8601; multi_choice a list of strings; json any
 value; everything else a string. Refusals are ``{"code", "message"}`` with their status: 401 leads to the sign-in, 504
-is the "too slow" state, the rest an error card with the sentence. When the client goes away, it wants no answer any more
-(Cancel aborts the request): the route should stop its question then.
+is the "too slow" state, the rest an error card with the sentence. Cancel aborts the request, and so does a newer view:
+the route should stop its question when the browser goes away.
 
 **An edit** reaches Python as :class:`Edit`; the page saves and calls :meth:`DataGrid.answer`. Until then the cell says
 "saving". What was typed stays in the cell (and in the tab's session storage) until it is saved or discarded.

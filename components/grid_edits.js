@@ -61,6 +61,11 @@ export class Edits {
     return this.send({ row_id: entry.row_id, field: entry.field, seen: entry.seen, value: entry.value });
   }
 
+  /** Wait for no answer any more: the grid is going away, its entries stay in the storage. */
+  stop() {
+    for (const timer of this.timers.values()) clearTimeout(timer);
+  }
+
   discard(entry) {
     this.entries.delete(this.key(entry.row_id, entry.field));
     this.settle(entry);

@@ -107,7 +107,7 @@ export default {
         h("button", { type: "button", class: "qd-cross", "aria-label": `Remove filter ${chip.words}`, onClick: () => this.remove(chip) }, "×")]);
     },
     select(name, value, options, onChange, ref) {
-      return h("label", [name, h("select", { ref, value, onChange: (event) => onChange(event.target.value) },
+      return h("label", [name, h("select", { ref, value, "aria-label": name, onChange: (event) => onChange(event.target.value) },
         options.map(([code, words]) => h("option", { value: code, selected: code === value }, words)))]);
     },
     valueInputs() {
@@ -132,7 +132,7 @@ export default {
       const name = takes === "two" ? ["From", "To"][i] : takes === "many" ? "Values, with commas between" : "Value";
       const numeric = { integer: "numeric", number: "decimal" }[this.current.type];
       return h("label", [name, h("input", { type: takes === "many" ? "text" : INPUTS[this.current.type] || "text", inputmode: takes === "many" ? undefined : numeric, value: this.values[i],
-        "aria-invalid": Boolean(this.wrong), onInput: (event) => { this.values[i] = event.target.value; this.wrong = ""; } })]);
+        "aria-label": name, "aria-invalid": Boolean(this.wrong), onInput: (event) => { this.values[i] = event.target.value; this.wrong = ""; } })]);
     },
     popover() {
       const escape = (event) => { if (event.key === "Escape") { event.stopPropagation(); this.close(); } };

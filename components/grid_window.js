@@ -100,7 +100,7 @@ const KEYS = { ArrowDown: 1, ArrowUp: -1 };
 
 /** The rail: a scroll bar over all rows, for lists that no browser can scroll by itself. */
 export const Rail = {
-  props: { top: Number, total: Number, page: Number },
+  props: { top: Number, total: Number, page: Number, controls: String },
   emits: ["move"],
   data: () => ({ held: null }),
   computed: {
@@ -140,7 +140,7 @@ export const Rail = {
   render() {
     const place = Math.min(1, (this.held ?? this.top) / this.last);
     return h("div", { class: "qd-rail", role: "scrollbar", tabindex: 0, "aria-label": "Position among all rows", "aria-orientation": "vertical", "aria-valuemin": 1,
-      "aria-valuemax": this.total, "aria-valuenow": this.top + 1, "aria-controls": "", onPointerdown: this.down, onPointermove: (event) => this.held !== null && this.drag(event),
+      "aria-valuemax": this.total, "aria-valuenow": this.top + 1, "aria-controls": this.controls, onPointerdown: this.down, onPointermove: (event) => this.held !== null && this.drag(event),
       onPointerup: this.up, onPointercancel: this.up, onKeydown: this.key }, [
       h("i", { style: { top: `calc(${place * 100}% - ${place * 28}px)` } }, this.held === null ? [] : [h("b", (this.held + 1).toLocaleString("en"))])]);
   },

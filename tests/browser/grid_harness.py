@@ -264,7 +264,14 @@ def run(port: int) -> None:
         if (COMPONENTS / name).exists():
             ui.add_css((COMPONENTS / name).read_text(), shared=True)
     ui.add_css("body{background:var(--bg)}.nicegui-content,.nicegui-sub-pages{display:block;padding:12px}", shared=True)
-    ui.run_with(api, title="Harness", tailwind=False, binding_refresh_interval=None, show_welcome_message=False)
+    ui.run_with(
+        api,
+        title="Harness",
+        tailwind=False,
+        binding_refresh_interval=None,
+        reconnect_timeout=30,
+        show_welcome_message=False,
+    )
     uvicorn.run(api, host="127.0.0.1", port=port, log_level="warning", access_log=False)
 
 
