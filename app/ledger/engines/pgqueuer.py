@@ -1,11 +1,29 @@
 """PgQueuer as the engine: PostgreSQL and nothing else. Its tables live in the schema ``engine``."""
 
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from datetime import timedelta
+from uuid import UUID
+
+import asyncpg
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence import qb
 from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.core.qm import QueueManager
+from pgqueuer.domain.models import Job as Message
 from pgqueuer.domain.settings import DBSettings
+from pgqueuer.domain.types import Channel
+
+from app.work import Work
 
 SETTINGS = DBSettings(db_schema="engine")
+POLL_SECONDS = 5.0
+"""How long a message can stay unseen when its notification was missed."""
+LONGEST_PAUSE = 10.0
+
+log = logging.getLogger(__name__)
 
 
 def queries(driver: AsyncpgDriver) -> Queries:
@@ -16,3 +34,89 @@ def queries(driver: AsyncpgDriver) -> Queries:
         qb.QueryQueueBuilder(SETTINGS),
         qb.QuerySchedulerBuilder(SETTINGS),
     )
+
+
+class PgQueuerEngine:
+    """Deliveries as rows of ``engine.pgqueuer``. An entrypoint is a queue; a payload is a job's id."""
+
+    name = "pgqueuer"
+
+    async def deliver(
+        self, work: Work, job_id: UUID, *, epoch: int, delay: float = 0, priority: int = 0, queue: str = "default"
+    ) -> bool:
+        """Enqueue on the connection of the caller's own transaction, so that a rollback takes it back."""
+        sent = await queries(AsyncpgDriver(await work.raw())).enqueue(
+            queue,
+            str(job_id).encode(),
+            priority,
+            timedelta(seconds=delay),
+            f"{job_id}:{epoch}",
+            on_conflict="skip",
+        )
+        return sent != [None]
+
+    async def run_worker(
+        self,
+        url: str,
+        handle: Callable[[UUID], Awaitable[None]],
+        *,
+        queues: Collection[str],
+        concurrency: int,
+        stop: asyncio.Event,
+    ) -> None:
+        """Consume on one connection, and on another one after the database went away."""
+        pause = 0.1
+        while not stop.is_set():
+            try:
+                async with _connection(url) as connection:
+                    pause = 0.1
+                    await _Consumer.consume(connection, handle, queues, concurrency, stop)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as problem:
+                log.warning("No deliveries: %s. Connecting again in %g s.", problem or type(problem).__name__, pause)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+
+@contextlib.asynccontextmanager
+async def _connection(url: str) -> AsyncGenerator[asyncpg.Connection, None]:
+    connection = await asyncpg.connect(url, timeout=5, server_settings={"application_name": "quarterdeck engine"})
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
+class _Consumer(QueueManager):
+    """PgQueuer's own loop, with exactly our limit: its ``run`` refuses a limit of one."""
+
+    limit = 1
+
+    @classmethod
+    async def consume(
+        cls,
+        connection: asyncpg.Connection,
+        handle: Callable[[UUID], Awaitable[None]],
+        queues: Collection[str],
+        concurrency: int,
+        stop: asyncio.Event,
+    ) -> None:
+        consumer = cls(queries(AsyncpgDriver(connection)), Channel(SETTINGS.channel))
+        consumer.limit = concurrency
+        consumer.shutdown = stop
+
+        async def deliver(message: Message) -> None:
+            await handle(UUID((message.payload or b"").decode()))
+
+        for queue in queues:
+            consumer.entrypoint(queue, accepts_context=False)(deliver)
+        await consumer.run(
+            dequeue_timeout=timedelta(seconds=POLL_SECONDS), batch_size=1, shutdown_on_listener_failure=False
+        )
+
+    async def fetch_jobs(
+        self, batch_size: int, global_concurrency_limit: int | None, heartbeat_timeout: timedelta
+    ) -> AsyncGenerator[Message, None]:
+        del global_concurrency_limit
+        async for message in super().fetch_jobs(batch_size, self.limit, heartbeat_timeout):
+            yield message

@@ -1,0 +1,79 @@
+"""What the whole ledger shares: which engine delivers, a line on a job's time line, the fence of a running job."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, select
+
+from app import topics
+from app.changes import plain
+from app.ledger.engines.base import Engine
+from app.ledger.engines.pgqueuer import PgQueuerEngine
+from app.models.job import Job, JobEvent, JobEventKind, JobStatus
+from app.work import LeaseLost, Work
+
+ENGINE: Engine = PgQueuerEngine()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a job. ``epoch`` is the fencing token: what another run has taken over, this one cannot write."""
+
+    job_id: UUID
+    epoch: int
+
+    @property
+    def fence(self) -> ColumnElement[bool]:
+        """The condition that every write of this run carries."""
+        return and_(Job.id == self.job_id, Job.epoch == self.epoch, Job.status == JobStatus.RUNNING)
+
+
+def tell(work: Work, job: Job, kind: JobEventKind, **detail: object) -> None:
+    """Append a line to the job's time line, and tell open pages."""
+    work.implied(JobEvent(job_id=job.id, team_id=job.team_id, kind=kind, detail=plain(detail)))
+    work.notify(topics.jobs, job.id)
+
+
+async def database_now(work: Work) -> datetime:
+    """The time of this transaction by the database's clock: the one that all workers share for leases."""
+    moment: datetime = await work.scalar(select(func.now()))
+    return moment
+
+
+async def held(work: Work, run: Run) -> tuple[Job, datetime]:
+    """The job of this run, locked, and the transaction's time.
+
+    Raises:
+        LeaseLost: it is not this run's job any more.
+    """
+    statement = select(Job, func.now()).where(run.fence).with_for_update(of=Job)
+    row = (await work.execute(statement.execution_options(populate_existing=True))).one_or_none()
+    if row is None:
+        raise LeaseLost
+    work.implied(row[0])
+    return row[0], row[1]
+
+
+async def put_in_queue(work: Work, job: Job, now: datetime, delay: float = 0) -> None:
+    """Make the job wait for a worker, due in ``delay`` seconds, and send the message in this very transaction."""
+    job.status = JobStatus.QUEUED
+    job.lease_until = None
+    job.run_after = job.delivered_at = now + timedelta(seconds=delay)
+    job.deliveries = 1
+    await work.flush()  # before the engine's raw statement, which would otherwise escape the transaction
+    await send(work, job, delay)
+
+
+async def send(work: Work, job: Job, delay: float = 0) -> bool:
+    """Hand the job's id to the engine."""
+    return await ENGINE.deliver(work, job.id, epoch=job.epoch, delay=delay, priority=job.priority, queue=job.queue)
+
+
+def end(job: Job, status: JobStatus, now: datetime, **values: Any) -> None:  # noqa: ANN401 - columns of a job
+    """Give the job its last state."""
+    job.status, job.finished_at = status, now
+    job.lease_until = job.worker = None
+    for column, value in values.items():
+        setattr(job, column, value)

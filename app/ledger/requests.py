@@ -1,0 +1,76 @@
+"""What people (and jobs) ask of the ledger, each inside the caller's own transaction. The caller records the act."""
+
+from typing import Any
+from uuid import UUID
+
+from app.changes import plain
+from app.ids import uuid7
+from app.ledger.events import database_now, end, put_in_queue, tell
+from app.ledger.tasks import Task
+from app.models.job import Job, JobEventKind, JobStatus
+from app.work import Work
+
+
+async def submit(
+    work: Work,
+    task: Task,
+    *,
+    team_id: UUID,
+    created_by: UUID | None,
+    unique_key: str | None = None,
+    delay: float = 0,
+    **input: Any,  # noqa: A002, ANN401 - the task's own keywords, as JSON
+) -> Job:
+    """Queue a job, due in ``delay`` seconds. It exists when and only when the caller's transaction commits.
+
+    ``unique_key``: at most one job of the team with this key waits or runs; a second is refused as Duplicate.
+    Ids and times in the input arrive at the task as strings.
+    """
+    now = await database_now(work)
+    job = Job(
+        id=uuid7(),
+        team_id=team_id,
+        kind=task.kind,
+        input=plain(input),
+        queue=task.queue,
+        max_attempts=task.max_attempts,
+        created_by=created_by,
+        created_at=now,
+        unique_key=unique_key,
+        epoch=0,
+        priority=0,
+    )
+    work.implied(job)
+    await put_in_queue(work, job, now, delay)
+    tell(work, job, JobEventKind.QUEUED, by=created_by, delay=delay)
+    return job
+
+
+async def requeue(work: Work, job: Job, *, by: UUID | None = None, from_start: bool = False) -> None:
+    """Put an ended job back in the queue with all its attempts; it goes on from its checkpoint, or ``from_start``.
+
+    The caller holds the job locked and has asked ``job.can_retry``.
+    """
+    job.attempts = 0
+    job.worker = job.finished_at = job.cancel_requested_at = job.cancel_requested_by = None
+    job.error = job.error_code = job.error_signature = job.result = None
+    if from_start:
+        job.checkpoint = job.progress_total = job.started_at = None
+        job.progress = job.progress_done = 0
+        job.progress_text = ""
+    await put_in_queue(work, job, await database_now(work))
+    tell(work, job, JobEventKind.RETRIED, by=by, from_start=from_start)
+
+
+async def request_cancel(work: Work, job: Job, by: UUID | None) -> None:
+    """Ask a job to stop: a waiting one has stopped at once, a running one when its task sees it.
+
+    The caller holds the job locked and has asked ``job.can_cancel``.
+    """
+    now = await database_now(work)
+    job.cancel_requested_at, job.cancel_requested_by = now, by
+    tell(work, job, JobEventKind.CANCEL_REQUESTED, by=by)
+    if job.status == JobStatus.QUEUED:
+        end(job, JobStatus.CANCELLED, now)
+        await work.flush()
+        tell(work, job, JobEventKind.CANCELLED, by=by)

@@ -1,0 +1,98 @@
+"""What keeps jobs moving when workers die and messages get lost. Any worker may sweep; one at a time does."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Interval, cast, delete, func, literal, or_, select
+from sqlalchemy.orm import load_only
+
+from app.ledger.events import end, put_in_queue, send, tell
+from app.models.job import Job, JobEventKind, JobStatus, Worker
+from app.work import Work, keeping
+
+AT_MOST = 500
+"""Jobs that one pass moves, so that it stays short."""
+_LOCK = 0x71645F7377656570  # "qd_sweep"
+_MOST_DOUBLINGS = 8
+_FORGOTTEN_AFTER = timedelta(hours=1)
+_COLUMNS = load_only(
+    Job.id, Job.team_id, Job.kind, Job.status, Job.epoch, Job.worker, Job.attempts, Job.max_attempts, Job.queue,
+    Job.priority, Job.deliveries, Job.delivered_at, Job.run_after, Job.cancel_requested_at, Job.cancel_requested_by,
+)  # fmt: skip
+
+
+async def sweep(redeliver: float) -> int:
+    """Free jobs whose lease has run out; deliver waiting jobs again that nobody took for ``redeliver`` seconds,
+    doubled each time. Returns how many jobs it moved; nothing happens while another worker sweeps.
+    """
+    async with keeping("jobs: sweep") as work:
+        if not await work.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
+            return 0
+        freed = await _free(work, Job.lease_until < func.now())
+        sent = await _deliver_again(work, redeliver)
+        await work.execute(delete(Worker).where(Worker.heartbeat_at < func.now() - _FORGOTTEN_AFTER))
+    return freed + sent
+
+
+async def release_dead(me: Worker, alive: Callable[[int], bool]) -> int:
+    """Free the jobs of workers of this very machine whose process is gone, without waiting for their leases.
+
+    ``me.host`` names the machine and its set of process numbers, see ``app.worker.place``. Returns how many.
+    """
+    async with keeping("jobs: release") as work:
+        if not await work.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
+            return 0
+        here = (
+            await work.execute(select(Worker.id, Worker.pid).where(Worker.host == me.host, Worker.id != me.id))
+        ).all()
+        dead = [row.id for row in here if row.pid == me.pid or not alive(row.pid)]
+        if not dead:
+            return 0
+        freed = await _free(work, Job.worker.in_(dead))
+        await work.execute(delete(Worker).where(Worker.id.in_(dead)))
+    return freed
+
+
+async def _free(work: Work, lost: ColumnElement[bool]) -> int:
+    """Take running jobs from workers that are lost. A row that a transaction of its run holds is left for later."""
+    statement = (
+        select(Job, func.now()).options(_COLUMNS).where(Job.status == JobStatus.RUNNING, lost).order_by(Job.lease_until)
+    )
+    rows = (await work.execute(statement.limit(AT_MOST).with_for_update(of=Job, skip_locked=True))).all()
+    for row in rows:
+        job, now = row[0], row[1]
+        tell(work, job, JobEventKind.LEASE_LOST, worker=job.worker, epoch=job.epoch)
+        if job.cancel_requested_at is not None:
+            end(job, JobStatus.CANCELLED, now)
+            tell(work, job, JobEventKind.CANCELLED, by=job.cancel_requested_by)
+        elif job.attempts >= job.max_attempts:
+            _give_up(work, job, now)
+        else:
+            await put_in_queue(work, job, now)
+    return len(rows)
+
+
+def _give_up(work: Work, job: Job, now: datetime) -> None:
+    sentence = f"The worker was lost {job.attempts} times while it ran this job."
+    signature = f"{job.kind} WorkerLost"
+    end(job, JobStatus.FAILED, now, error=sentence, error_code="WORKER_LOST", error_signature=signature)
+    tell(work, job, JobEventKind.FAILED, code="WORKER_LOST", message=sentence, attempt=job.attempts)
+
+
+async def _deliver_again(work: Work, redeliver: float) -> int:
+    doublings = func.least(Job.deliveries - 1, _MOST_DOUBLINGS)
+    pause = cast(literal(timedelta(seconds=redeliver)), Interval) * func.power(2, doublings)
+    unseen = or_(Job.deliveries == 0, Job.delivered_at.is_(None), Job.delivered_at + pause < func.now())
+    waiting = (
+        select(Job, func.now()).options(_COLUMNS).where(Job.status == JobStatus.QUEUED, Job.run_after <= func.now())
+    )
+    statement = waiting.where(unseen).order_by(Job.run_after).limit(AT_MOST)
+    sent = 0
+    for row in (await work.execute(statement.with_for_update(of=Job, skip_locked=True))).all():
+        job, now = row[0], row[1]
+        job.delivered_at, job.deliveries = now, min(job.deliveries + 1, 1000)
+        await work.flush()
+        if await send(work, job):
+            tell(work, job, JobEventKind.DELIVERED, again=job.deliveries)
+            sent += 1
+    return sent

@@ -1,0 +1,34 @@
+"""What kinds of jobs there are. Services name them here; ``app.worker.tasks`` binds each to the function that runs."""
+
+from dataclasses import dataclass
+
+from app.permissions import Permission
+
+HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One kind of job: how it is queued, how long and how often it may run, and what its run may do."""
+
+    kind: str
+    label: str
+    queue: str = "default"
+    max_attempts: int = 3
+    timeout: float = HOUR
+    """Seconds that one run may take."""
+    permissions: frozenset[Permission] = frozenset()
+    """What its run may do at the door, limited to the job's team."""
+
+
+DATASET_IMPORT = Task("dataset.import", "Import a file", permissions=frozenset({Permission.IMPORTS_RUN}))
+DATASET_DELETE = Task("dataset.delete", "Delete a dataset", permissions=frozenset({Permission.DATASETS_DELETE}))
+IMPORT_DELETE = Task("import.delete", "Delete an import", permissions=frozenset({Permission.IMPORTS_DELETE}))
+
+TASKS = {task.kind: task for task in (DATASET_IMPORT, DATASET_DELETE, IMPORT_DELETE)}
+
+
+def label_of(kind: str) -> str:
+    """A kind as people read it; an unknown one (of an older or newer version) as it is stored."""
+    task = TASKS.get(kind)
+    return task.label if task else kind

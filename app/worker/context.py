@@ -1,0 +1,91 @@
+"""What a running job has in hand: who it acts as, how it tells of its progress, where it goes on after a crash."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from app import ledger
+from app.actor import System
+from app.config import Settings
+from app.ledger import Run
+from app.work import Work
+
+PROGRESS_SECONDS = 1.0
+"""Progress reaches the database at most this often."""
+
+
+class JobCancelled(Exception):
+    """Somebody asked to cancel this job. A task may catch it to clean up, and raises it again."""
+
+
+@dataclass(eq=False)
+class JobContext:
+    """One run of a job, as its task sees it."""
+
+    run: Run
+    actor: System
+    settings: Settings
+    checkpoint: dict[str, Any] | None
+    """What the last run saved; None at the first."""
+    attempt: int = 1
+    cancelled: bool = False
+    """Somebody asked to cancel: stop soon, at a place where it is safe."""
+    _told_at: float = field(default=float("-inf"), repr=False)
+
+    @property
+    def job_id(self) -> UUID:
+        """The job."""
+        return self.run.job_id
+
+    @property
+    def team_id(self) -> UUID:
+        """Whose job it is."""
+        return self.actor.team_id
+
+    @property
+    def data_dir(self) -> Path:
+        """Where uploaded files are."""
+        return self.settings.data_dir
+
+    async def progress(self, done: int, total: int | None = None, text: str = "") -> None:
+        """Tell how far it is; as often as you like, the database hears it once a second.
+
+        Raises:
+            JobCancelled: somebody asked to cancel.
+            LeaseLost: another run has the job.
+        """
+        now = time.monotonic()
+        if now - self._told_at >= PROGRESS_SECONDS:
+            self._told_at = now
+            self.cancelled |= await ledger.progress(self.run, done, total, text)
+        await self.stop_if_cancelled()
+
+    async def save(self, state: Mapping[str, Any]) -> None:
+        """Keep ``state`` (JSON) as the checkpoint that the next run starts from.
+
+        Raises:
+            JobCancelled: somebody asked to cancel. The state is saved.
+            LeaseLost: another run has the job.
+        """
+        self.cancelled |= await ledger.checkpoint(self.run, state)
+        await self.stop_if_cancelled()
+
+    async def save_in(self, work: Work, state: Mapping[str, Any]) -> None:
+        """:meth:`save` in an open transaction; it raises no JobCancelled there, ask :meth:`stop_if_cancelled` after.
+
+        Raises:
+            LeaseLost: another run has the job.
+        """
+        self.cancelled |= await ledger.checkpoint_in(work, self.run, state)
+
+    async def stop_if_cancelled(self) -> None:
+        """A place where it is safe to stop.
+
+        Raises:
+            JobCancelled: somebody asked to cancel.
+        """
+        if self.cancelled:
+            raise JobCancelled
