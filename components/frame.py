@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
@@ -30,10 +30,15 @@ class Frame:
 
     client: Client
     actor: Staff
+    redraw: Callable[[], Awaitable[None]]
+    """Draws the screen anew, as if it had just been opened."""
     top: JsonElement | None = None
     turn: int = 0
     """Counts openings of screens: an older one never overwrites a newer one."""
     listeners: list[tuple[Element, Listener]] = field(default_factory=list)
+    said: tuple[list[tuple[str, str]], str] = field(default_factory=lambda: ([], "Quarterdeck"))
+    settled: bool = True
+    """False while a screen is drawn that nobody sees yet."""
     dialogs: int = 0
     """How many dialogs are open: nothing live moves meanwhile."""
     first_loads: list[asyncio.Task[None]] = field(default_factory=list)
@@ -66,6 +71,14 @@ class Frame:
 
     def crumbs(self, trail: list[tuple[str, str]], title: str) -> None:
         """Say where we are, in the top bar and in the browser's title: links first, the screen's own name last."""
+        self.said = (trail, title)
+        if self.settled:
+            self.settle()
+
+    def settle(self) -> None:
+        """The screen is in place: what it said of itself counts now."""
+        self.settled = True
+        trail, title = self.said
         if self.top is not None:
             self.top.show({**self.top.contents, "trail": trail, "title": title})
         with self.client.layout:
@@ -108,3 +121,8 @@ def first_load(owner: Element, load: Coroutine[None, None, None]) -> asyncio.Tas
     task: asyncio.Task[None] = background_tasks.create(load, name="first load", context=owner)
     current().first_loads.append(task)
     return task
+
+
+async def redraw() -> None:
+    """Draw the screen anew, as if it had just been opened: after something changed all of it."""
+    await current().redraw()
