@@ -6,6 +6,7 @@ Below ``data_dir``: the folders ``postgres`` (the database and its log), ``socke
 """
 
 import contextlib
+import errno
 import importlib.util
 import os
 import re
@@ -27,6 +28,7 @@ from app.supervise.leftovers import end_leftover_servers, forget_stale_locks, pi
 
 MAJOR = "18"
 SUPERUSER = "postgres"
+_FULL_DISK = re.compile("No space left on device|Check free disk space")
 _SECONDS_TO_RECOVER = 600
 _SECONDS_TO_STOP = 20
 _SECONDS_FOR_IMMEDIATE_STOP = 1
@@ -128,6 +130,8 @@ class EmbeddedPostgres:
             self._open()
         except OSError as error:
             self.stop()
+            if error.errno == errno.ENOSPC:
+                raise self._full_disk() from error
             raise StartupProblem(
                 f"The data directory {self.data_dir} cannot be used: {error.strerror or error}."
                 " Choose another one with --data-dir."
@@ -188,8 +192,12 @@ class EmbeddedPostgres:
         settings = [f"--set={name}={value}" for name, value in _FIRST_SETTINGS.items()]
         command = ["initdb", f"--pgdata={draft}", f"--username={SUPERUSER}", "--encoding=UTF8", "--locale=C"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--auth=reject", "--no-instructions"]
-        self._run(account, [*command, *settings, *([] if self._durable else ["--no-sync"])])
-        draft.rename(self.pgdata)
+        try:
+            self._run(account, [*command, *settings, *([] if self._durable else ["--no-sync"])])
+            draft.rename(self.pgdata)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
 
     def _set_password(self, account: Account) -> str:
         """In single-user mode: the only way in while nobody has a password, also after the file was lost."""
@@ -262,9 +270,12 @@ class EmbeddedPostgres:
         files = [*logs, self.data_dir / "postgres-start.log"]
         return "\n".join(file.read_text(errors="replace")[-10_000:] for file in files)
 
+    def _full_disk(self) -> StartupProblem:
+        return StartupProblem(f"No space is left on the disk of {self.data_dir}. Free some, then start again.")
+
     def _refusal(self, output: str) -> StartupProblem:
-        if "No space left on device" in output:
-            return StartupProblem(f"No space is left on the disk of {self.data_dir}. Free some, then start again.")
+        if _FULL_DISK.search(output):
+            return self._full_disk()
         reasons = re.findall(r"(?:FATAL|PANIC|ERROR|error): +(.+)", output) or output.strip().splitlines()[-1:]
         return StartupProblem(f"The database in {self.pgdata} does not start: {(reasons or ['no reason given'])[-1]}.")
 

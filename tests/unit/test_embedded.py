@@ -254,13 +254,21 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
         EmbeddedPostgres(tmp_path / "file" / "data").start()
 
 
-def test_a_full_disk_is_one_sentence(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "output",
+    [
+        "initdb: error: could not write: No space left on device",
+        "FATAL:  could not extend file\nHINT:  Check free disk space.\nPANIC:  cannot abort transaction 1",
+    ],
+)
+def test_a_full_disk_is_one_sentence(data_dir: Path, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
     def run(*_: Any, **__: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.CompletedProcess([], 1, "", "initdb: error: could not write: No space left on device\n")
+        return subprocess.CompletedProcess([], 1, "", output)
 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(StartupProblem, match="No space is left on the disk"):
         EmbeddedPostgres(data_dir).start()
+    assert not (data_dir / "postgres.new").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user has been through all the tests above as themselves")
