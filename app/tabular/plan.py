@@ -4,11 +4,12 @@ All are frozen and JSON-able (``dump``, ``load``), because plans and places are 
 """
 
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from functools import lru_cache
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -131,7 +132,7 @@ class ErrorCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """One thing wrong in one row. ``line`` is the line of the file where the row begins; ``field`` is "" for the row."""
+    """One thing wrong in one row. ``line`` is the line of the file where the row begins; ``field`` "" is the row."""
 
     line: int
     field: str
@@ -194,18 +195,18 @@ class Report:
     stopped: bool = False
 
 
-@lru_cache
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
 def dump(value: object) -> dict[str, Any]:
     """Any shape of this package as plain JSON values."""
-    plain: dict[str, Any] = _adapter(type(value)).dump_python(value, mode="json")
+    plain: dict[str, Any] = _adapter(cast("Hashable", type(value))).dump_python(value, mode="json")
     return plain
 
 
 def load(kind: type[_T], plain: object) -> _T:
     """The opposite of :func:`dump`."""
-    shape: _T = _adapter(kind).validate_python(plain)
+    shape: _T = _adapter(cast("Hashable", kind)).validate_python(plain)
     return shape

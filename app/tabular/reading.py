@@ -6,7 +6,7 @@ writes the JSON. Both work on one chunk at a time, in a thread of the worker pro
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, nullcontext
 from pathlib import Path
 from typing import TypeVar
@@ -25,16 +25,15 @@ EARLY_SHARE = 0.2
 _T = TypeVar("_T")
 
 
-async def read_chunks(
+def read_chunks(
     path: Path, plan: ImportPlan, *, scratch: Path, start: Place | None = None, rows: int = CHUNK_ROWS
-) -> AsyncIterator[Chunk]:
+) -> AsyncGenerator[Chunk, None]:
     """The rows of a file from ``start`` on, in chunks of about ``rows``; close it with ``contextlib.aclosing``.
 
     A chunk depends on the file, the plan and its place alone: whoever keeps ``chunk.place`` together with the rows
     goes on from there after a crash and gets every other row once. ``scratch`` is a folder for a file of one chunk.
     """
-    async for chunk in _chunks(path, plan, scratch, start or Place(), rows, write=True):
-        yield chunk
+    return _chunks(path, plan, scratch, start or Place(), rows, write=True)
 
 
 async def check(
@@ -72,7 +71,7 @@ async def check(
 
 async def _chunks(
     path: Path, plan: ImportPlan, scratch: Path, start: Place, rows: int, *, write: bool
-) -> AsyncIterator[Chunk]:
+) -> AsyncGenerator[Chunk, None]:
     reader = _Reader(path, plan, scratch, start, rows, write=write)
     try:
         while (chunk := await _in_thread(reader.read, reader.interrupt)) is not None:
@@ -112,7 +111,7 @@ class _Reader:
 
     def read(self) -> Chunk | None:
         """The next chunk, None after the last one."""
-        lines = self._lines = self._lines or self._open()
+        lines = self._lines or self._open()
         framed = frame(lines, self._plan.dialect, self._plan.width, self._json, self._rows)
         if framed is None:
             return None
@@ -127,6 +126,7 @@ class _Reader:
         lines = Lines(
             self._path, encoding=dialect.encoding, gzipped=dialect.gzipped, offset=place.offset, count=place.line
         )
+        self._lines = lines
         if dialect.header and place.line == 0:
             self._pass_header(lines)
         return lines

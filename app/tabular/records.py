@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from app.tabular.plan import BadRow, Dialect, ErrorCode, RowError
 from app.tabular.source import Lines
-from app.tabular.types import SPACES
+from app.tabular.types import SPACE
 
 RAW_LETTERS = 500
 _RECORD_BYTES = 128 * 1024
@@ -172,7 +172,7 @@ def _encodes(text: str) -> bool:
 
 def _is_json(value: str, missing: frozenset[str]) -> bool:
     """Whether PostgreSQL will take this as jsonb: no NaN, no endless number, no NUL, no half letter, no abyss."""
-    if value.strip(SPACES) in missing:
+    if value.strip(SPACE) in missing:
         return True
     try:
         again = json.dumps(json.loads(value), ensure_ascii=False, allow_nan=False)

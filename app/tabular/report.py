@@ -4,7 +4,6 @@ import csv
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from app.tabular.plan import BadRow
@@ -26,7 +25,7 @@ class ErrorFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def write(self, rows: Iterable[BadRow]) -> None:
@@ -34,7 +33,9 @@ class ErrorFile:
         for row in rows:
             whole = len(row.values) == self._width
             values = row.values if whole else ("",) * self._width
-            said = "; ".join(f"{error.field}: {error.message}" if error.field else error.message for error in row.errors)
+            said = "; ".join(
+                f"{error.field}: {error.message}" if error.field else error.message for error in row.errors
+            )
             original = "" if whole else "  ".join(row.values)
             self._writer.writerow([*map(_harmless, values), row.line, said, _harmless(original)])
 

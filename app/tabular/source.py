@@ -42,8 +42,12 @@ class Lines:
         self._ended = False
         self.offset = 0
         self.count = count
-        with _told():
-            self._go_to(offset, len(_BOM) if encoding == "utf-8-sig" else 0)
+        try:
+            with _told():
+                self._go_to(offset, len(_BOM) if encoding == "utf-8-sig" else 0)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Give the file back."""

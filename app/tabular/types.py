@@ -32,7 +32,8 @@ LONG_TEXT_OVER = 200
 MISSING_WORDS = ("", "NA", "N/A", "NULL", "null", "NaN", "nan", "-", ".")
 """Words that mean "no value" in a column whose other values fit a narrower type than text."""
 
-SPACES = " \t\r\n"
+SPACE = " "
+"""What may stand around a value without being part of it."""
 
 INTEGER = r"[+-]?[0-9]{1,18}"
 INTEGER_AS_WRITTEN = r"0|-?[1-9][0-9]{0,17}"
@@ -46,8 +47,8 @@ NUMBER_PROPOSED = NUMBER_AS_WRITTEN + r"|-?\.[0-9]{1,40}"
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
 DATETIME = DATE + r"[T ]" + _TIME + r" ?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?"
-DATETIME_UTC = DATE + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
-"""The form that is kept; a time without an offset is taken as UTC."""
+DATETIME_UTC = "____-__-__T__:__:__Z"
+"""The form (for LIKE) that is kept; a time without an offset is taken as UTC."""
 
 URL = r"[hH][tT][tT][pP][sS]?://[^ \t\r\n/]+[^ \t\r\n]*"
 
@@ -58,3 +59,5 @@ BOOLEAN_PROPOSED = ("true", "false", "yes", "no")
 
 CHOICE_SEPARATOR = ";"
 """Stands between the values of one multiple choice."""
+
+DELIMITERS = (",", "\t", ";", "|")
