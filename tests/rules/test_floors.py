@@ -1,0 +1,166 @@
+"""The first parameter tells the floor, and each outside library has one door."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.rules.tree import (
+    PRODUCT,
+    Function,
+    at,
+    calls,
+    first_parameter,
+    importers,
+    imports,
+    modules,
+    parsed,
+    public_functions,
+    sources,
+    strings,
+)
+
+NOBODY_IS_KNOWN_YET = {
+    "sessions.bind",  # start-up hands over the signing key
+    "sessions.find",  # turns a cookie into the actor
+    "sessions.living",  # the same question for all open pages at once
+    "sessions.sign_in",  # takes `nobody`, who is about to become somebody
+    "health.schema_revision",  # asked by load balancers, tells nothing of anybody's
+}
+LOGIN_QUESTIONS = {"app/repositories/sessions.py", "app/repositories/health.py"}  # asked before anybody is known
+PURE_PARTS = {"app/repositories/filters.py", "app/repositories/keyset.py"}  # build questions, ask none
+SQL_TEXT = ("app/repositories/", "app/ledger/", "app/work.py", "app/entrance.py", "app/db.py", "app/migrate.py")
+SQL_TEXT_NAMES = {"sqlalchemy.text", "sqlalchemy.sql.text", "sqlalchemy.sql.expression.text"}
+# Also where import-linter cannot name a module that does not exist yet.
+OUT_OF_REACH = {
+    "pages": (
+        *("sqlalchemy", "asyncpg", "alembic", "app.db", "app.work", "app.entrance", "app.repositories", "app.ledger"),
+        *("app.listen", "app.crypto", "app.main", "app.api", "app.worker"),
+    ),
+    "components": ("sqlalchemy", "asyncpg", "app.services", "app.models", "app.db", "app.work", "app.main", "pages"),
+}
+DOORS = {
+    "stripe": {"app/integrations/stripe.py"},
+    "duckdb": {"app/tabular"},
+    "nicegui": {"app/main.py", "app/guard.py", "app/websocket.py"},
+}
+
+
+def _functions(folder: str) -> list[tuple[Path, Function]]:
+    return [(path, function) for path in modules(folder) for function in public_functions(path)]
+
+
+def test_there_are_services_and_repositories_to_look_at() -> None:
+    assert _functions("app/services")
+    assert _functions("app/repositories")
+
+
+@pytest.mark.parametrize("path", modules("app/services"), ids=str)
+def test_every_service_is_async_and_takes_the_actor_first(path: Path) -> None:
+    wrong = [
+        at(path, function)
+        for function in public_functions(path)
+        if f"{path.stem}.{function.name}" not in NOBODY_IS_KNOWN_YET
+        and not (isinstance(function, ast.AsyncFunctionDef) and first_parameter(function) == "actor")
+        and not _opens_a_block(function)
+    ]
+    assert not wrong, f"Services are async and take `actor` first: {wrong}"
+
+
+def _opens_a_block(function: Function) -> bool:
+    """A context manager for others' blocks is no verb of its own, but still says who acts."""
+    managed = {ast.unparse(decorator).split(".")[-1] for decorator in function.decorator_list}
+    return bool(managed & {"asynccontextmanager", "contextmanager"}) and first_parameter(function) == "actor"
+
+
+def test_the_exceptions_to_the_actor_still_exist() -> None:
+    there = {f"{path.stem}.{function.name}" for path, function in _functions("app/services")}
+    assert there >= NOBODY_IS_KNOWN_YET, f"Forget these exceptions: {NOBODY_IS_KNOWN_YET - there}"
+
+
+@pytest.mark.parametrize("path", modules("app/repositories"), ids=str)
+def test_every_repository_function_takes_the_work_first(path: Path) -> None:
+    expected = "login" if str(path) in LOGIN_QUESTIONS else "work"
+    wrong = [
+        at(path, function)
+        for function in public_functions(path)
+        if first_parameter(function) != expected
+        and not (str(path) in PURE_PARTS and isinstance(function, ast.FunctionDef))
+    ]
+    assert not wrong, f"Repository functions take `{expected}` first: {wrong}"
+
+
+@pytest.mark.parametrize("path", modules("app/services"), ids=str)
+def test_services_hold_only_functions_exceptions_and_frozen_dataclasses(path: Path) -> None:
+    wrong = [
+        at(path, node)
+        for node in parsed(path).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and not _is_a_value(node)
+    ]
+    assert not wrong, f"State has no place in services: {wrong}"
+
+
+def _is_a_value(node: ast.ClassDef) -> bool:
+    decorators = {ast.unparse(decorator) for decorator in node.decorator_list}
+    frozen = any(name.startswith("dataclass(") and "frozen=True" in name for name in decorators)
+    enumeration = any(ast.unparse(base).endswith(("Enum", "NamedTuple", "Protocol")) for base in node.bases)
+    exception = any(ast.unparse(base).split(".")[-1] in _REFUSALS for base in node.bases)
+    return frozen or enumeration or exception
+
+
+_REFUSALS = {"Exception"} | {node.name for node in parsed(Path("app/errors.py")).body if isinstance(node, ast.ClassDef)}
+
+
+def test_sql_text_is_written_only_near_the_database() -> None:
+    wrong = [
+        str(path)
+        for path in sources("app", "pages", "components")
+        if "sqlalchemy.text"
+        in {name.replace("sqlalchemy.sql.", "sqlalchemy.").replace("expression.", "") for name in imports(path)}
+        and not str(path).startswith((*SQL_TEXT, "app/models/"))
+    ]
+    assert not wrong, f"text() belongs to repositories, the ledger and the door: {wrong}"
+    attributes = [
+        at(path, call)
+        for path in sources("app", "pages", "components")
+        for name, call in calls(path)
+        if name in {"sqlalchemy.text", "sa.text"} and not str(path).startswith(SQL_TEXT)
+    ]
+    assert not attributes
+
+
+def test_models_use_sql_text_for_constants_only() -> None:
+    texts = [(path, call) for path in sources("app/models") for name, call in calls(path) if name == "text"]
+    assert texts
+    wrong = [at(path, call) for path, call in texts if not isinstance(call.args[0], ast.Constant)]
+    assert not wrong, f"A model's text() is part of the schema, so it is a constant: {wrong}"
+
+
+@pytest.mark.parametrize(("library", "doors"), DOORS.items(), ids=str)
+def test_each_outside_library_has_one_door(library: str, doors: set[str]) -> None:
+    wrong = {
+        path
+        for path in importers(library, "app")
+        if not any(path == door or path.startswith(door + "/") for door in doors)
+    }
+    assert not wrong, f"Only {sorted(doors)} may import {library}: {sorted(wrong)}"
+
+
+@pytest.mark.parametrize(("folder", "forbidden"), OUT_OF_REACH.items(), ids=str)
+def test_what_is_drawn_reaches_no_deeper(folder: str, forbidden: tuple[str, ...]) -> None:
+    wrong = {name: found for name in forbidden if (found := sorted(importers(name, folder)))}
+    assert not wrong
+
+
+def test_only_main_knows_the_screens() -> None:
+    assert importers("pages", "app") <= {"app/main.py"}
+
+
+def test_settings_of_a_transaction_never_outlive_it() -> None:
+    wrong = [str(path) for path in sources(*PRODUCT) if any(_leaks(text) for text in strings(path))]
+    assert not wrong, f"set_config(…, false) leaks through the connection pool: {wrong}"
+
+
+def _leaks(sql: str) -> bool:
+    squeezed = "".join(sql.lower().split())
+    return any(not part.split(")")[0].endswith(",true") for part in squeezed.split("set_config(")[1:])

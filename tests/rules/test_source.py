@@ -1,0 +1,71 @@
+"""What must not stand in the source: markup from data, raw colours, places of one machine, endless files."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.rules.tree import PRODUCT, ROOT, at, calls, read, sources, strings
+
+DRAWN = ("pages", "components")
+MOST_LINES = 400
+TEXT = (".py", ".js", ".css", ".md", ".toml", ".yaml", ".yml", ".html", ".svg", ".ini", ".txt", ".lock")
+# Put together here, so that this file does not find itself.
+PLACES = ["/" + "work/", "/" + "root/", "/" + "home/", "/opt/" + "wheels", "py" + "pi.org", "python" + "hosted.org"]
+COLOUR = re.compile(
+    r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})\b|\b(?:rgb|hsl|oklch|oklab|lab|lch)a?\(", re.IGNORECASE
+)
+MARKUP_IN_SCRIPTS = re.compile(r"v-html|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function")
+
+
+def test_screens_and_components_exist() -> None:
+    assert sources("components")
+    assert sources("components", suffixes=(".js",))
+
+
+@pytest.mark.parametrize("path", sources(*DRAWN), ids=str)
+def test_no_markup_or_script_is_made_from_data(path: Path) -> None:
+    wrong = [at(path, call) for name, call in calls(path) if _is_dangerous(name, call)]
+    wrong += [str(path) for text in strings(path) if "options-html" in text]
+    assert not wrong, f"Data would run in people's browsers: {wrong}"
+
+
+def _is_dangerous(name: str, call: ast.Call) -> bool:
+    last = name.rsplit(".", maxsplit=1)[-1]
+    if name in {"ui.html", "ui.markdown", "html", "markdown"} or last in {"add_body_html", "Html", "Markdown"}:
+        return True
+    if last == "run_javascript" and not (call.args and isinstance(call.args[0], ast.Constant)):
+        return True
+    return any(word.arg == "html" and ast.unparse(word.value) != "False" for word in call.keywords)
+
+
+@pytest.mark.parametrize("path", sources(*DRAWN, suffixes=(".js",)), ids=str)
+def test_no_script_writes_markup(path: Path) -> None:
+    found = MARKUP_IN_SCRIPTS.findall(read(path))
+    assert not found
+
+
+@pytest.mark.parametrize("path", sources(*DRAWN, suffixes=(".py", ".js", ".css")), ids=str)
+def test_colours_stand_only_in_the_theme(path: Path) -> None:
+    found = [] if path.name == "theme.css" else COLOUR.findall(read(path))
+    assert not found, "Use a token of theme.css."
+
+
+def test_nothing_names_a_place_of_one_machine() -> None:
+    files = sources(*PRODUCT, "tests", "benchmarks", "docs", ".ci", suffixes=TEXT)
+    files += [path.relative_to(ROOT) for path in ROOT.iterdir() if path.is_file() and _is_ours(path)]
+    assert len(files) > 20
+    wrong = [f"{path}: {place}" for path in files for place in PLACES if place in read(path)]
+    assert not wrong
+
+
+def _is_ours(path: Path) -> bool:
+    return path.suffix in TEXT or path.name in {"Makefile", "Dockerfile", "LICENSE"}
+
+
+@pytest.mark.parametrize("path", sources(*PRODUCT, "tests", "benchmarks", suffixes=(".py", ".js", ".css")), ids=str)
+def test_no_file_is_endless(path: Path) -> None:
+    if path.parent == Path("migrations/versions"):
+        return  # history: written once, read from top to bottom, never grown
+    assert len(read(path).splitlines()) <= MOST_LINES, "Split it by what changes together."
