@@ -70,7 +70,7 @@ export default {
         suppressNoRowsOverlay: true, loading: false, animateRows: false, suppressDragLeaveHidesColumns: true, tooltipShowDelay: 400,
         defaultColDef: { sortingOrder: ["asc", "desc", null], suppressKeyboardEvent: (event) => this.holdsKey(event), suppressHeaderMenuButton: true },
         onCellEditRequest: (event) => this.commit(event), onSortChanged: (event) => event.source === "uiColumnSorted" && this.sortBy(),
-        onBodyScroll: () => this.scrolled(), onBodyScrollEnd: () => this.window?.follow(this.all),
+        onBodyScroll: () => this.scrolled(), onBodyScrollEnd: () => this.drawn && this.window.follow(this.all),
       };
     },
     name() {
@@ -147,12 +147,12 @@ export default {
     },
     // ---- the place
     scrolled() {
-      if (!this.window) return;
+      if (!this.drawn) return;
       this.top = this.window.top();
       this.window.follow(this.all, true);
     },
     goTo(index) {
-      this.top = this.window.show(index, this.all);
+      if (this.drawn) this.top = this.window.show(index, this.all);
     },
     jump() {
       const wanted = Number(this.wanted.replace(/[\s,.']/g, ""));
@@ -161,7 +161,7 @@ export default {
       this.window.focus(wanted - 1, this.all);
     },
     keys(event) {
-      if (!(event.ctrlKey || event.metaKey) || !["Home", "End"].includes(event.key) || event.target.closest(".qd-editor")) return;
+      if (!this.drawn || !(event.ctrlKey || event.metaKey) || !["Home", "End"].includes(event.key) || event.target.closest(".qd-editor")) return;
       event.preventDefault();
       event.stopPropagation();
       const index = event.key === "Home" ? 0 : this.all - 1;
