@@ -9,6 +9,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
@@ -85,6 +86,8 @@ class Guard:
                 raise
             await self._refusal(scope, error)(scope, receive, answer)
         except Exception as error:
+            if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+                return  # the framework has answered, by app.api.errors, and passed the error on for servers to log
             if answer.status:
                 raise
             await broken(error)(scope, receive, answer)

@@ -89,5 +89,10 @@ def _reference(_: object, __: str, event: EventDict) -> EventDict:
 def _last_steps(form: Literal["console", "json"]) -> list[Processor]:
     clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if form == "json":
-        return [clean, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-    return [clean, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # Without the values of local variables: among them are passwords and cookies.
+        traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        return [clean, structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer()]
+    return [
+        clean,
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback),
+    ]

@@ -50,6 +50,10 @@ def install(api: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         return as_json(Invalid(**{_field(problem["loc"]): f"{problem['msg']}." for problem in error.errors()}))
 
+    @api.exception_handler(Exception)
+    async def failed(_: Request, error: Exception) -> Response:
+        return broken(error)
+
     @api.exception_handler(HTTPException)
     async def refused_by_the_framework(_: Request, error: HTTPException) -> Response:
         body = {"code": _CODES.get(error.status_code, "INTERNAL_ERROR"), "message": str(error.detail)}

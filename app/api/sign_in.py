@@ -18,7 +18,6 @@ from app.services import sessions
 
 _FORM = Template((Path(__file__).parents[2] / "components" / "signin.html").read_text(encoding="utf-8"))
 _LONGEST_PATH = 2_000
-_DOORSTEP = ("/login", "/auth/")
 
 
 def cookie_name(settings: Settings) -> str:
@@ -30,8 +29,9 @@ def own_path(value: str) -> str:
     """``value`` when it is a path of ours to go on to, else ``/``: never another site, however a browser reads it."""
     path = value.split("?", 1)[0]
     foreign = not path.startswith("/") or "//" in path or "\\" in value
+    doorstep = path == "/login" or path.startswith("/auth/")
     unprintable = any(ord(letter) <= 32 or ord(letter) == 127 for letter in value)
-    return "/" if foreign or unprintable or len(value) > _LONGEST_PATH or path.startswith(_DOORSTEP) else value
+    return "/" if foreign or unprintable or len(value) > _LONGEST_PATH or doorstep else value
 
 
 def router(settings: Settings) -> APIRouter:

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -25,7 +26,7 @@ from app.services import sessions
 from app.websocket import harden
 
 fired: list[str] = []
-ticks = 0
+ticks = itertools.count(1)
 
 
 def pages() -> None:
@@ -37,9 +38,7 @@ def pages() -> None:
         ticking = ui.label("0")
 
         def tick() -> None:
-            global ticks
-            ticks += 1
-            ticking.set_text(f"tick {ticks}")
+            ticking.set_text(f"tick {next(ticks)}")
 
         ui.timer(0.2, tick)
 
