@@ -49,6 +49,15 @@ class Settings(BaseSettings):
     upload_max_bytes: int = Field(2_000_000_000, ge=1, description="Largest file that may be uploaded.")
     worker_concurrency: int = Field(2, ge=1, le=64, description="Jobs that one worker runs at the same time.")
     lease_seconds: float = Field(60, gt=0, description="How long a job belongs to its worker without a sign of life.")
+    heartbeat_seconds: float = Field(2, gt=0, description="How often a worker shows that it lives, and looks around.")
+    sweep_seconds: float = Field(5, gt=0, description="How often workers look for lost jobs and lost deliveries.")
+    redeliver_seconds: float = Field(
+        30, gt=0, description="How long a job may wait untaken until it is delivered again; doubled each time."
+    )
+    retry_seconds: float = Field(10, gt=0, description="Pause before a failed job is tried again; doubled each time.")
+    drain_seconds: float = Field(
+        4, ge=0, description="How long a stopping worker lets its jobs go on before it hands them back."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
 

@@ -6,6 +6,7 @@ Services ask (``submit``, ``requeue``, ``request_cancel``), workers run (``claim
 from app.ledger.events import ENGINE, Run
 from app.ledger.requests import request_cancel, requeue, submit
 from app.ledger.runs import (
+    Cancelled,
     Claimed,
     Failure,
     asked_to_cancel,
@@ -31,6 +32,7 @@ __all__ = [
     "ENGINE",
     "IMPORT_DELETE",
     "TASKS",
+    "Cancelled",
     "Claimed",
     "Failure",
     "LeaseLost",

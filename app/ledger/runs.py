@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import and_, func, not_, select, text, update
 
 from app import topics
 from app.changes import plain
@@ -40,6 +40,12 @@ class Failure:
     message: str
     error: str
     signature: str
+
+
+class Cancelled(Exception):
+    """Somebody asked to cancel this job, and its task has come to a place where it can stop. A task may catch it to
+    clean up, and raises it again.
+    """
 
 
 _CLAIM = text(
@@ -85,14 +91,22 @@ async def renew(run: Run, lease: float) -> bool:
         return await _write(work, run, lease_until=func.now() + timedelta(seconds=lease))
 
 
-async def progress(run: Run, done: int, total: int | None, words: str) -> bool:
+async def progress(run: Run, done: int, total: int | None, words: str, percent: int | None = None) -> bool:
     """Say how far it is. True: somebody asked to cancel it. Call it once a second at most.
+
+    ``percent`` is what the bar shows; unset, done of total.
 
     Raises:
         LeaseLost: another run has it.
     """
-    percent = max(0, min(100, 100 * done // total)) if total else 0
-    values = {"progress": percent, "progress_done": done, "progress_total": total, "progress_text": words}
+    if percent is None:
+        percent = 100 * done // total if total else 0
+    values = {
+        "progress": max(0, min(100, percent)),
+        "progress_done": done,
+        "progress_total": total,
+        "progress_text": words,
+    }
     async with keeping("jobs: progress") as work:
         work.notify(topics.jobs, run.job_id, "progress")
         return await _write(work, run, **values)
@@ -199,8 +213,9 @@ async def cancelled(run: Run) -> None:
 async def rejected(run: Run, worker: Worker) -> None:
     """Tell on the time line that a run which had lost its job tried to write, and could not."""
     async with keeping("jobs: rejected write") as work:
-        team_id = await work.scalar(select(Job.team_id).where(Job.id == run.job_id))
-        if team_id is not None:  # the job may be gone by now
+        ours = and_(Job.epoch == run.epoch, Job.status == JobStatus.SUCCEEDED)
+        team_id = await work.scalar(select(Job.team_id).where(Job.id == run.job_id, not_(ours)))
+        if team_id is not None:  # neither gone by now, nor ended well by this very run
             detail = {"worker": worker.id, "epoch": run.epoch, "rejected": True}
             work.add(JobEvent(job_id=run.job_id, team_id=team_id, kind=JobEventKind.LEASE_LOST, detail=plain(detail)))
             work.notify(topics.jobs, run.job_id)

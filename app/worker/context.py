@@ -10,15 +10,11 @@ from uuid import UUID
 from app import ledger
 from app.actor import System
 from app.config import Settings
-from app.ledger import Run
+from app.ledger import Cancelled, Run
 from app.work import Work
 
 PROGRESS_SECONDS = 1.0
 """Progress reaches the database at most this often."""
-
-
-class JobCancelled(Exception):
-    """Somebody asked to cancel this job. A task may catch it to clean up, and raises it again."""
 
 
 @dataclass(eq=False)
@@ -50,31 +46,35 @@ class JobContext:
         """Where uploaded files are."""
         return self.settings.data_dir
 
-    async def progress(self, done: int, total: int | None = None, text: str = "") -> None:
+    async def progress(
+        self, done: int, total: int | None = None, text: str = "", *, percent: int | None = None
+    ) -> None:
         """Tell how far it is; as often as you like, the database hears it once a second.
 
+        ``percent`` is what the bar shows; unset, done of total.
+
         Raises:
-            JobCancelled: somebody asked to cancel.
+            Cancelled: somebody asked to cancel.
             LeaseLost: another run has the job.
         """
         now = time.monotonic()
         if now - self._told_at >= PROGRESS_SECONDS:
             self._told_at = now
-            self.cancelled |= await ledger.progress(self.run, done, total, text)
+            self.cancelled |= await ledger.progress(self.run, done, total, text, percent)
         await self.stop_if_cancelled()
 
     async def save(self, state: Mapping[str, Any]) -> None:
         """Keep ``state`` (JSON) as the checkpoint that the next run starts from.
 
         Raises:
-            JobCancelled: somebody asked to cancel. The state is saved.
+            Cancelled: somebody asked to cancel. The state is saved.
             LeaseLost: another run has the job.
         """
         self.cancelled |= await ledger.checkpoint(self.run, state)
         await self.stop_if_cancelled()
 
     async def save_in(self, work: Work, state: Mapping[str, Any]) -> None:
-        """:meth:`save` in an open transaction; it raises no JobCancelled there, ask :meth:`stop_if_cancelled` after.
+        """:meth:`save` in an open transaction; it raises no Cancelled there, ask :meth:`stop_if_cancelled` after.
 
         Raises:
             LeaseLost: another run has the job.
@@ -85,7 +85,7 @@ class JobContext:
         """A place where it is safe to stop.
 
         Raises:
-            JobCancelled: somebody asked to cancel.
+            Cancelled: somebody asked to cancel.
         """
         if self.cancelled:
-            raise JobCancelled
+            raise Cancelled

@@ -1,0 +1,132 @@
+"""One run of a job in this process: its function, its lease beside it, and what becomes of the job at the end."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from app import ledger
+from app.actor import System
+from app.config import Settings
+from app.errors import AppError
+from app.ids import short
+from app.ledger import Cancelled, Claimed, Failure, LeaseLost
+from app.logs import bound
+from app.models.job import Worker
+from app.trace import referenced
+from app.worker import failures
+from app.worker.context import JobContext
+from app.worker.registry import Runnable, find
+
+CANCEL_GRACE = 10.0
+"""Seconds that a task has to come to a safe place after it was asked to stop."""
+
+log = logging.getLogger(__name__)
+
+
+class Ending(Enum):
+    """Why this process stops a run from outside."""
+
+    LEASE_LOST = "another worker has the job"
+    DRAINED = "this worker stops"
+    CANCELLED = "somebody asked to cancel it"
+
+
+@dataclass(eq=False)
+class Execution:
+    """A claimed job at work."""
+
+    claimed: Claimed
+    worker: Worker
+    settings: Settings
+    context: JobContext = field(init=False)
+    ending: Ending | None = field(default=None, init=False)
+    _runnable: Runnable | None = field(init=False)
+    _body: asyncio.Task[None] | None = field(default=None, init=False)
+    _result: Mapping[str, Any] | None = field(default=None, init=False)
+    _error: Exception | None = field(default=None, init=False)
+    _completed: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        job = self.claimed
+        self._runnable = find(job.kind)
+        permissions = self._runnable.task.permissions if self._runnable else frozenset()
+        actor = System(job.run.job_id, job.run.epoch, job.team_id, permissions, job.created_by)
+        self.context = JobContext(job.run, actor, self.settings, job.checkpoint, job.attempt)
+
+    async def run(self) -> None:
+        """Run the task and write how it ended. Raises nothing: what cannot be written now, the sweep will mend."""
+        with referenced(f"job {short(self.claimed.run.job_id)}"), bound(kind=self.claimed.kind):
+            try:
+                if self._runnable is None:
+                    await ledger.fail(self.claimed.run, failures.unknown(self.claimed.kind))
+                    return
+                async with asyncio.TaskGroup() as group:
+                    self._body = group.create_task(self._call(self._runnable))
+                    renewing = group.create_task(self._keep_lease())
+                    self._body.add_done_callback(lambda _: renewing.cancel())
+                await self._write_down(self._runnable)
+            except LeaseLost:
+                await self._tell_rejected()
+            except AppError as problem:
+                log.warning("How the run ended could not be written: %s It is mended later.", problem.message)
+
+    def stop(self, ending: Ending) -> None:
+        """Stop the run from outside; the first reason counts."""
+        if self.ending is None and self._body is not None and not self._body.done():
+            self.ending = ending
+            self._body.cancel()
+
+    def ask_to_stop(self) -> None:
+        """Somebody asked to cancel the job: let its task come to a safe place, but not for ever."""
+        if not self.context.cancelled:
+            self.context.cancelled = True
+            asyncio.get_running_loop().call_later(CANCEL_GRACE, self.stop, Ending.CANCELLED)
+
+    async def _call(self, runnable: Runnable) -> None:
+        try:
+            async with asyncio.timeout(runnable.task.timeout):
+                self._result = await runnable(self.context, self.claimed.input)
+                self._completed = True
+        except Exception as error:  # noqa: BLE001 - whatever a task raises is its job's failure
+            self._error = error
+
+    async def _keep_lease(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.lease_seconds / 3)
+            try:
+                if await ledger.renew(self.claimed.run, self.settings.lease_seconds):
+                    self.ask_to_stop()
+            except LeaseLost:
+                self.stop(Ending.LEASE_LOST)
+            except AppError as problem:
+                log.warning("The lease could not be renewed: %s", problem.message)
+
+    async def _write_down(self, runnable: Runnable) -> None:
+        run = self.claimed.run
+        match self.ending, self._error:
+            case _ if self._completed:
+                await ledger.finish(run, self._result)
+            case (Ending.LEASE_LOST, _) | (_, LeaseLost()):
+                await self._tell_rejected()
+            case (Ending.DRAINED, _):
+                await ledger.retry_later(run, 0, "its worker was stopped")
+            case (Ending.CANCELLED, _) | (_, Cancelled()):
+                await ledger.cancelled(run)
+            case (_, TimeoutError()):
+                await self._fail(failures.timed_out(runnable.task), again=True)
+            case (_, None):  # nothing came back: the task cancelled itself
+                await self._fail(failures.stopped_itself(runnable.task), again=True)
+            case (_, error):
+                await self._fail(failures.failure_of(runnable.task.kind, error), again=failures.can_help(error))
+
+    async def _fail(self, failure: Failure, *, again: bool) -> None:
+        log.warning("The run failed: %s", failure.message, exc_info=self._error if again else None)
+        retry_in = failures.pause(self.claimed.attempt, self.settings.retry_seconds) if again else None
+        await ledger.fail(self.claimed.run, failure, retry_in=retry_in)
+
+    async def _tell_rejected(self) -> None:
+        log.warning("The run had lost its job to another worker; what it wanted to write was rejected.")
+        await ledger.rejected(self.claimed.run, self.worker)

@@ -1,0 +1,66 @@
+"""What a task's exception means for its job: a sentence for people, everything for engineers, a signature to group
+alike failures, and whether trying again can help.
+"""
+
+import re
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+from app.errors import AppError, Conflict, Duplicate, TooSlow, Unavailable
+from app.ledger import Failure, Task
+
+_OURS = Path(__file__).parent.parent.parent
+_LONGEST_ERROR = 20_000
+_LONGEST_PAUSE = 900.0
+_DIGITS = re.compile(r"\d+")
+
+
+def failure_of(kind: str, error: BaseException) -> Failure:
+    """Tell of a failure. A refusal says its sentence; a bug of ours brings its traceback."""
+    name = type(error).__name__
+    signature = _DIGITS.sub("#", f"{kind} {name} {_innermost(error.__traceback__)}").strip()
+    if isinstance(error, AppError):
+        return Failure(error.code, error.message, error.message, signature)
+    message = "".join(traceback.format_exception_only(error)).strip()
+    whole = f"{message}\n\n{''.join(traceback.format_exception(error))}"
+    return Failure("INTERNAL_ERROR", message[:500], whole[:_LONGEST_ERROR], signature)
+
+
+def timed_out(task: Task) -> Failure:
+    """The run took longer than its task may."""
+    sentence = f"{task.label} took longer than the {task.timeout:g} seconds that it may take, and was stopped."
+    return Failure("TIMEOUT", sentence, sentence, f"{task.kind} Timeout")
+
+
+def stopped_itself(task: Task) -> Failure:
+    """Something inside the task cancelled it, neither a person nor this worker."""
+    sentence = f"{task.label} was cancelled from inside."
+    return Failure("INTERNAL_ERROR", sentence, sentence, f"{task.kind} CancelledError")
+
+
+def unknown(kind: str) -> Failure:
+    """This worker has no function for the kind: it is older or newer than whoever queued the job."""
+    sentence = f"This worker does not know how to run “{kind}”. Update the workers, then retry the job."
+    return Failure("UNKNOWN_KIND", sentence, sentence, f"{kind} UnknownKind")
+
+
+def can_help(error: BaseException) -> bool:
+    """Whether trying again may go better: after a bug or an outage perhaps, after a refusal not."""
+    if isinstance(error, AppError):
+        return isinstance(error, Unavailable | TooSlow | Conflict) and not isinstance(error, Duplicate)
+    return True
+
+
+def pause(attempt: int, first: float) -> float:
+    """Seconds until the next attempt: ``first``, doubled each time, up to a quarter of an hour."""
+    return float(min(first * 2 ** (attempt - 1), _LONGEST_PAUSE))
+
+
+def _innermost(trace: TracebackType | None) -> str:
+    """The innermost place of our own code, without its line number, which every release moves."""
+    for frame in reversed(traceback.extract_tb(trace)):
+        path = Path(frame.filename)
+        if path.is_relative_to(_OURS) and "site-packages" not in path.parts:
+            return f"{path.relative_to(_OURS)}:{frame.name}"
+    return ""

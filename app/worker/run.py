@@ -1,0 +1,42 @@
+"""``quarterdeck worker``: one process that runs jobs until SIGTERM or Ctrl-C."""
+
+import asyncio
+import importlib
+import logging
+import os
+import pkgutil
+import signal
+
+from app import db, logs
+from app.config import Settings
+from app.worker import tasks
+from app.worker.process import WorkerProcess
+
+
+def main(settings: Settings, *, maintenance: bool) -> None:
+    """Run jobs. With ``maintenance`` also the queue of what needs the owner's connection."""
+    logs.configure(settings.log_level, settings.log_format)
+    load_tasks()
+    asyncio.run(work(settings, maintenance=maintenance))
+
+
+def load_tasks() -> None:
+    """Import every module of ``app.worker.tasks``, so that each task is bound to its function."""
+    for module in pkgutil.iter_modules(tasks.__path__, f"{tasks.__name__}."):
+        importlib.import_module(module.name)
+
+
+async def work(settings: Settings, *, maintenance: bool) -> None:
+    """Bind this process to the database and work until a signal comes."""
+    db.configure(settings)
+    process = WorkerProcess(settings, maintenance)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, process.stop.set)
+    try:
+        await process.run()
+    finally:
+        await db.dispose()
+    if process.handed_back:
+        # A thread of a job that was stopped may be busy for minutes, and Python would wait for it.
+        logging.shutdown()
+        os._exit(0)
