@@ -197,7 +197,7 @@ class Report:
 
 @cache
 def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    return TypeAdapter(cast("type[Any]", kind))
 
 
 def dump(value: object) -> dict[str, Any]:
