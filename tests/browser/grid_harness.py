@@ -263,7 +263,11 @@ def run(port: int) -> None:
     for name in ("theme.css", "datasets.css"):
         if (COMPONENTS / name).exists():
             ui.add_css((COMPONENTS / name).read_text(), shared=True)
-    ui.add_css("body{background:var(--bg)}.nicegui-content,.nicegui-sub-pages{display:block;padding:12px}", shared=True)
+    # There is no frame here: the whole width is for the component.
+    ui.add_css(
+        ":is(.nicegui-layout,.q-layout){display:block!important}.q-page{max-width:none!important;padding:12px!important}",
+        shared=True,
+    )
     ui.run_with(
         api,
         title="Harness",
