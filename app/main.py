@@ -1,23 +1,22 @@
 """The composition root: settings → database → screens and plain routes → guard. It alone imports pages."""
 
-import asyncio
-import importlib.util
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from importlib import import_module
 
+import nicegui
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from nicegui import Client, ui
+from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from app import __version__, db, logs, migrate, websocket
-from app.api import errors, health, sign_in
+from app import __version__, db, listen, logs, migrate, websocket
+from app.api import datasets, errors, health, sign_in
 from app.config import Settings
 from app.guard import Guard
-from app.services import sessions
+from app.services import sessions, uploads
 from app.services.health import schema_revision
 from components import assets
 from components.screen import Screen
@@ -30,33 +29,35 @@ STOP_SECONDS = 5
 
 
 def build(settings: Settings) -> ASGIApp:
-    """The whole web application, guarded."""
+    """The whole web application, guarded.
+
+    Raises:
+        ValueError: the settings lack the database's address or the session key, which the command line fills in.
+    """
     from pages import SCREENS
 
+    if settings.session_key is None or settings.database_url is None:
+        raise ValueError("The session key and the database's address are needed to build the application.")
     db.configure(settings)
-    key = settings.session_key
-    if key is None:
-        raise ValueError("A session key is needed before the application is built.")
-    sessions.bind(sessions.Signing((key.get_secret_value(),), timedelta(hours=settings.session_hours)))
-    api = FastAPI(title="Quarterdeck", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=_life)
+    lifetime = timedelta(hours=settings.session_hours)
+    uploads.bind(settings)
+    sessions.bind(sessions.Signing((settings.session_key.get_secret_value(),), lifetime))
+    uploads.bind(settings)
+    database = settings.database_url.get_secret_value()
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        async with listen.listening(database):
+            yield
+        await db.dispose()
+
+    api = FastAPI(title="Quarterdeck", version=__version__, openapi_url=None, lifespan=life)
     errors.install(api)
-    api.include_router(sign_in.router(settings))
-    api.include_router(health.router(schema_revision, migrate.head()))
-    for name in ("uploads", "grid", "downloads"):
-        api.include_router(import_module(f"app.api.{name}").router)
+    for router in (sign_in.router(settings), health.router(schema_revision, migrate.head()), datasets.router):
+        api.include_router(router)
     mount_frame(api, settings, SCREENS)
     websocket.harden(sessions.living)
     return Guard(api, settings, sessions.find)
-
-
-@asynccontextmanager
-async def _life(_api: FastAPI) -> AsyncIterator[None]:
-    """What runs as long as the web process does: hearing the database's notices."""
-    from app import listen
-
-    async with listen.listening():
-        yield
-    await db.dispose()
 
 
 def mount_frame(api: FastAPI, settings: Settings, screens: Sequence[Screen]) -> None:
@@ -70,6 +71,8 @@ def mount_frame(api: FastAPI, settings: Settings, screens: Sequence[Screen]) -> 
 
     ui.page("/", title="Quarterdeck")(shell)
     ui.page("/{_:path}", title="Quarterdeck")(shell)
+    # Quasar's bar at the top for every fetch would flicker, and screen readers would read it out.
+    nicegui.app.config.quasar_config["loadingBar"] = {"skipHijack": True}
     ui.add_head_html(assets.head_html(), shared=True)
     ui.run_with(
         api,
@@ -89,9 +92,11 @@ def mount_frame(api: FastAPI, settings: Settings, screens: Sequence[Screen]) -> 
 class _Assets(StaticFiles):
     """Hands out the listed files of the folder and nothing else of it."""
 
-    def lookup_path(self, path: str) -> tuple[str, "object | None"]:  # type: ignore[override]
-        """Where a file lies; anything not listed lies nowhere."""
-        return super().lookup_path(path) if path in assets.SERVED else ("", None)
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, or 404."""
+        if path not in assets.SERVED:
+            raise HTTPException(404)
+        return await super().get_response(path, scope)
 
 
 async def _no_icon() -> Response:

@@ -1,0 +1,1 @@
+"""Reusable pieces of the user interface: told what to load and what to call, never who loads it."""

@@ -1,13 +1,12 @@
 """The quiet pieces of a screen: head, facts, headline numbers, what waits, the time line, states. See ``blocks.js``."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from nicegui.events import GenericEventArguments
 
-from app import clock
 from app.permissions import Permission
 from components import frame
 from components.columns import Tone, plain
@@ -22,9 +21,9 @@ class Block(JsonElement, component="blocks.js"):
 
     kind = ""
 
-    def show(self, contents: Mapping[str, Any]) -> None:
-        """Draw these contents instead of the former."""
-        super().show({**contents, "kind": self.kind, "now": clock.now().isoformat()})
+    def encode(self, contents: Any) -> Any:  # noqa: ANN401 - whatever JSON can say
+        """With the kind, by which the component knows how to draw it."""
+        return {**contents, "kind": self.kind}
 
 
 @dataclass(frozen=True, slots=True)

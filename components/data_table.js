@@ -8,7 +8,10 @@ export default {
   data: () => ({ busy: 0, waited: 0, pointed: null }),
   computed: {
     d() { return Vue.markRaw(JSON.parse(this.data)); },
-    main() { return this.d.columns.findIndex((c, i) => this.d.rows?.some((r) => r[2][i])); },
+    main() {
+      const linked = this.d.columns.map((c, i) => [c.kind, i]).filter(([, i]) => this.d.rows?.some((r) => r[2][i]));
+      return (linked.find(([kind]) => kind !== "id") ?? linked[0] ?? [null, -1])[1];
+    },
   },
   watch: { "d.stamp"() { this.busy = 0; } },
   methods: {
@@ -78,7 +81,7 @@ export default {
       const d = this.d, now = Date.now();
       const cards = d.columns.some((c) => c.card) ? d.columns.map((c) => c.card) : d.columns.map((_, i) => d.columns[0].kind === "id" ? i > 0 && i < 4 : i < 3);
       return h("tr", { key: id, "data-id": id, tabindex: (this.pointed ? this.pointed === id : index === 0) ? 0 : -1, class: { gone }, title: gone ? "No longer in this list" : null }, [
-        ...d.columns.map((c, i) => h("td", { class: [c.right && "num", c.kind, c.wide && "wide", !cards[i] && "spare", i === this.main && "main"], "data-head": c.head },
+        ...d.columns.map((c, i) => h("td", { class: [c.right && "num", `c-${c.kind}`, c.wide && "wide", !cards[i] && "spare", i === this.main && "main"], "data-head": c.head },
           cell(c.kind, cells[i], { link: links[i], now, quiet: c.quiet, head: c.head }))),
         d.actions.length ? h("td", { class: "acts" }, this.actions(id, acts)) : null,
       ]);
@@ -111,6 +114,7 @@ export default {
     },
     foot() {
       const d = this.d, long = this.busy && this.waited >= 1000;
+      if (d.rows && !d.rows.length && !d.next && !d.previous && !this.busy) return null;
       const page = (words, cursor) => h("button", { type: "button", class: "btn small", disabled: !cursor, onClick: () => this.ask({ at: [cursor] }) }, words);
       return h("div", { class: "foot" }, [
         h("span", { role: "status", "aria-live": "polite" }, long ? `Asking for ${Math.floor(this.waited / 1000)} s …`

@@ -25,8 +25,12 @@ class JsonElement(Element):
     def show(self, contents: object) -> None:
         """Draw these contents (anything JSON can say; other values by their ``str``) instead of the former."""
         self.contents = contents
-        self._props["data"] = json.dumps(contents, separators=(",", ":"), default=str, ensure_ascii=False)
+        self._props["data"] = json.dumps(self.encode(contents), separators=(",", ":"), default=str, ensure_ascii=False)
         self.update()
+
+    def encode(self, contents: Any) -> Any:  # noqa: ANN401 - whatever JSON can say
+        """What is sent for these contents."""
+        return contents
 
     def _displayed_contents(self, *, only_visible: bool) -> list[Any]:
         # Tests without a browser look for the texts that a person would see.

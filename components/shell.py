@@ -61,8 +61,8 @@ class Shell:
         self._drawn: _Drawing | None = None
         client.on_exception(self.frame.handle)
         self._draw_around(around)
-        self._open = client.sub_pages_router._handle_open  # noqa: SLF001 - the only way to draw before showing; pinned, tested
-        client.sub_pages_router._handle_open = self._change  # type: ignore[method-assign]  # noqa: SLF001 - same
+        self._open = client.sub_pages_router._handle_open  # noqa: SLF001 - to draw before showing; tested
+        client.sub_pages_router._handle_open = self._change  # type: ignore[assignment]  # noqa: SLF001 - same
 
     async def first(self) -> None:
         """Draw the screen of a direct open, waiting a moment for it, and set the HTTP status."""
@@ -126,7 +126,8 @@ class Shell:
         actor = self.frame.actor
         entries = [s for s in self.screens if s.menu is not None and (s.path == "/" or actor.may(s.needs))]
         with self.frame.client.layout:
-            self.nav = Nav({"entries": [[s.menu, s.title, s.path, s.icon] for s in entries], "current": self.frame.path})
+            links = [[s.menu, s.title, s.path, s.icon] for s in entries]
+            self.nav = Nav({"entries": links, "current": self.frame.path})
             self.frame.top = Top(
                 {
                     "environment": around.environment, "color": around.color, "insecure": around.insecure,

@@ -24,9 +24,31 @@ from app.main import mount_frame
 from app.paging import Count, CountKind, Cursor, Page, PageRequest, Sort
 from app.permissions import Permission, Role
 from components.blocks import (
-    Action, Entry, ErrorCard, Fact, Facts, Note, PageHead, Progress, Step, Tile, Tiles, Timeline, Waiting, WorkList,
-)  # fmt: skip
-from components.columns import DurationColumn, IdColumn, NumberColumn, ProgressColumn, StatusColumn, TextColumn, TimeColumn
+    Action,
+    Entry,
+    ErrorCard,
+    Fact,
+    Facts,
+    Note,
+    PageHead,
+    Progress,
+    Step,
+    Tile,
+    Tiles,
+    Timeline,
+    Waiting,
+    WorkList,
+)
+from components.columns import (
+    DurationColumn,
+    IdColumn,
+    NumberColumn,
+    ProgressColumn,
+    StatusColumn,
+    TextColumn,
+    TimeColumn,
+    Tone,
+)
 from components.dialogs import ask, ask_reason, confirm, resolve_conflict, type_the_name
 from components.filters import ChoiceFilter, IdFilter, TextFilter, TimeRangeFilter
 from components.form import Field, Form, Values
@@ -43,10 +65,13 @@ class Status(StrEnum):
     CANCELLING = "cancelling"
 
 
-WORDS = {
-    Status.SUCCEEDED: ("Succeeded", "ok"), Status.RUNNING: ("Running", "info"), Status.FAILED: ("Failed", "bad"),
-    Status.QUEUED: ("Queued", "idle"), Status.CANCELLING: ("Cancelling", "warn"),
-}  # fmt: skip
+WORDS: dict[Status, tuple[str, Tone]] = {
+    Status.SUCCEEDED: ("Succeeded", "ok"),
+    Status.RUNNING: ("Running", "info"),
+    Status.FAILED: ("Failed", "bad"),
+    Status.QUEUED: ("Queued", "idle"),
+    Status.CANCELLING: ("Cancelling", "warn"),
+}
 KINDS = ("document.generate", "dataset.import", "dataset.export", "image.hash", "stripe.reconcile")
 TEAMS = ("Acme", "Nordlicht", "Kite Labs", "Universidad de Granada", "Łódź Data Co-op", "Bäckerei Özdemir & Söhne GmbH")
 
@@ -71,9 +96,17 @@ def make_job(number: int, minutes: float) -> Job:
     word = "Section 3: LLM timed out after 60 s" if status is Status.FAILED else None
     seconds = None if status in (Status.QUEUED, Status.RUNNING) else 12.4
     return Job(
-        uuid7(), number, KINDS[number % 5], status, progress, TEAMS[number % 6], word, number % 3 + 1, seconds,
+        uuid7(),
+        number,
+        KINDS[number % 5],
+        status,
+        progress,
+        TEAMS[number % 6],
+        word,
+        number % 3 + 1,
+        seconds,
         clock.now() - timedelta(minutes=minutes),
-    )  # fmt: skip
+    )
 
 
 class Jobs:
@@ -84,7 +117,11 @@ class Jobs:
 
     async def search(self, request: PageRequest) -> Page[Job]:
         wanted = request.filters.get("status")
-        rows = [r for r in self.rows if (not wanted or r.status in wanted) and request.search.lower() in (r.kind + r.team).lower()]
+        rows = [
+            r
+            for r in self.rows
+            if (not wanted or r.status in wanted) and request.search.lower() in (r.kind + r.team).lower()
+        ]
         if request.sort and request.sort.by == "number":
             rows.sort(key=lambda r: r.number, reverse=request.sort.descending)
         start = int(str(request.cursor.value)) if request.cursor else 0
@@ -94,22 +131,33 @@ class Jobs:
         return Page(shown, Count(len(rows)), after, before)
 
     def add(self, n: int) -> None:
-        self.rows = [make_job(len(self.rows) + i, 0) for i in range(n)] + self.rows
+        self.rows = [make_job(self.rows[0].number - 1 - i, 0) for i in reversed(range(n))] + self.rows
         topics.jobs.tell(topics.Change("jobs"))
 
     def finish(self) -> None:
-        self.rows = [replace(r, status=Status.SUCCEEDED, progress=None) if r.status is Status.RUNNING else r for r in self.rows]
+        self.rows = [
+            replace(r, status=Status.SUCCEEDED, progress=None) if r.status is Status.RUNNING else r for r in self.rows
+        ]
         topics.jobs.tell(topics.Change("jobs"))
 
 
 COLUMNS = [
-    IdColumn("id", opens="/jobs/{id}"), TextColumn("kind", opens="/jobs/{id}", card=True), StatusColumn("status", shows=WORDS, card=True),
-    ProgressColumn("progress"), TextColumn("team"), TextColumn("last_word", quiet=True), NumberColumn("tries"),
-    DurationColumn("seconds", label="Took"), TimeColumn("created_at", sort="number", card=True),
-]  # fmt: skip
+    IdColumn("id", opens="/jobs/{id}"),
+    TextColumn("kind", opens="/jobs/{id}", card=True),
+    StatusColumn("status", shows=WORDS, card=True),
+    ProgressColumn("progress"),
+    TextColumn("team"),
+    TextColumn("last_word", quiet=True),
+    NumberColumn("tries"),
+    DurationColumn("seconds", label="Took"),
+    TimeColumn("created_at", sort="number", card=True),
+]
 FILTERS = [
-    ChoiceFilter("status", choices=Status, pinned=True), TimeRangeFilter("created_at"), TextFilter("last_word"), IdFilter("team_id"),
-]  # fmt: skip
+    ChoiceFilter("status", choices=Status, pinned=True),
+    TimeRangeFilter("created_at"),
+    TextFilter("last_word"),
+    IdFilter("team_id"),
+]
 
 
 def screens(jobs: Jobs) -> tuple[Screen, ...]:
@@ -117,20 +165,47 @@ def screens(jobs: Jobs) -> tuple[Screen, ...]:
     async def home(view: View) -> None:
         now = clock.now()
         PageHead("Home", sub="Saturday 21 November, numbers as of 14:02 CET")
-        Tiles([
-            Tile("Datasets", 18, "2 new this week", opens="/jobs"), Tile("Rows", 3_214_887, "in 18 datasets"),
-            Tile("Jobs done", 18_440, "▲ 3 % against last week", "ok"), Tile("Jobs failed", 312, "since yesterday", "bad"),
-        ])  # fmt: skip
+        Tiles(
+            [
+                Tile("Datasets", 18, "2 new this week", opens="/jobs"),
+                Tile("Rows", 3_214_887, "in 18 datasets"),
+                Tile("Jobs done", 18_440, "▲ 3 % against last week", "ok"),
+                Tile("Jobs failed", 312, "since yesterday", "bad"),
+            ]
+        )
         with ui.element("div").classes("two"):
-            WorkList([
-                Waiting(312, "jobs failed with one cause", "LLM timeout in section 3, since 13:42, 9 teams", "/jobs?status=failed", "bad"),
-                Waiting(2, "payments differ from Stripe", "Refunded there, paid here", "/jobs", "warn"),
-                Waiting(1480, "rows wait for review", "Street signs v7, oldest 3 h", "/jobs"),
-            ])  # fmt: skip
-            Timeline([
-                Entry(now - timedelta(minutes=2), [("Ana Kovács", ""), " changed the plan of ", ("Acme", "/jobs")], "Ticket 4312, paid by bank transfer", [("plan", "free", "premium"), ("seats", None, 12)], "info"),
-                Entry(now - timedelta(hours=1), [("Tom Reyes", ""), " imported 336,776 rows into ", ("Flights", "/jobs")], "0 rejected, 8.4 s", tone="ok", opens="/jobs"),
-            ], title="Lately")  # fmt: skip
+            WorkList(
+                [
+                    Waiting(
+                        312,
+                        "jobs failed with one cause",
+                        "LLM timeout in section 3, since 13:42, 9 teams",
+                        "/jobs?status=failed",
+                        "bad",
+                    ),
+                    Waiting(2, "payments differ from Stripe", "Refunded there, paid here", "/jobs", "warn"),
+                    Waiting(1480, "rows wait for review", "Street signs v7, oldest 3 h", "/jobs"),
+                ]
+            )
+            Timeline(
+                [
+                    Entry(
+                        now - timedelta(minutes=2),
+                        [("Ana Kovács", ""), " changed the plan of ", ("Acme", "/jobs")],
+                        "Ticket 4312, paid by bank transfer",
+                        [("plan", "free", "premium"), ("seats", None, 12)],
+                        "info",
+                    ),
+                    Entry(
+                        now - timedelta(hours=1),
+                        [("Tom Reyes", ""), " imported 336,776 rows into ", ("Flights", "/jobs")],
+                        "0 rejected, 8.4 s",
+                        tone="ok",
+                        opens="/jobs",
+                    ),
+                ],
+                title="Lately",
+            )
 
     @screen("/jobs", title="Jobs", icon="jobs", menu="Work", needs=Permission.JOBS_READ)
     async def listed(view: View) -> None:
@@ -146,15 +221,31 @@ def screens(jobs: Jobs) -> tuple[Screen, ...]:
         async def finish() -> None:
             jobs.finish()
 
-        PageHead("Jobs", sub="18 running · 204 queued", actions=[Action("Add seven", more), Action("Finish all", finish, main=True)])
+        PageHead(
+            "Jobs",
+            sub="18 running · 204 queued",
+            actions=[Action("Add seven", more), Action("Finish all", finish, main=True)],
+        )
         DataTable(
-            "Jobs", load=jobs.search, columns=COLUMNS, filters=FILTERS, live=topics.jobs, search="Id, kind, team, error …",
-            sort=Sort("number", descending=False), empty=Empty("No jobs yet", "They appear here as soon as somebody imports a dataset."),
+            "Jobs",
+            load=jobs.search,
+            columns=COLUMNS,
+            filters=FILTERS,
+            live=topics.jobs,
+            search="Id, kind, team, error …",
+            sort=Sort("number", descending=False),
+            empty=Empty("No jobs yet", "They appear here as soon as somebody imports a dataset."),
             actions=[
-                RowAction("Retry", retry, needs=Permission.JOBS_RETRY, shown=lambda job: job.status is Status.FAILED, asks="Why retry this job?"),
+                RowAction(
+                    "Retry",
+                    retry,
+                    needs=Permission.JOBS_RETRY,
+                    shown=lambda job: job.status is Status.FAILED,
+                    asks="Why retry this job?",
+                ),
                 RowAction("Cancel", cancel, shown=lambda job: job.status is Status.RUNNING, danger=True),
             ],
-        )  # fmt: skip
+        )
 
     @screen("/jobs/{id}", title="Job", needs=Permission.JOBS_READ)
     async def record(view: View) -> None:
@@ -164,7 +255,12 @@ def screens(jobs: Jobs) -> tuple[Screen, ...]:
             raise NotFound("There is no such job, or it belongs to a team that you cannot see.")
 
         async def remove() -> None:
-            if await type_the_name(f"Delete {job.kind}?", job.kind, submit="Delete job", plan=["12 results are deleted.", "This cannot be undone."]):
+            if await type_the_name(
+                f"Delete {job.kind}?",
+                job.kind,
+                submit="Delete job",
+                plan=["12 results are deleted.", "This cannot be undone."],
+            ):
                 done("Deleted.")
 
         async def rename() -> None:
@@ -176,18 +272,37 @@ def screens(jobs: Jobs) -> tuple[Screen, ...]:
             await ask("Rename job", submit="Rename", fields=[Field("name", "Name", value=job.kind)], on_submit=save)
 
         async def clash() -> None:
-            conflict = Conflict("Tom Reyes changed it 20 s ago.", original={"delay": 2}, theirs={"delay": 5}, yours={"delay": 9})
+            conflict = Conflict(
+                "Tom Reyes changed it 20 s ago.", original={"delay": 2}, theirs={"delay": 5}, yours={"delay": 9}
+            )
             done(f"Chosen: {await resolve_conflict(conflict)}")
 
         PageHead(
-            job.kind, trail=[("Jobs", "/jobs")], status=WORDS[job.status], id=job.id, sub=job.team,
-            actions=[Action("Rename", rename, main=True), Action("Meet a conflict", clash), Action("Delete job", remove, danger=True)],
-        )  # fmt: skip
-        Progress(Step("Loading rows, section 3 of 12", 96_000, 336_776, rate=121_340, left=2.1, facts=[("Bad rows", "0")]))
-        Facts([
-            Fact("Team", job.team, opens="/jobs"), Fact("Created", job.created_at, "time"), Fact("Took", 12.4, "duration"),
-            Fact("Size", 8_345_123, "bytes"), Fact("Status", WORDS[job.status], "status"), Fact("Note", None),
-        ], title="About this job")  # fmt: skip
+            job.kind,
+            trail=[("Jobs", "/jobs")],
+            status=WORDS[job.status],
+            id=job.id,
+            sub=job.team,
+            actions=[
+                Action("Rename", rename, main=True),
+                Action("Meet a conflict", clash),
+                Action("Delete job", remove, danger=True),
+            ],
+        )
+        Progress(
+            Step("Loading rows, section 3 of 12", 96_000, 336_776, rate=121_340, left=2.1, facts=[("Bad rows", "0")])
+        )
+        Facts(
+            [
+                Fact("Team", job.team, opens="/jobs"),
+                Fact("Created", job.created_at, "time"),
+                Fact("Took", 12.4, "duration"),
+                Fact("Size", 8_345_123, "bytes"),
+                Fact("Status", WORDS[job.status], "status"),
+                Fact("Note", None),
+            ],
+            title="About this job",
+        )
         Timeline([Entry(clock.now(), ["Queued by ", ("Ana Kovács", "")], tone="info")], title="What happened")
 
     @screen("/states", title="States", icon="audit", menu="Trust", needs=Permission.JOBS_READ)
@@ -208,7 +323,9 @@ def screens(jobs: Jobs) -> tuple[Screen, ...]:
             raise Forbidden("Your role, Viewer, may not retry jobs. Ask an administrator.")
 
         async def sure() -> None:
-            done(f"Confirmed: {await confirm('Cancel this import?', submit='Cancel import', plan=['What was loaded so far is taken out again.'], danger=True)}")
+            done(
+                f"Confirmed: {await confirm('Cancel this import?', submit='Cancel import', plan=['What was loaded so far is taken out again.'], danger=True)}"
+            )
 
         async def why() -> None:
             done(f"Reason: {await ask_reason('Why retry?', submit='Retry')}")
@@ -216,8 +333,24 @@ def screens(jobs: Jobs) -> tuple[Screen, ...]:
         async def submit(values: Values) -> None:
             raise Invalid(name="A name has at least 3 letters.")
 
-        PageHead("States", actions=[Action("Break", boom), Action("Be refused", refuse), Action("Confirm", sure), Action("Give a reason", why)])
-        DataTable("Nothing", load=nothing, columns=COLUMNS, key="a", empty=Empty("No jobs yet", "They appear here as soon as somebody imports a dataset.", "New dataset", "/jobs"))
+        PageHead(
+            "States",
+            actions=[
+                Action("Break", boom),
+                Action("Be refused", refuse),
+                Action("Confirm", sure),
+                Action("Give a reason", why),
+            ],
+        )
+        DataTable(
+            "Nothing",
+            load=nothing,
+            columns=COLUMNS,
+            key="a",
+            empty=Empty(
+                "No jobs yet", "They appear here as soon as somebody imports a dataset.", "New dataset", "/jobs"
+            ),
+        )
         DataTable("Slow", load=slow, columns=COLUMNS, filters=FILTERS, key="b")
         DataTable("Broken", load=broken, columns=COLUMNS, key="c")
         Note("No rights yet", "Ask an administrator of Quarterdeck to give you a role.")
@@ -225,7 +358,16 @@ def screens(jobs: Jobs) -> tuple[Screen, ...]:
         Progress(Step("Waiting for a worker", state="waiting"))
         Progress(Step("Done", 10, 10, state="done"))
         Progress(Step("Checking the file"))
-        Form([Field("name", "Name"), Field("kind", "Kind", "choice", choices=[("a", "Alpha"), ("b", "Beta")]), Field("note", "Note", "long", required=False)], submit="Save", on_submit=submit, label="Example")
+        Form(
+            [
+                Field("name", "Name"),
+                Field("kind", "Kind", "choice", choices=[("a", "Alpha"), ("b", "Beta")]),
+                Field("note", "Note", "long", required=False),
+            ],
+            submit="Save",
+            on_submit=submit,
+            label="Example",
+        )
 
     @screen("/slow", title="Slow", icon="staff", menu="Trust", needs=Permission.AUDIT_READ)
     async def slow_screen(view: View) -> None:

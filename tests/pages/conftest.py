@@ -1,0 +1,83 @@
+"""The gallery of components, served by a process of its own, and a browser to look at it."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from app.permissions import Role
+
+START = 30
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _serve(role: Role) -> Iterator[str]:
+    port = _free_port()
+    process = subprocess.Popen([sys.executable, "-m", "tests.gallery", str(port), role.value])
+    origin = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(START * 10):
+            try:
+                httpx.get(origin, timeout=5)
+                break
+            except httpx.TransportError:
+                assert process.poll() is None, "The gallery did not start."
+                asyncio.run(asyncio.sleep(0.1))
+        yield origin
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def gallery() -> Iterator[str]:
+    yield from _serve(Role.ADMIN)
+
+
+@pytest.fixture(scope="session")
+def gallery_of_nobody() -> Iterator[str]:
+    yield from _serve(Role.NONE)
+
+
+@pytest.fixture(scope="session")
+def gallery_of_viewer() -> Iterator[str]:
+    yield from _serve(Role.VIEWER)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    path = os.environ.get("QUARTERDECK_CHROMIUM") or shutil.which("chromium")
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=path, args=ARGS)
+        yield started
+        await started.close()
+
+
+@pytest.fixture
+async def page(browser: Browser, gallery: str) -> AsyncIterator[Page]:
+    """A page on which any error of a script fails the test."""
+    context = await browser.new_context(viewport={"width": 1440, "height": 820}, base_url=gallery)
+    opened = await context.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("console", lambda line: problems.append(line.text) if _is_ours(line.type, line.text) else None)
+    yield opened
+    await context.close()
+    assert not problems
+
+
+def _is_ours(kind: str, text: str) -> bool:
+    return kind in {"error", "warning"} and "Failed to load resource" not in text
