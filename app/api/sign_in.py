@@ -83,7 +83,7 @@ def router(settings: Settings) -> APIRouter:
 
 
 def _page(settings: Settings, next_: str, email: str = "", error: AppError | None = None) -> HTMLResponse:
-    message = f'<p class="qd-signin-error" role="alert">{html.escape(error.message)}</p>' if error else ""
+    message = f'<p class="signin-error" role="alert">{html.escape(error.message)}</p>' if error else ""
     insecure = settings.insecure_http and urlsplit(settings.browser_origin).scheme == "http"
     body = _FORM.substitute(
         environment=html.escape(settings.environment),

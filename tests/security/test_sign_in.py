@@ -102,7 +102,7 @@ async def test_enumeration_by_text_and_status(site: Site, behind: asyncpg.Connec
     assert len(answers) == 1
     status, text = answers.pop()
     assert status == 401
-    assert '<p class="qd-signin-error" role="alert">The e-mail or the password is wrong.' in text
+    assert '<p class="signin-error" role="alert">The e-mail or the password is wrong.' in text
     refused = await behind.fetchval("SELECT count(*) FROM audit_entries WHERE action = 'session.refused'")
     assert refused >= 7
 
