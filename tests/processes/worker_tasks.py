@@ -1,0 +1,54 @@
+"""Tasks that only tests run, and a worker that knows them: ``python -m tests.processes.worker_tasks``."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from app import logs
+from app.config import Settings
+from app.errors import Invalid
+from app.ledger import Task
+from app.worker import run
+from app.worker.context import JobContext
+from app.worker.registry import runs
+
+STEPS = Task("test.steps", "Take steps", max_attempts=3, timeout=60)
+POISON = Task("test.poison", "Always break", max_attempts=3)
+REFUSE = Task("test.refuse", "Refuse", max_attempts=3)
+NOOP = Task("test.noop", "Do nothing")
+
+
+@runs(STEPS)
+async def steps(ctx: JobContext, *, steps: int, pause: float, log: str) -> dict[str, Any]:
+    """Write one line per step into a file; a checkpoint after each, so that no step is repeated after a crash."""
+    done = (ctx.checkpoint or {}).get("done", 0)
+    await ctx.progress(done, steps, "Beginning")
+    for step in range(done, steps):
+        with Path(log).open("a") as lines:  # noqa: ASYNC230 - one short line
+            lines.write(f"{step}\n")
+        await ctx.save({"done": step + 1})
+        await ctx.progress(step + 1, steps, f"Step {step + 1}")
+        await asyncio.sleep(pause)
+    return {"steps": steps}
+
+
+@runs(POISON)
+async def poison(_: JobContext) -> None:
+    """Break."""
+    raise ZeroDivisionError("42 is divided by 0")
+
+
+@runs(REFUSE)
+async def refuse(_: JobContext) -> None:
+    """Say no."""
+    raise Invalid("The file has no rows.")
+
+
+@runs(NOOP)
+async def noop(_: JobContext) -> None:
+    """Nothing."""
+
+
+if __name__ == "__main__":
+    logs.configure()
+    asyncio.run(run.work(Settings(), maintenance=False))
