@@ -36,6 +36,13 @@ def _dumps(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def url() -> str:
+    """Where the application signs in, for a connection beside the engine's."""
+    if _engine is None:
+        raise Unavailable("The database is not connected yet. Try again in a moment.")
+    return _engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 async def dispose() -> None:
     """Close all connections; :func:`configure` may be called again."""
     global _engine, _sessions

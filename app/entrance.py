@@ -53,22 +53,24 @@ class Who:
     ip: str | None = None
     team_ids: tuple[UUID, ...] | None = None
     """None sees all teams."""
+    permissions: frozenset[Permission] = frozenset()
 
 
-async def identify(
-    session: AsyncSession, actor: Actor, timeout: float, *, read_only: bool
-) -> tuple[Who, frozenset[Permission]]:
-    """Steps 1 and 4 of the door in one statement: still you? whose rows?"""
+async def identify(session: AsyncSession, actor: Actor, timeout: float, *, read_only: bool) -> Who:
+    """Steps 1 and 4 of the door in one statement: still you? whose rows? ``timeout`` in seconds.
+
+    Raises:
+        NotSignedIn: the session has ended, or its owner may not sign in any more.
+        LeaseLost: another run of the job has taken over.
+    """
     match actor:
         case Staff():
             seen = Who("staff", actor.staff_id, actor.name)
             row = await enter(session, _ENTER_STAFF, {"sid": actor.session_id, **context(seen, timeout, read_only)})
             if row is None:
                 raise NotSignedIn
-            who = Who(
-                "staff", row.staff_id, row.name, actor.session_id, actor.ip, tuple(row.teams) if row.limited else None
-            )
-            return who, ROLE_PERMISSIONS[Role(row.role)]
+            teams, allowed = tuple(row.teams) if row.limited else None, ROLE_PERMISSIONS[Role(row.role)]
+            return Who("staff", row.staff_id, row.name, actor.session_id, actor.ip, teams, allowed)
         case System():
             seen = Who("system", actor.started_by, "system")
             job = {"job": actor.job_id, "epoch": actor.epoch, "hold": not read_only}
@@ -76,12 +78,12 @@ async def identify(
             if row is None:
                 raise LeaseLost
             name = f"Job {actor.job_id.hex[-8:]}"
-            return Who("system", row.started_by, name, team_ids=(row.team_id,)), actor.permissions
+            return Who("system", row.started_by, name, team_ids=(row.team_id,), permissions=actor.permissions)
         case Command():
-            who = Who("command", None, actor.user)
+            who = Who("command", None, actor.user, permissions=frozenset(Permission))
             parameters = {"teams": "{}", "role": "quarterdeck_platform", **context(who, timeout, read_only)}
             await enter(session, ENTER_PLAIN, parameters)
-            return who, frozenset(Permission)
+            return who
         case Nobody():
             raise NotSignedIn("Sign in first.")
 

@@ -16,6 +16,7 @@ class Permission(StrEnum):
     IMPORTS_RUN = "imports:run"
     IMPORTS_DELETE = "imports:delete"
     TEAMS_READ = "teams:read"
+    TEAMS_CREATE = "teams:create"
     JOBS_READ = "jobs:read"
     JOBS_RETRY = "jobs:retry"
     JOBS_CANCEL = "jobs:cancel"
@@ -47,7 +48,7 @@ _REVIEWER = _VIEWER | {_P.ROWS_EDIT}
 _ADMIN = (
     _SUPPORT
     | _REVIEWER
-    | {_P.DATASETS_CREATE, _P.DATASETS_RENAME, _P.DATASETS_DELETE, _P.IMPORTS_RUN, _P.IMPORTS_DELETE}
+    | {_P.TEAMS_CREATE, _P.DATASETS_CREATE, _P.DATASETS_RENAME, _P.DATASETS_DELETE, _P.IMPORTS_RUN, _P.IMPORTS_DELETE}
 )
 
 ROLE_PERMISSIONS = MappingProxyType(

@@ -80,7 +80,7 @@ class Work:
         """Send pending changes now, so that their generated values are there."""
         await self._session.flush()
 
-    async def execute(self, statement: Executable, parameters: Any = None) -> Result[Any]:  # noqa: ANN401 - any row shape
+    async def execute(self, statement: Executable, parameters: Any = None) -> Result[*tuple[Any, ...]]:  # noqa: ANN401 - any
         """Run a statement. A writing one is noted and must be recorded."""
         self._note(statement)
         return await self._session.execute(statement, parameters)
@@ -129,12 +129,15 @@ class Work:
         self._covered.update({table.__tablename__, target.__tablename__})
         self._changes.cover(target)
 
-    def implied(self, *records: Base) -> None:
-        """Add records that a recorded act brings with it (a dataset's schema, the job that an act starts)."""
-        self._session.add_all(records)
+    def implied(self, *records: Base | type[Base]) -> None:
+        """Cover what a recorded act brings with it: records to add (a dataset's schema, the job that an act starts),
+        or tables that statements of this block write.
+        """
         for record in records:
             self._covered.add(record.__tablename__)
-            self._changes.cover(record)
+            if not isinstance(record, type):
+                self._session.add(record)
+                self._changes.cover(record)
 
     def notify(self, topic: Topic, id_: UUID | None = None, kind: str = "changed") -> None:
         """Tell open pages that something changed, when and only when this transaction commits."""
@@ -258,8 +261,8 @@ async def keeping(purpose: str, *, team_id: UUID | None = None, timeout: float =
 async def _open(actor: Actor, permission: Permission, timeout: float, *, read_only: bool) -> AsyncIterator[Work]:
     refused: Who | None = None
     async with _transaction() as session:
-        who, allowed = await identify(session, actor, timeout, read_only=read_only)
-        if permission in allowed:
+        who = await identify(session, actor, timeout, read_only=read_only)
+        if permission in who.permissions:
             yield Work(who, session, Changes(session.sync_session))
         else:
             refused = who
@@ -293,8 +296,10 @@ async def _record_refusal(who: Who, permission: Permission) -> None:
 async def _transaction() -> AsyncIterator[AsyncSession]:
     """A transaction whose database errors come out as sentences."""
     try:
-        async with db.session() as session, session.begin():
+        # Not session.begin(): the entrance may begin a second time, on another connection.
+        async with db.session() as session:
             yield session
+            await session.commit()
     except (AppError, UnrecordedWrite):
         raise
     except StaleDataError:

@@ -47,3 +47,21 @@ class Live(Element):
         if self._task:
             self._task.cancel()
         super()._handle_delete()
+
+
+class Hears(Element):
+    """An invisible element that is told of every single change of one record, as it comes."""
+
+    def __init__(self, topic: Topic, told: Callable[[Change], Awaitable[None]], *, about: object) -> None:
+        super().__init__("span")
+        self._props["hidden"] = True
+        self._told, self._about = told, str(about)
+        self._unsubscribe = topic.subscribe(self._hear)
+
+    def _hear(self, change: Change) -> None:
+        if str(change.id) == self._about:
+            background_tasks.create(self._told(change), name="heard", context=self)
+
+    def _handle_delete(self) -> None:
+        self._unsubscribe()
+        super()._handle_delete()

@@ -1,0 +1,19 @@
+"""The screens, in the order of the menu. ``app.main`` mounts them; tests go through them one by one."""
+
+from components.screen import Screen
+from pages import audit, dataset, datasets, home, imports, jobs, new_import, row
+
+SCREENS: tuple[Screen, ...] = (
+    home.home_screen,
+    datasets.datasets_screen,
+    new_import.new_dataset_screen,
+    dataset.dataset_screen,
+    imports.imports_screen,
+    new_import.import_into_screen,
+    row.row_screen,
+    imports.import_screen,
+    jobs.jobs_screen,
+    jobs.job_screen,
+    audit.audit_screen,
+    audit.entry_screen,
+)

@@ -1,6 +1,6 @@
 """The tables, one file a noun. Importing this package knows them all."""
 
-from app.models.audit import Action, AuditEntry
+from app.models.audit import SENTENCES, Action, AuditEntry
 from app.models.base import GLOBAL_TABLES, Base
 from app.models.dataset import (
     Dataset,
@@ -22,6 +22,7 @@ from app.models.user import Plan, User, UserStatus
 
 __all__ = [
     "GLOBAL_TABLES",
+    "SENTENCES",
     "Action",
     "AuditEntry",
     "Base",

@@ -131,7 +131,7 @@ class Dataset(Base):
     __tablename__ = "datasets"
     __table_args__ = (
         one_of("status", DatasetStatus),
-        UniqueConstraint("team_id", "name"),
+        Index("uq_datasets_team_id_name", "team_id", "name", unique=True, postgresql_where=text("status = 'active'")),
         UniqueConstraint("team_id", "id"),
         UniqueConstraint("number"),
         ForeignKeyConstraint(["team_id", "schema_id"], ["schemas.team_id", "schemas.id"]),
@@ -216,7 +216,10 @@ class Import(Base):
         one_of("status", ImportStatus),
         ForeignKeyConstraint(["team_id", "dataset_id"], ["datasets.team_id", "datasets.id"], ondelete="CASCADE"),
         UniqueConstraint("team_id", "id"),
+        UniqueConstraint("file_id"),
         Index("ix_imports_dataset", "dataset_id", "id"),
+        Index("ix_imports_job", "job_id"),
+        Index("ix_imports_sha256", "sha256"),
         # One import per dataset at a time: positions are handed out at its end.
         Index(
             "uq_imports_running",

@@ -281,7 +281,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_datasets")),
         sa.UniqueConstraint("number", name=op.f("uq_datasets_number")),
         sa.UniqueConstraint("team_id", "id", name=op.f("uq_datasets_team_id_id")),
-        sa.UniqueConstraint("team_id", "name", name=op.f("uq_datasets_team_id_name")),
+    )
+    op.create_index(
+        "uq_datasets_team_id_name",
+        "datasets",
+        ["team_id", "name"],
+        unique=True,
+        postgresql_where=sa.text("status = 'active'"),
     )
     op.create_table(
         "job_events",
@@ -351,8 +357,11 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_imports_team_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_imports")),
+        sa.UniqueConstraint("file_id", name=op.f("uq_imports_file_id")),
         sa.UniqueConstraint("team_id", "id", name=op.f("uq_imports_team_id_id")),
     )
+    op.create_index("ix_imports_job", "imports", ["job_id"], unique=False)
+    op.create_index("ix_imports_sha256", "imports", ["sha256"], unique=False)
     op.create_index("ix_imports_dataset", "imports", ["dataset_id", "id"], unique=False)
     op.create_index(
         "uq_imports_running",

@@ -2,14 +2,17 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import func, select, text, update
 
 from app import db
 from app.actor import Command, Nobody, System
-from app.errors import Duplicate, Forbidden, NotFound, NotSignedIn, TooSlow
+from app.config import Settings
+from app.errors import Duplicate, Forbidden, NotFound, NotSignedIn, TooSlow, Unavailable
 from app.ids import uuid7
 from app.models import Action, AuditEntry, Team, User
 from app.permissions import Permission
@@ -195,6 +198,25 @@ async def test_a_cancelled_block_leaves_the_pool_clean(company: Company) -> None
             await asyncio.wait_for(slow(), 0.02)
     async with reading(company.ann, READ) as work:
         assert await work.scalar(select(func.count()).select_from(Team)) == 2
+
+
+async def test_connections_that_died_are_replaced_without_anybody_noticing(
+    company: Company, admin: asyncpg.Connection
+) -> None:
+    async with reading(company.ann, READ):
+        pass
+    await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'quarterdeck_app'")
+    async with reading(company.ann, READ) as work:
+        assert await work.scalar(select(func.count()).select_from(Team)) == 2
+
+
+async def test_a_database_that_is_away_is_a_sentence(company: Company, settings: Settings, tmp_path: Path) -> None:
+    await db.dispose()
+    nowhere = SecretStr(f"postgresql://quarterdeck_app:x@/quarterdeck?host={tmp_path}")
+    db.configure(settings.model_copy(update={"database_url": nowhere}))
+    with pytest.raises(Unavailable, match="does not answer"):
+        async with reading(company.ann, READ):
+            pass
 
 
 async def test_the_keeper_writes_only_the_books(company: Company) -> None:

@@ -1,0 +1,51 @@
+"""Questions about the audit log."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from app.models import Action, AuditEntry
+from app.paging import Page, PageRequest, Sort
+from app.repositories.filters import among, identity, within
+from app.repositories.keyset import Listing, Query, page
+from app.work import Work
+
+LISTING = Listing(AuditEntry.id, Sort("id"), {})
+COLUMNS = [column for column in AuditEntry.__table__.columns if column.name != "session_id"]
+
+
+def _listed() -> Query:
+    return select(*COLUMNS)
+
+
+async def search(work: Work, request: PageRequest) -> Page[Any]:
+    """Entries in sight, newest first. Filters: person, action, record (``type`` or ``type:id``), at."""
+    query = _listed()
+    if person := identity(request, "person"):
+        query = query.where(AuditEntry.actor_id == person)
+    if actions := among(request, "action", Action):
+        query = query.where(AuditEntry.action.in_(actions))
+    if record := request.one("record"):
+        kind, _, id_ = record.partition(":")
+        query = query.where(AuditEntry.target_type == kind)
+        if id_:
+            query = query.where(AuditEntry.target_id == id_)
+    for condition in within(request, "at", AuditEntry.at):
+        query = query.where(condition)
+    return await page(work, query, LISTING, request)
+
+
+async def get(work: Work, entry_id: int) -> Any:  # noqa: ANN401 - a row of the list
+    """One entry, or None."""
+    return (await work.execute(_listed().where(AuditEntry.id == entry_id))).one_or_none()
+
+
+async def of_record(work: Work, kind: str, id_: str, limit: int = 100) -> list[Any]:
+    """The latest entries about one record, newest first."""
+    query = _listed().where(AuditEntry.target_type == kind, AuditEntry.target_id == id_)
+    return list((await work.execute(query.order_by(AuditEntry.id.desc()).limit(limit))).all())
+
+
+async def latest(work: Work, limit: int) -> list[Any]:
+    """The latest entries in sight."""
+    return list((await work.execute(_listed().order_by(AuditEntry.id.desc()).limit(limit))).all())

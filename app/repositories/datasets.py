@@ -1,0 +1,180 @@
+"""Questions about datasets, their fields and their counters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, case, cast, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from app.models import (
+    Dataset,
+    DatasetCount,
+    DatasetStatus,
+    Import,
+    ImportStatus,
+    Job,
+    JobStatus,
+    RowStatus,
+    Schema,
+    SchemaField,
+    Team,
+)
+from app.paging import Page, PageRequest, Sort
+from app.repositories.filters import identity, like
+from app.repositories.keyset import Listing, Query, page
+from app.work import Work
+
+_rows = (
+    select(func.coalesce(func.sum(DatasetCount.n), 0).cast(BigInteger))
+    .where(DatasetCount.dataset_number == Dataset.number)
+    .scalar_subquery()
+)
+LISTING = Listing(Dataset.id, Sort("id"), {"name": func.lower(Dataset.name), "updated_at": Dataset.updated_at})
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One typed field of a dataset's current schema."""
+
+    key: str
+    label: str
+    type: str
+    required: bool
+    enum: tuple[str, ...]
+    minimum: Decimal | None
+    maximum: Decimal | None
+    pattern: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Rows that lie at consecutive positions: those of one import."""
+
+    first: int
+    n: int
+
+
+def _listed() -> Query:
+    return (
+        select(
+            Dataset.id,
+            Dataset.number,
+            Dataset.name,
+            Dataset.team_id,
+            Dataset.schema_id,
+            Dataset.next_position,
+            Dataset.version,
+            Dataset.created_at,
+            Dataset.updated_at,
+            Team.name.label("team"),
+            _rows.label("rows"),
+        )
+        .join(Team, Team.id == Dataset.team_id)
+        .where(Dataset.status == DatasetStatus.ACTIVE)
+    )
+
+
+async def search(work: Work, request: PageRequest) -> Page[Any]:
+    """Datasets in sight, newest first unless asked otherwise."""
+    query = _listed()
+    if team := identity(request, "team"):
+        query = query.where(Dataset.team_id == team)
+    if request.search:
+        query = query.where(Dataset.name.ilike(like(request.search)))
+    return await page(work, query, LISTING, request)
+
+
+async def head(work: Work, dataset_id: UUID) -> Any:  # noqa: ANN401 - a row of the list
+    """One dataset as the list shows it, or None."""
+    return (await work.execute(_listed().where(Dataset.id == dataset_id))).one_or_none()
+
+
+async def fields(work: Work, schema_id: UUID) -> tuple[Field, ...]:
+    """The fields of a schema's current version, in their order."""
+    rows = await work.execute(
+        select(SchemaField)
+        .join(Schema, (Schema.id == SchemaField.schema_id) & (Schema.current_version == SchemaField.version))
+        .where(SchemaField.schema_id == schema_id, SchemaField.deprecated.is_(False))
+        .order_by(SchemaField.position)
+    )
+    return tuple(
+        Field(f.key, f.label, f.type, f.required, tuple(f.enum or ()), f.minimum, f.maximum, f.pattern)
+        for f in rows.scalars()
+    )
+
+
+async def current_version(work: Work, schema_id: UUID) -> int:
+    """The number of a schema's current version."""
+    return int(await work.scalar(select(Schema.current_version).where(Schema.id == schema_id)))
+
+
+async def segments(work: Work, dataset_id: UUID) -> tuple[Segment, ...]:
+    """Where the visible rows lie, in order. Positions are dense within an import; a deleted one leaves a gap."""
+    rows = await work.execute(
+        select(Import.first_position, Import.rows_good)
+        .where(
+            Import.dataset_id == dataset_id,
+            Import.status.in_([ImportStatus.SUCCEEDED, ImportStatus.DELETING]),
+            Import.rows_good > 0,
+        )
+        .order_by(Import.first_position)
+    )
+    return tuple(Segment(first, n) for first, n in rows)
+
+
+async def count_by_status(work: Work, number: int) -> dict[RowStatus, int]:
+    """Visible rows of a dataset by status."""
+    rows = await work.execute(select(DatasetCount.status, DatasetCount.n).where(DatasetCount.dataset_number == number))
+    return {RowStatus(status): n for status, n in rows if n}
+
+
+async def add_to_counts(work: Work, number: int, team_id: UUID, status: str, n: int) -> None:
+    """Move a counter by ``n``, in the transaction that makes it true."""
+    new = insert(DatasetCount).values(dataset_number=number, team_id=team_id, status=status, n=max(n, 0))
+    keys = [DatasetCount.dataset_number, DatasetCount.status]
+    await work.execute(new.on_conflict_do_update(index_elements=keys, set_={"n": DatasetCount.n + n}))
+
+
+async def totals(work: Work) -> tuple[int, int]:
+    """How many datasets and rows are in sight, from counters."""
+    datasets = await work.scalar(
+        select(func.count()).select_from(Dataset).where(Dataset.status == DatasetStatus.ACTIVE)
+    )
+    rows = await work.scalar(select(cast(func.coalesce(func.sum(DatasetCount.n), 0), BigInteger)))
+    return datasets, rows
+
+
+def _import_state() -> Any:  # noqa: ANN401 - a column expression
+    """An import whose job ended without it has failed, or was cancelled while it waited."""
+    open_ = Import.status.in_([ImportStatus.QUEUED, ImportStatus.CHECKING, ImportStatus.LOADING])
+    return case(
+        (open_ & (Job.status == JobStatus.FAILED), ImportStatus.FAILED.value),
+        (open_ & (Job.status == JobStatus.CANCELLED), ImportStatus.CANCELLED.value),
+        else_=Import.status,
+    )
+
+
+IMPORT_COLUMNS: Sequence[Any] = (
+    Import.id,
+    Import.team_id,
+    Import.dataset_id,
+    Import.job_id,
+    Import.filename,
+    Import.size_bytes,
+    Import.sha256,
+    Import.skip_bad,
+    Import.rows_good,
+    Import.rows_bad,
+    Import.error_groups,
+    Import.created_by,
+    Import.created_at,
+    Import.started_at,
+    Import.finished_at,
+    Dataset.name.label("dataset"),
+    Team.name.label("team"),
+    Job.status.label("job_status"),
+    _import_state().label("status"),
+)

@@ -1,0 +1,61 @@
+"""The values of list filters, as they stand in a URL: read strictly, refused in a sentence."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.errors import Invalid
+from app.paging import PageRequest
+
+
+def among(request: PageRequest, name: str, kind: type[StrEnum]) -> list[str]:
+    """The chosen members of an enum; unknown words are refused."""
+    values = request.filters.get(name, ())
+    known = {member.value for member in kind}
+    if not known.issuperset(values):
+        raise Invalid(f"The filter “{name}” has a value that does not exist. Remove it.")
+    return list(values)
+
+
+def identity(request: PageRequest, name: str) -> UUID | None:
+    """A record's id, or None when the filter is not set."""
+    value = request.one(name)
+    return None if value is None else as_uuid(value)
+
+
+def as_uuid(value: str) -> UUID:
+    """A UUID from a URL."""
+    try:
+        return UUID(value)
+    except ValueError:
+        raise Invalid("This is not the id of a record.") from None
+
+
+def within(
+    request: PageRequest, name: str, column: ColumnElement[datetime] | InstrumentedAttribute[datetime]
+) -> list[ColumnElement[bool]]:
+    """Conditions of a time range: two moments in ISO form, the first included; "" leaves an end open."""
+    start, end = (*request.filters.get(name, ()), "", "")[:2]
+    found: list[ColumnElement[bool]] = []
+    if start:
+        found.append(column >= _moment(start))
+    if end:
+        found.append(column < _moment(end))
+    return found
+
+
+def like(text: str) -> str:
+    """A pattern that contains ``text`` literally."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid("This time range cannot be read. Choose another.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,173 @@
+"""Questions about imports, and the statements that load and remove their rows."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, select, text, update
+
+from app import clock
+from app.models import Dataset, DatasetRow, Import, ImportIssue, ImportStatus, Job, JobStatus, Team
+from app.paging import Page, PageRequest, Sort
+from app.repositories.datasets import IMPORT_COLUMNS
+from app.repositories.filters import identity
+from app.repositories.keyset import Listing, Query, page
+from app.tabular.plan import RowError
+from app.work import Work
+
+LISTING = Listing(Import.id, Sort("id"), {})
+ISSUES = Listing(ImportIssue.n, Sort("id", descending=False), {})
+
+
+def _listed() -> Query:
+    return (
+        select(*IMPORT_COLUMNS)
+        .join(Dataset, Dataset.id == Import.dataset_id)
+        .join(Team, Team.id == Import.team_id)
+        .outerjoin(Job, Job.id == Import.job_id)
+    )
+
+
+async def search(work: Work, request: PageRequest) -> Page[Any]:
+    """Imports in sight, newest first; the filter ``dataset`` names whose."""
+    query = _listed().where(Import.status != ImportStatus.DELETED)
+    if dataset := identity(request, "dataset"):
+        query = query.where(Import.dataset_id == dataset)
+    return await page(work, query, LISTING, request)
+
+
+async def head(work: Work, import_id: UUID) -> Any:  # noqa: ANN401 - a row of the list
+    """One import as the list shows it, or None."""
+    return (await work.execute(_listed().where(Import.id == import_id))).one_or_none()
+
+
+async def by_file(work: Work, file_id: UUID) -> Import | None:
+    """The import of an uploaded file, if it was started already."""
+    found: Import | None = await work.scalar(select(Import).where(Import.file_id == file_id))
+    return found
+
+
+async def is_running(work: Work, dataset_id: UUID) -> bool:
+    """Whether an import of this dataset waits or runs."""
+    query = (
+        select(Import.id)
+        .join(Job, Job.id == Import.job_id)
+        .where(Import.dataset_id == dataset_id, Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
+    )
+    return await work.scalar(query.limit(1)) is not None
+
+
+async def of_job(work: Work, job_id: UUID) -> Import | None:
+    """The import that a job works on."""
+    found: Import | None = await work.scalar(select(Import).where(Import.job_id == job_id))
+    return found
+
+
+async def same_content(work: Work, sha256: bytes) -> Any:  # noqa: ANN401 - a row of the list
+    """The latest finished import of exactly the same bytes, or None."""
+    query = _listed().where(Import.sha256 == sha256, Import.status == ImportStatus.SUCCEEDED)
+    return (await work.execute(query.order_by(Import.id.desc()).limit(1))).one_or_none()
+
+
+async def with_bad_rows(work: Work, limit: int) -> list[Any]:
+    """The latest imports of the last 14 days that met bad rows."""
+    recent = Import.created_at > clock.now() - timedelta(days=14)
+    query = _listed().where(Import.rows_bad > 0, recent, Import.status != ImportStatus.DELETED)
+    return list((await work.execute(query.order_by(Import.id.desc()).limit(limit))).all())
+
+
+async def issues(work: Work, import_id: UUID, request: PageRequest) -> Page[Any]:
+    """The kept errors of an import, in the order of the file."""
+    query = select(
+        ImportIssue.n.label("id"),
+        ImportIssue.line,
+        ImportIssue.field,
+        ImportIssue.code,
+        ImportIssue.message,
+        ImportIssue.raw,
+    ).where(ImportIssue.import_id == import_id)
+    if field := request.one("field"):
+        query = query.where(ImportIssue.field == field)
+    return await page(work, query, ISSUES, request)
+
+
+async def update_progress(work: Work, import_id: UUID, **values: Any) -> None:  # noqa: ANN401 - columns of imports
+    """Book-keeping of a running import."""
+    await work.execute(update(Import).where(Import.id == import_id).values(**values))
+
+
+async def keep_issues(work: Work, import_id: UUID, team_id: UUID, errors: Iterable[RowError]) -> None:
+    """Keep the first errors for the screen; a second run replaces those of the first."""
+    await work.execute(delete(ImportIssue).where(ImportIssue.import_id == import_id))
+    values = [
+        {
+            "import_id": import_id,
+            "team_id": team_id,
+            "n": n,
+            "line": error.line,
+            "field": error.field,
+            "code": error.code.value,
+            "message": error.message,
+            "raw": error.raw[:1000].replace("\x00", "�"),
+        }
+        for n, error in enumerate(errors, start=1)
+    ]
+    if values:
+        await work.execute(insert(ImportIssue), values)
+
+
+_STAGE = "CREATE TEMP TABLE staged_rows (line bigint, data jsonb) ON COMMIT DROP"
+_LOAD = text(
+    """
+    INSERT INTO dataset_rows (id, dataset_number, team_id, position, data, schema_version, status, version, import_id,
+                              created_at, updated_at)
+    SELECT uuidv7(), :number, :team, :first + row_number() OVER (ORDER BY line) - 1, data, :schema_version, 'pending',
+           1, :import, now(), now()
+    FROM staged_rows ORDER BY line
+    """
+)
+
+
+async def load_rows(
+    work: Work, rows: bytes, *, number: int, team_id: UUID, first: int, schema_version: int, import_id: UUID
+) -> None:
+    """Load one chunk (COPY text: line, data) at consecutive positions from ``first``.
+
+    PostgreSQL refuses COPY into a table with row-level security, so rows pass through a temporary table.
+    """
+    connection = await work.raw()
+    await connection.execute(_STAGE)
+    await connection.copy_to_table("staged_rows", source=_chunked(rows), columns=["line", "data"])
+    named = {"number": number, "team": team_id, "first": first, "schema_version": schema_version, "import": import_id}
+    await work.execute(_LOAD, named)
+
+
+async def _chunked(rows: bytes) -> Any:  # noqa: ANN401 - an async iterator of bytes
+    view = memoryview(rows)
+    for start in range(0, len(rows), 1 << 18):
+        yield bytes(view[start : start + (1 << 18)])
+
+
+async def remove_staged(work: Work, number: int, next_position: int, limit: int = 20_000) -> int:
+    """Remove rows of an abandoned import, which nobody has ever seen; returns how many."""
+    beyond = DatasetRow.position >= next_position
+    return await _remove(work, select(DatasetRow.id).where(DatasetRow.dataset_number == number, beyond), limit)
+
+
+async def remove_range(work: Work, number: int, first: int, stop: int, limit: int = 20_000) -> dict[str, int]:
+    """Remove up to ``limit`` rows at positions from ``first`` to before ``stop``; returns how many by status."""
+    chosen = (
+        select(DatasetRow.id)
+        .where(DatasetRow.dataset_number == number, DatasetRow.position >= first, DatasetRow.position < stop)
+        .order_by(DatasetRow.position)
+        .limit(limit)
+    )
+    gone = delete(DatasetRow).where(DatasetRow.id.in_(chosen)).returning(DatasetRow.status).cte("gone")
+    rows = await work.execute(select(gone.c.status, func.count()).group_by(gone.c.status))
+    return {status: n for status, n in rows}  # noqa: C416 - rows are not plain pairs to dict()
+
+
+async def _remove(work: Work, chosen: Query, limit: int) -> int:
+    result = await work.execute(delete(DatasetRow).where(DatasetRow.id.in_(chosen.limit(limit))))
+    return int(getattr(result, "rowcount", 0))

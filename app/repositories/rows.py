@@ -1,0 +1,196 @@
+"""Questions about the rows of one dataset: windows by position, the first 10,000 matches of a filter or an order.
+
+Field keys are validated identifiers and stand in the SQL as literals, because expression indexes match only so; every
+value is bound. Numbers bind as Decimal: a float would turn the comparison into double precision.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    Select,
+    and_,
+    any_,
+    cast,
+    false,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+
+from app.conditions import Condition
+from app.errors import Invalid
+from app.models import DatasetRow
+from app.paging import COUNT_CAP, Sort
+from app.repositories.datasets import Field
+from app.repositories.filters import like
+from app.tabular.keys import KEY
+from app.tabular.types import FieldType
+from app.work import Work
+
+_COLUMNS = (DatasetRow.id, DatasetRow.position, DatasetRow.version, DatasetRow.status, DatasetRow.data)
+_NUMBERS = {FieldType.INTEGER, FieldType.NUMBER}
+
+
+async def by_position(work: Work, number: int, first: int, stop: int, limit: int) -> list[Any]:
+    """Up to ``limit`` rows at positions from ``first`` to before ``stop``."""
+    query = (
+        select(*_COLUMNS)
+        .where(DatasetRow.dataset_number == number, DatasetRow.position >= first, DatasetRow.position < stop)
+        .order_by(DatasetRow.position)
+        .limit(limit)
+    )
+    return list((await work.execute(query)).all())
+
+
+async def by_ids(work: Work, number: int, ids: Sequence[UUID]) -> list[Any]:
+    """These rows of the dataset, in the order asked for; rows that are gone are left out."""
+    wanted = DatasetRow.id == any_(literal(list(ids), ARRAY(DatasetRow.id.type)))
+    rows = await work.execute(select(*_COLUMNS).where(DatasetRow.dataset_number == number, wanted))
+    found = {row.id: row for row in rows}
+    return [found[id_] for id_ in ids if id_ in found]
+
+
+async def matching(
+    work: Work,
+    number: int,
+    next_position: int,
+    fields: Mapping[str, Field],
+    conditions: Sequence[Condition],
+    sort: Sort | None,
+) -> list[UUID]:
+    """The ids of the first 10,001 rows that match, in order; 10,001 of them mean "and more".
+
+    A selective filter with ``ORDER BY position LIMIT n`` makes the planner walk the position index to its end: the
+    matches are fenced in first (measured 2–6 s against 0.6 ms). Only a broad filter runs the plain ordered question.
+    """
+    visible = [DatasetRow.dataset_number == number, DatasetRow.position < next_position]
+    where = and_(*visible, *(_condition(fields, condition) for condition in conditions))
+    if sort is not None:
+        key = _order(fields, sort)
+        direction = key.desc().nulls_last() if sort.descending else key.asc().nulls_last()
+        return await _ids(work, select(DatasetRow.id).where(where).order_by(direction, DatasetRow.position))
+    fence = (
+        select(DatasetRow.id, DatasetRow.position)
+        .where(where)
+        .limit(COUNT_CAP + 1)
+        .cte("matches")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    ids = await _ids(work, select(fence.c.id).order_by(fence.c.position))
+    if len(ids) <= COUNT_CAP:
+        return ids
+    return await _ids(work, select(DatasetRow.id).where(where).order_by(DatasetRow.position))
+
+
+async def _ids(work: Work, query: Select[UUID]) -> list[UUID]:
+    return list((await work.execute(query.limit(COUNT_CAP + 1))).scalars())
+
+
+async def neighbours(work: Work, number: int, position: int, next_position: int) -> tuple[UUID | None, UUID | None]:
+    """The rows before and after a position."""
+    mine = DatasetRow.dataset_number == number
+    before = select(DatasetRow.id).where(mine, DatasetRow.position < position).order_by(DatasetRow.position.desc())
+    after = (
+        select(DatasetRow.id)
+        .where(mine, DatasetRow.position > position, DatasetRow.position < next_position)
+        .order_by(DatasetRow.position)
+    )
+    return await work.scalar(before.limit(1)), await work.scalar(after.limit(1))
+
+
+def _field(fields: Mapping[str, Field], key: str) -> Field:
+    field = fields.get(key)
+    if field is None or not KEY.fullmatch(key):
+        raise Invalid(f"This dataset has no field “{key}”. Remove the filter or the order.")
+    return field
+
+
+def _plain(field: Field) -> ColumnElement[Any]:
+    return literal_column(f"(dataset_rows.data ->> '{field.key}')", TEXT())
+
+
+def _value(field: Field) -> ColumnElement[Any]:
+    plain = _plain(field)
+    return cast(plain, Numeric) if field.type in _NUMBERS else plain
+
+
+def _order(fields: Mapping[str, Field], sort: Sort) -> ColumnElement[Any]:
+    if sort.by == "position":
+        return DatasetRow.position.expression
+    return _value(_field(fields, sort.by))
+
+
+def _condition(fields: Mapping[str, Field], condition: Condition) -> ColumnElement[bool]:
+    """One condition as SQL; its operator has been checked against the field's type."""
+    field = _field(fields, condition.field)
+    plain = _plain(field)
+    match condition.op:
+        case "missing":
+            return plain.is_(None)
+        case "present":
+            return plain.is_not(None)
+        case "contains":
+            return plain.ilike(like(condition.values[0]))
+        case "starts":
+            return plain.ilike(like(condition.values[0])[1:])
+        case _ if field.type == FieldType.MULTI_CHOICE:
+            return _any_choice(field, condition.values)
+        case _ if field.type == FieldType.DATETIME and len(condition.values[0]) == 10:
+            return _compare_day(plain, condition)
+        case _:
+            return _compare(_value(field), condition.op, [_bound(field, value) for value in condition.values])
+
+
+def _bound(field: Field, value: str) -> Any:  # noqa: ANN401 - Decimal or str
+    if field.type in _NUMBERS:
+        return literal(Decimal(value), Numeric)
+    return value.lower() if field.type == FieldType.BOOLEAN else value
+
+
+def _compare(column: ColumnElement[Any], op: str, values: Sequence[Any]) -> ColumnElement[bool]:
+    first = values[0] if values else None
+    match op:
+        case "is" | "on":
+            return column == first
+        case "not":
+            return or_(column != first, column.is_(None))
+        case "in":
+            return column.in_(values)
+        case "lt" | "before":
+            return column < first
+        case "le":
+            return column <= first
+        case "gt" | "after":
+            return column > first
+        case "ge":
+            return column >= first
+        case "between":
+            return and_(column >= first, column <= values[1])
+    return false()
+
+
+def _compare_day(plain: ColumnElement[Any], condition: Condition) -> ColumnElement[bool]:
+    """A moment against whole days: ISO texts in UTC order like the moments, and ``T`` is below ``~``."""
+    first, last = condition.values[0], condition.values[-1]
+    match condition.op:
+        case "on" | "between":
+            return and_(plain >= first, plain < last + "~")
+        case "before":
+            return plain < first
+        case "after":
+            return plain > first + "~"
+    return not_(and_(plain >= first, plain < first + "~"))
+
+
+def _any_choice(field: Field, values: Sequence[str]) -> ColumnElement[bool]:
+    data: ColumnElement[Any] = literal_column(f"(dataset_rows.data -> '{field.key}')")
+    return func.jsonb_exists_any(data, literal(list(values), ARRAY(TEXT())))

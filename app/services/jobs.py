@@ -1,0 +1,97 @@
+"""Jobs, for the people who watch them: find, look at, retry, cancel."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from app import clock, ledger
+from app.actor import Actor
+from app.errors import Conflict
+from app.models import Action, Import, ImportStatus, Job, JobEvent, JobStatus, Team
+from app.paging import Page, PageRequest
+from app.permissions import Permission
+from app.repositories import audit as audit_table
+from app.repositories import imports as imports_table
+from app.repositories import jobs as jobs_table
+from app.repositories import staff as staff_table
+from app.work import Work, reading, writing
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job with everything its screen shows."""
+
+    job: Job
+    team: str
+    started_by: str
+    import_: Import | None
+    events: Sequence[JobEvent]
+    acts: Sequence[Any]
+
+
+async def search(actor: Actor, request: PageRequest) -> Page[Any]:
+    """The jobs that one may see."""
+    async with reading(actor, Permission.JOBS_READ) as work:
+        return await jobs_table.search(work, request)
+
+
+async def counts(actor: Actor) -> Mapping[JobStatus, int]:
+    """How many jobs stand where, from counters."""
+    async with reading(actor, Permission.JOBS_READ) as work:
+        return await jobs_table.counts(work)
+
+
+async def get(actor: Actor, job_id: UUID) -> JobView:
+    """One job, with its time line, what staff did to it, and what it belongs to."""
+    async with reading(actor, Permission.JOBS_READ) as work:
+        job = await work.get(Job, job_id)
+        return JobView(
+            job,
+            (await work.get(Team, job.team_id)).name,
+            await staff_table.name(work, job.created_by),
+            await imports_table.of_job(work, job.id),
+            await jobs_table.events(work, job.id),
+            await audit_table.of_record(work, "job", str(job.id)),
+        )
+
+
+async def retry(actor: Actor, job_id: UUID, reason: str) -> None:
+    """Put a failed or cancelled job back in the queue; it goes on from its checkpoint."""
+    async with writing(actor, Permission.JOBS_RETRY) as work:
+        job = await work.get(Job, job_id, lock=True)
+        if not job.can_retry:
+            raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.status}.")
+        await _reopen_import(work, job)
+        await ledger.requeue(work, job)
+        work.record(Action.JOB_RETRIED, job, reason=reason)
+
+
+async def cancel(actor: Actor, job_id: UUID, reason: str) -> None:
+    """Ask a job to stop. A waiting one stops at once, a running one at its next step."""
+    async with writing(actor, Permission.JOBS_CANCEL) as work:
+        job = await work.get(Job, job_id, lock=True)
+        if not job.can_cancel:
+            raise Conflict(f"This job cannot be cancelled any more; it is {job.status}.")
+        await ledger.request_cancel(work, job, by=work.who.id)
+        await _close_import(work, job)
+        work.record(Action.JOB_CANCELLED, job, reason=reason)
+
+
+async def _close_import(work: Work, job: Job) -> None:
+    """An import whose job never began has ended with it."""
+    found = await imports_table.of_job(work, job.id)
+    if found is not None and job.status == JobStatus.CANCELLED:
+        work.implied(Import)
+        await imports_table.update_progress(work, found.id, status=ImportStatus.CANCELLED, finished_at=clock.now())
+
+
+async def _reopen_import(work: Work, job: Job) -> None:
+    """An import that ended with its job goes on with it."""
+    found = await imports_table.of_job(work, job.id)
+    if found is None:
+        return
+    if found.status in {ImportStatus.DELETING, ImportStatus.DELETED}:
+        raise Conflict("This import has been deleted; its job cannot run again.")
+    work.implied(Import)
+    await imports_table.update_progress(work, found.id, status=ImportStatus.QUEUED)

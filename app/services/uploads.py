@@ -1,0 +1,170 @@
+"""Uploaded files on their way into an import: streamed to disk, counted byte by byte, named by id only.
+
+A file belongs to the person who sent it until an import takes it. Its facts lie beside it (``ID.json``); what the
+browser says about it is never believed.
+"""
+
+import asyncio
+import hashlib
+import json
+import shutil
+from collections.abc import AsyncIterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from uuid import UUID
+
+from app import clock
+from app.actor import Actor, Staff
+from app.config import Settings
+from app.errors import AppError, Forbidden, NotFound, Unavailable
+from app.ids import uuid7
+from app.permissions import Permission
+from app.work import reading
+
+BUFFER = 1 << 20
+KEPT_HOURS = 24
+"""An upload that no import took is removed after this time."""
+_SPARE = 64 << 20
+
+
+class TooLarge(AppError):
+    """More bytes than allowed; the rest is not read."""
+
+    code = "VALIDATION_ERROR"
+    status = 413
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that arrived whole."""
+
+    id: UUID
+    name: str
+    bytes: int
+    sha256: str
+    staff_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where uploads lie, and how large one may be."""
+
+    folder: Path
+    max_bytes: int
+
+    def path(self, upload_id: UUID) -> Path:
+        """The file itself."""
+        return self.folder / f"{upload_id}.data"
+
+    def facts(self, upload_id: UUID) -> Path:
+        """What is known about it."""
+        return self.folder / f"{upload_id}.json"
+
+    def errors(self, import_id: UUID) -> Path:
+        """The bad rows of an import, as CSV."""
+        return self.folder / f"{import_id}.errors.csv"
+
+
+class _Bound:
+    """Filled once by :func:`bind`."""
+
+    store: Store | None = None
+
+
+def bind(settings: Settings) -> None:
+    """Set once at start-up where this installation keeps uploads."""
+    _Bound.store = Store(settings.data_dir / "uploads", settings.upload_max_bytes)
+
+
+def bound() -> Store:
+    """Where this installation keeps uploads."""
+    if _Bound.store is None:
+        raise Unavailable("Uploads are not ready yet. Try again in a moment.")
+    return _Bound.store
+
+
+async def receive(actor: Actor, store: Store, name: str, declared: int | None, body: AsyncIterable[bytes]) -> Upload:
+    """Take a file in. ``declared`` is the length that the browser announces, if it does.
+
+    Raises:
+        TooLarge: more bytes than allowed, announced or counted.
+        Unavailable: the disk is full.
+    """
+    async with reading(actor, Permission.IMPORTS_RUN):
+        owner = _owner(actor)
+    if declared is not None and declared > store.max_bytes:
+        raise _too_large(store)
+    _make_room(store, declared or 0)
+    upload_id = uuid7()
+    part = store.folder / f"{upload_id}.part"
+    try:
+        size, digest = await _write(store, part, body)
+        part.rename(store.path(upload_id))
+        upload = Upload(upload_id, Path(name).name[:200] or "file", size, digest, owner)
+        store.facts(upload_id).write_text(json.dumps(asdict(upload), default=str))
+    except OSError as problem:
+        raise Unavailable("The file could not be kept: the disk does not take it. Tell an administrator.") from problem
+    finally:
+        part.unlink(missing_ok=True)
+    return upload
+
+
+async def get(actor: Actor, store: Store, upload_id: UUID) -> Upload:
+    """One's own upload; somebody else's does not exist."""
+    async with reading(actor, Permission.IMPORTS_RUN):
+        owner = _owner(actor)
+    try:
+        facts = json.loads(store.facts(upload_id).read_text())
+    except (OSError, ValueError):
+        raise NotFound("This upload is gone. Choose the file again.") from None
+    upload = Upload(UUID(facts["id"]), facts["name"], facts["bytes"], facts["sha256"], UUID(facts["staff_id"]))
+    if upload.staff_id != owner:
+        raise NotFound("This upload is gone. Choose the file again.")
+    return upload
+
+
+def _owner(actor: Actor) -> UUID:
+    if not isinstance(actor, Staff):
+        raise Forbidden("Only people upload files.")
+    return actor.staff_id
+
+
+async def _write(store: Store, part: Path, body: AsyncIterable[bytes]) -> tuple[int, str]:
+    """Stream to disk; memory stays at one buffer whatever arrives."""
+    size, digest, held = 0, hashlib.sha256(), bytearray()
+    with part.open("wb") as file:
+
+        def put(data: bytes) -> None:
+            digest.update(data)
+            file.write(data)
+
+        async for piece in body:
+            size += len(piece)
+            if size > store.max_bytes:
+                raise _too_large(store)
+            held += piece
+            if len(held) >= BUFFER:
+                full, held = bytes(held), bytearray()
+                await asyncio.to_thread(put, full)
+        await asyncio.to_thread(put, bytes(held))
+    return size, digest.hexdigest()
+
+
+def _make_room(store: Store, declared: int) -> None:
+    store.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _forget_old(store)
+    if shutil.disk_usage(store.folder).free < declared + _SPARE:
+        raise Unavailable("There is not enough room on the disk for this file. Tell an administrator.")
+
+
+def _forget_old(store: Store) -> None:
+    """Remove leftovers: broken uploads and those that no import took. Files of imports have lost their facts."""
+    oldest = clock.now().timestamp() - KEPT_HOURS * 3600
+    for leftover in (*store.folder.glob("*.part"), *store.folder.glob("*.json")):
+        if leftover.stat().st_mtime < oldest:
+            leftover.with_suffix(".data").unlink(missing_ok=True)
+            leftover.unlink(missing_ok=True)
+
+
+def _too_large(store: Store) -> TooLarge:
+    return TooLarge(f"This file is larger than {store.max_bytes / 1_000_000:,.0f} MB, the most that is taken.")

@@ -1,0 +1,38 @@
+"""What the jobs of datasets do."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete
+
+from app import ledger
+from app.errors import NotFound
+from app.ledger.tasks import DATASET_DELETE
+from app.models import Action, Dataset, DatasetCount, Schema
+from app.permissions import Permission
+from app.topics import datasets as topic
+from app.work import keeping, writing
+from app.worker.context import JobContext
+from app.worker.registry import runs
+from app.worker.tasks.imports import remove_rows
+
+
+@runs(DATASET_DELETE)
+async def delete_dataset(ctx: JobContext, *, dataset_id: str, **_: Any) -> None:  # noqa: ANN401 - words for people
+    """Remove the rows of a deleted dataset, in batches, then the dataset itself; its log stays."""
+    async with keeping("dataset: delete", team_id=ctx.team_id) as work:
+        try:
+            dataset = await work.get(Dataset, UUID(dataset_id))
+        except NotFound:
+            return
+    await remove_rows(ctx, dataset.number, 0, 1 << 62)
+    async with writing(ctx.actor, Permission.DATASETS_DELETE) as work:
+        gone = await work.get(Dataset, dataset.id, lock=True)
+        await work.delete(gone)
+        await work.execute(delete(DatasetCount).where(DatasetCount.dataset_number == gone.number))
+        await work.flush()
+        await work.execute(delete(Schema).where(Schema.id == gone.schema_id))
+        work.implied(DatasetCount, Schema)
+        work.record(Action.DATASET_REMOVED, gone)
+        await ledger.finish_in(work, ctx.run, {})
+        work.notify(topic, gone.id, "deleted")

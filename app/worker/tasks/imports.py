@@ -1,0 +1,257 @@
+"""What an import's job does: check the whole file, load it chunk by chunk out of sight, then show it in one act.
+
+Every chunk's rows, counters and checkpoint commit together, at positions that nobody can see yet; a run that dies is
+continued from the last chunk, nothing lost and nothing twice. The last transaction moves ``next_position`` and is the
+recorded act.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from app import clock, ledger
+from app.errors import Invalid
+from app.ledger.tasks import DATASET_IMPORT, IMPORT_DELETE
+from app.models import Action, Dataset, DatasetCount, Import, ImportStatus, RowStatus
+from app.permissions import Permission
+from app.repositories import datasets as datasets_table
+from app.repositories import imports as imports_table
+from app.tabular.plan import Chunk, ImportPlan, Place, Report, dump, load
+from app.tabular.reading import check, read_chunks
+from app.topics import datasets as topic
+from app.work import keeping, writing
+from app.worker.context import JobContext
+from app.worker.registry import runs
+
+CHECKED_SHARE = 25
+"""Percent of the progress bar that checking takes; loading takes the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What a run works with, read once at its beginning."""
+
+    ctx: JobContext
+    import_id: UUID
+    dataset_id: UUID
+    number: int
+    schema_version: int
+    first: int
+    plan: ImportPlan
+    skip_bad: bool
+    size: int
+    path: Path
+    errors: Path
+    scratch: Path
+
+
+@runs(DATASET_IMPORT)
+async def import_file(ctx: JobContext, *, import_id: str, **_: Any) -> None:  # noqa: ANN401 - words for people
+    """Check and load the file of an import."""
+    job, state = await _begin(ctx, UUID(import_id))
+    try:
+        if "checked" not in state:
+            state = {"checked": await _check(job)}
+            await ctx.save(state)
+        await _load(job, state)
+    except ledger.Cancelled:
+        await _abandon(job, ImportStatus.CANCELLED)
+        raise
+    except Invalid:
+        await _abandon(job, ImportStatus.REFUSED)
+        raise
+
+
+async def _begin(ctx: JobContext, import_id: UUID) -> tuple[_Job, dict[str, Any]]:
+    async with keeping("import: begin", team_id=ctx.team_id) as work:
+        import_ = await work.get(Import, import_id)
+        dataset = await work.get(Dataset, import_.dataset_id)
+        # A run that goes on keeps the place where the first one began to load.
+        first = import_.first_position or dataset.next_position
+        state = _state(ctx, import_)
+        status = ImportStatus.LOADING if "checked" in state else ImportStatus.CHECKING
+        started = import_.started_at or clock.now()
+        await imports_table.update_progress(
+            work, import_id, status=status, first_position=first, started_at=started, finished_at=None
+        )
+        work.notify(topic, dataset.id)
+        version = await datasets_table.current_version(work, dataset.schema_id)
+    folder = ctx.data_dir / "uploads"
+    job = _Job(
+        ctx,
+        import_id,
+        dataset.id,
+        dataset.number,
+        version,
+        first,
+        load(ImportPlan, import_.plan),
+        import_.skip_bad,
+        import_.size_bytes,
+        folder / f"{import_.file_id}.data",
+        folder / f"{import_id}.errors.csv",
+        folder,
+    )
+    return job, state
+
+
+def _state(ctx: JobContext, import_: Import) -> dict[str, Any]:
+    """Where to go on. A checkpoint counts only while the rows it speaks of are there: cancelling removes them."""
+    state = ctx.checkpoint or {}
+    return state if state.get("place", {}).get("good", 0) == import_.rows_good else {}
+
+
+async def _check(job: _Job) -> dict[str, int]:
+    """Read the whole file by the rules before anything is loaded; keep what is wrong for the screen."""
+    ctx = job.ctx
+
+    async def told(chunk: Chunk) -> None:
+        done = chunk.place.good + chunk.place.bad
+        await _tell(ctx, done, chunk.fraction, 0, CHECKED_SHARE, "Checking")
+
+    report = await check(job.path, job.plan, scratch=job.scratch, error_file=job.errors, told=told)
+    async with keeping("import: checked", team_id=ctx.team_id) as work:
+        await imports_table.keep_issues(work, job.import_id, ctx.team_id, report.errors)
+        groups = [{"field": g.field, "code": g.code.value, "count": g.count} for g in report.groups]
+        await imports_table.update_progress(
+            work, job.import_id, rows_bad=report.bad, error_groups=groups, status=ImportStatus.LOADING
+        )
+        work.notify(topic, job.dataset_id)
+    if not report.bad:
+        job.errors.unlink(missing_ok=True)
+    _refuse(report, skip_bad=job.skip_bad)
+    return {"good": report.good, "bad": report.bad}
+
+
+def _refuse(report: Report, *, skip_bad: bool) -> None:
+    if report.stopped:
+        raise Invalid(
+            f"Nothing was loaded: {report.bad:,} of the first {report.good + report.bad:,} rows do not fit. "
+            "Check the types of the columns and import the file again."
+        )
+    if report.bad and not skip_bad:
+        raise Invalid(f"Nothing was loaded: {report.bad:,} rows do not fit, and you chose all or nothing.")
+    if not report.good:
+        raise Invalid("Nothing was loaded: the file has no row that fits.")
+
+
+async def _load(job: _Job, state: dict[str, Any]) -> None:
+    """Load the good rows from the checkpoint on; the last chunk is followed by the act that shows them."""
+    ctx = job.ctx
+    place = load(Place, state["place"]) if "place" in state else Place()
+    total = state["checked"]["good"]
+    async with aclosing(read_chunks(job.path, job.plan, scratch=job.scratch, start=place)) as chunks:
+        async for chunk in chunks:
+            async with keeping("import: load", team_id=ctx.team_id) as work:
+                if chunk.good:
+                    await imports_table.load_rows(
+                        work,
+                        chunk.rows,
+                        number=job.number,
+                        team_id=ctx.team_id,
+                        first=job.first + place.good,
+                        schema_version=job.schema_version,
+                        import_id=job.import_id,
+                    )
+                await imports_table.update_progress(work, job.import_id, rows_good=chunk.place.good)
+                await ledger.checkpoint_in(work, ctx.run, {**state, "place": dump(chunk.place)})
+            place = chunk.place
+            await _tell(ctx, place.good, place.good / max(total, 1), CHECKED_SHARE, 100, "Loading", total)
+    await _show(job, place)
+
+
+async def _show(job: _Job, place: Place) -> None:
+    """The one act of the import: everything loaded becomes visible, is counted and recorded, and the job ends."""
+    ctx = job.ctx
+    async with writing(ctx.actor, Permission.IMPORTS_RUN) as work:
+        dataset = await work.get(Dataset, job.dataset_id, lock=True)
+        import_ = await work.get(Import, job.import_id, lock=True)
+        dataset.next_position = job.first + place.good
+        dataset.updated_at = import_.finished_at = clock.now()
+        import_.status, import_.rows_good = ImportStatus.SUCCEEDED, place.good
+        await datasets_table.add_to_counts(work, job.number, ctx.team_id, RowStatus.PENDING, place.good)
+        work.record(
+            Action.IMPORT_FINISHED, import_, detail={"rows": place.good, "bad": place.bad, "dataset": dataset.name}
+        )
+        work.implied(dataset, DatasetCount)
+        await ledger.finish_in(work, ctx.run, {"rows": place.good, "bad": place.bad})
+        work.notify(topic, dataset.id, "imported")
+        work.after_commit(partial(asyncio.to_thread, job.path.unlink, missing_ok=True))
+
+
+async def _abandon(job: _Job, status: ImportStatus) -> None:
+    """Nothing of it was ever seen: remove the loaded rows, and say how it ended."""
+    await _remove_unseen(job.ctx, job.number, job.first)
+    async with keeping("import: abandoned", team_id=job.ctx.team_id) as work:
+        await imports_table.update_progress(work, job.import_id, status=status, rows_good=0, finished_at=clock.now())
+        work.notify(topic, job.dataset_id)
+
+
+async def _remove_unseen(ctx: JobContext, number: int, first: int) -> None:
+    """Remove rows that were loaded out of sight; no counter ever counted them."""
+    gone = 1
+    while gone:
+        async with keeping("rows: remove unseen", team_id=ctx.team_id) as work:
+            gone = await imports_table.remove_staged(work, number, first)
+
+
+async def _tell(
+    ctx: JobContext, done: int, fraction: float, low: int, high: int, verb: str, total: int | None = None
+) -> None:
+    percent = low + (high - low) * min(fraction, 1.0)
+    of = f" of {total:,}" if total else ""
+    await ctx.progress(done, total, f"{verb}: {done:,}{of} rows", percent=int(percent))
+
+
+@runs(IMPORT_DELETE)
+async def delete_import(ctx: JobContext, *, import_id: str, **_: Any) -> None:  # noqa: ANN401 - words for people
+    """Remove the rows of a deleted import, in batches."""
+    async with keeping("import: delete", team_id=ctx.team_id) as work:
+        import_ = await work.get(Import, UUID(import_id))
+        dataset = await work.get(Dataset, import_.dataset_id)
+    if import_.first_position is not None and import_.first_position >= dataset.next_position:
+        await _remove_unseen(ctx, dataset.number, import_.first_position)
+    elif import_.first_position is not None:
+        stop = import_.first_position + import_.rows_good
+        await remove_rows(ctx, dataset.number, import_.first_position, stop, _shrink(import_))
+    async with keeping("import: deleted", team_id=ctx.team_id) as work:
+        await imports_table.update_progress(work, import_.id, status=ImportStatus.DELETED)
+        work.notify(topic, dataset.id)
+    for leftover in (f"{import_.file_id}.data", f"{import_.id}.errors.csv"):
+        (ctx.data_dir / "uploads" / leftover).unlink(missing_ok=True)
+
+
+Shrunk = Callable[[Any, int], Awaitable[None]]
+
+
+def _shrink(import_: Import) -> Shrunk:
+    """Keep the import's range true while its rows go: the grid finds rows by these ranges."""
+
+    async def shrunk(work: Any, gone: int) -> None:  # noqa: ANN401 - a Work
+        import_.first_position = (import_.first_position or 0) + gone
+        import_.rows_good -= gone
+        await imports_table.update_progress(
+            work, import_.id, first_position=import_.first_position, rows_good=import_.rows_good
+        )
+
+    return shrunk
+
+
+async def remove_rows(ctx: JobContext, number: int, first: int, stop: int, shrunk: Shrunk | None = None) -> None:
+    """Remove visible rows in batches, each with its counters in one transaction."""
+    done, total = 0, max(stop - first, 1)
+    while True:
+        async with keeping("rows: remove", team_id=ctx.team_id) as work:
+            gone = await imports_table.remove_range(work, number, first, stop)
+            for status, n in gone.items():
+                await datasets_table.add_to_counts(work, number, ctx.team_id, status, -n)
+            if shrunk is not None and gone:
+                await shrunk(work, sum(gone.values()))
+        if not gone:
+            return
+        done += sum(gone.values())
+        await ctx.progress(done, total, f"Removing: {done:,} rows", percent=int(100 * done / total))

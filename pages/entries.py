@@ -1,0 +1,99 @@
+"""Audit entries and job events as sentences: the same words on every screen that tells what happened."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.models import SENTENCES, Action, JobEvent, JobEventKind
+from components.blocks import Entry, Part
+from components.columns import Tone
+
+_LINKS = {"dataset": "/datasets/{}", "import": "/imports/{}", "job": "/jobs/{}"}
+_BAD = {Action.SESSION_REFUSED, Action.ACCESS_REFUSED}
+_GONE = {Action.DATASET_DELETED, Action.DATASET_REMOVED, Action.IMPORT_DELETED}
+
+
+def audit_entry(entry: Any, *, whole: bool = False) -> Entry:  # noqa: ANN401 - a row of the audit log
+    """One entry of the audit log for a time line. Unless ``whole``, it links to the entry itself, and what a creation
+    or a deletion wrote is left out: only differences fit into a line.
+    """
+    known = entry.action in set(Action)
+    tone: Tone = "bad" if known and Action(entry.action) in _BAD else "info"
+    told = changes(entry) if whole or (entry.before and entry.after) else ()
+    return Entry(entry.at, parts(entry), entry.reason or "", told, tone, "" if whole else f"/audit/{entry.id}")
+
+
+def parts(entry: Any) -> list[Part]:  # noqa: ANN401 - a row of the audit log
+    """The sentence: who did what to which record."""
+    verb, tail = _words(entry.action)
+    sentence: list[Part] = [(entry.actor_name, ""), f" {verb}"]
+    if entry.target_label:
+        address = _LINKS.get(entry.target_type, "").format(entry.target_id)
+        gone = entry.action in {action.value for action in _GONE}
+        sentence += [" ", (entry.target_label, "" if gone else address)]
+    return [*sentence, *([f" {tail}"] if tail else []), *_numbers(entry.detail or {})]
+
+
+def sentence(entry: Any) -> str:  # noqa: ANN401 - a row of the audit log
+    """The same as plain text."""
+    return "".join(part if isinstance(part, str) else part[0] for part in parts(entry))
+
+
+def changes(entry: Any) -> Sequence[tuple[str, Any, Any]]:  # noqa: ANN401 - a row of the audit log
+    """What changed, as (field, before, after)."""
+    before: Mapping[str, Any] = entry.before or {}
+    after: Mapping[str, Any] = entry.after or {}
+    return [(key, shown(before.get(key)), shown(after.get(key))) for key in {**before, **after}]
+
+
+def shown(value: Any) -> Any:  # noqa: ANN401 - a JSON value
+    """A value in a difference: short, and never an object that would be drawn as code."""
+    if isinstance(value, dict | list):
+        text = str(value)
+        return text if len(text) <= 200 else text[:200] + "…"
+    return value
+
+
+def job_event(event: JobEvent) -> Entry:
+    """One line of a job's time line."""
+    kind = JobEventKind(event.kind) if event.kind in set(JobEventKind) else None
+    words, tone = _EVENTS.get(kind, (event.kind, "info")) if kind else (event.kind, "info")
+    reason = event.detail.get("error") or event.detail.get("message") or event.detail.get("reason") or ""
+    return Entry(event.at, [words, *_facts(event.detail)], str(reason)[:300], tone=tone)
+
+
+def _words(action: str) -> tuple[str, str]:
+    return SENTENCES.get(Action(action), (action, "")) if action in set(Action) else (action, "")
+
+
+def _numbers(detail: Mapping[str, Any]) -> list[Part]:
+    words = []
+    if "rows" in detail:
+        words.append(f"{detail['rows']:,} rows")
+    if detail.get("bad"):
+        words.append(f"{detail['bad']:,} bad rows left out")
+    if "dataset" in detail:
+        words.append(f"into {detail['dataset']}")
+    return [f" ({', '.join(words)})"] if words else []
+
+
+def _facts(detail: Mapping[str, Any]) -> list[Part]:
+    words = [f"attempt {detail['attempt']}"] if "attempt" in detail else []
+    words += [f"worker {str(detail['worker'])[-8:]}"] if detail.get("worker") else []
+    return [f" ({', '.join(words)})"] if words else []
+
+
+_EVENTS: Mapping[JobEventKind, tuple[str, Tone]] = {
+    JobEventKind.QUEUED: ("Queued", "idle"),
+    JobEventKind.DELIVERED: ("Offered to the workers again", "idle"),
+    JobEventKind.CLAIMED: ("Started", "info"),
+    JobEventKind.PROGRESS: ("Went on", "info"),
+    JobEventKind.CHECKPOINT: ("Saved its place", "info"),
+    JobEventKind.LEASE_LOST: ("A write of an older run was refused", "warn"),
+    JobEventKind.TAKEN_OVER: ("Taken over, because its worker was lost", "warn"),
+    JobEventKind.RETRIED: ("Put back in the queue", "info"),
+    JobEventKind.RETRY_LATER: ("Failed for now; tries again later", "warn"),
+    JobEventKind.CANCEL_REQUESTED: ("Asked to stop", "warn"),
+    JobEventKind.CANCELLED: ("Stopped", "warn"),
+    JobEventKind.FAILED: ("Failed", "bad"),
+    JobEventKind.SUCCEEDED: ("Succeeded", "ok"),
+}

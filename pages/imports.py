@@ -1,0 +1,236 @@
+"""Imports of a dataset, and one import: live progress, result, what was wrong in the file."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from app import clock, topics
+from app.models import ImportStatus, JobStatus
+from app.paging import PageRequest
+from app.permissions import Permission
+from app.services import datasets, imports, jobs
+from app.services.imports import ImportView
+from components import frame
+from components.blocks import Action, Fact, Facts, Note, PageHead, Progress, Step
+from components.columns import BytesColumn, NumberColumn, StatusColumn, TextColumn, TimeColumn
+from components.dialogs import ask_reason
+from components.downloads import Download
+from components.filters import TextFilter
+from components.ids import record_id
+from components.live import Live
+from components.screen import View, screen
+from components.table import DataTable, Empty
+from components.toasts import done
+from pages.words import IMPORT, plural
+
+_ENDED = {ImportStatus.SUCCEEDED, ImportStatus.REFUSED, ImportStatus.FAILED, ImportStatus.CANCELLED}
+
+
+@screen("/datasets/{id}/imports", title="Imports", needs=Permission.DATASETS_READ)
+async def imports_screen(view: View) -> None:
+    """Every file that came, or tried to come, into a dataset."""
+    dataset = await datasets.get(view.actor, record_id(view.params["id"]))
+    PageHead(
+        "Imports",
+        trail=[("Datasets", "/datasets"), (dataset.name, f"/datasets/{dataset.id}")],
+        sub=dataset.name,
+        actions=[
+            Action("Import", opens=f"/datasets/{dataset.id}/import", needs=Permission.IMPORTS_RUN, main=True),
+        ],
+    )
+
+    async def load(request: PageRequest) -> Any:  # noqa: ANN401 - a page of imports
+        mine = PageRequest({"dataset": (str(dataset.id),)}, cursor=request.cursor, size=request.size)
+        return await imports.search(view.actor, mine)
+
+    DataTable(
+        "Imports",
+        load=load,
+        columns=[
+            TextColumn("filename", label="File", opens="/imports/{id}", card=True),
+            StatusColumn("status", shows=IMPORT, card=True),
+            NumberColumn("rows_good", label="Rows", card=True),
+            NumberColumn("rows_bad", label="Bad rows"),
+            BytesColumn("size_bytes", label="Size"),
+            TimeColumn("created_at"),
+        ],
+        live=topics.datasets,
+        empty=Empty("No imports yet", "Import a CSV or TSV file into this dataset."),
+    )
+
+
+@screen("/imports/{id}", title="Import", needs=Permission.DATASETS_READ)
+async def import_screen(view: View) -> None:
+    """One import, live until it has ended."""
+    import_id = record_id(view.params["id"])
+    seen = await imports.get(view.actor, import_id)
+    head = seen.head
+    page_head = PageHead(
+        head.filename,
+        trail=[("Datasets", "/datasets"), (head.dataset, f"/datasets/{head.dataset_id}")],
+        status=IMPORT[head.status],
+        id=head.id,
+        actions=_actions(view, seen),
+    )
+    progress = Progress(_step(seen), label="Import") if head.status not in _ENDED else None
+    if head.status in _ENDED:
+        _result(seen)
+    facts = Facts(_facts(seen), title="About this import")
+    if head.rows_bad:
+        _bad_rows(view, seen)
+
+    async def again() -> None:
+        now = await imports.get(view.actor, import_id)
+        if now.head.status != head.status:
+            await frame.redraw()
+            return
+        page_head.update_head(status=IMPORT[now.head.status])
+        facts.replace(_facts(now))
+        if progress is not None:
+            progress.replace(_step(now))
+
+    if head.status not in _ENDED:
+        Live(topics.jobs, again, about=head.job_id)
+        Live(topics.datasets, again, about=head.dataset_id)
+
+
+def _actions(view: View, seen: ImportView) -> list[Action]:
+    head, job = seen.head, seen.job
+    acts = _Acts(view, seen)
+    ended_badly = head.status in {ImportStatus.FAILED, ImportStatus.CANCELLED}
+    offered = [
+        (head.job_id is not None, Action("Job", opens=f"/jobs/{head.job_id}")),
+        (job and job.can_cancel, Action("Cancel import", acts.cancel, needs=Permission.JOBS_CANCEL)),
+        (
+            ended_badly and job and job.can_retry,
+            Action("Retry import", acts.retry, needs=Permission.JOBS_RETRY, main=True),
+        ),
+        (
+            head.status == ImportStatus.SUCCEEDED,
+            Action("Open the dataset", opens=f"/datasets/{head.dataset_id}", main=True),
+        ),
+        (
+            head.status in _ENDED,
+            Action("Delete import", acts.delete, needs=Permission.IMPORTS_DELETE, danger=True),
+        ),
+    ]
+    return [action for fits, action in offered if fits]
+
+
+@dataclass(frozen=True)
+class _Acts:
+    """What a person can do to the import on screen."""
+
+    view: View
+    seen: ImportView
+
+    async def cancel(self) -> None:
+        """Ask it to stop."""
+        head, job = self.seen.head, self.seen.job
+        plan = ["What was loaded so far is removed again; nobody has seen it."]
+        title = f"Cancel the import of {head.filename}?"
+        reason = await ask_reason(title, submit="Cancel import", plan=plan, danger=True)
+        if reason is not None and job is not None:
+            await jobs.cancel(self.view.actor, job.id, reason)
+            done("The import stops at its next step.")
+            await frame.redraw()
+
+    async def retry(self) -> None:
+        """Put its job back in the queue."""
+        job = self.seen.job
+        reason = await ask_reason(f"Retry the import of {self.seen.head.filename}?", submit="Retry import")
+        if reason is not None and job is not None:
+            await jobs.retry(self.view.actor, job.id, reason)
+            done("The import is queued again.")
+            await frame.redraw()
+
+    async def delete(self) -> None:
+        """Delete it with its rows."""
+        head = self.seen.head
+        rows = plural(head.rows_good, "row") if head.status == ImportStatus.SUCCEEDED else "No visible row"
+        plan = [f"{rows} of {head.dataset} will be removed. This cannot be undone."]
+        title = f"Delete the import of {head.filename}?"
+        reason = await ask_reason(title, submit="Delete import", plan=plan, danger=True)
+        if reason is not None:
+            await imports.delete(self.view.actor, head.id, reason)
+            done("The import is being deleted.")
+            frame.navigate(f"/datasets/{head.dataset_id}/imports")
+
+
+def _step(seen: ImportView) -> Step:
+    """Where the job is: rows, rate, time left."""
+    job = seen.job
+    if job is None or job.status == JobStatus.QUEUED:
+        return Step("Waiting for a worker", state="waiting")
+    if job.cancel_requested_at is not None and job.status == JobStatus.RUNNING:
+        return Step("Asked to stop; stops at its next step", state="waiting")
+    text = job.progress_text or "Starting"
+    seconds = (clock.now() - job.started_at).total_seconds() if job.started_at else 0
+    fraction = job.progress / 100
+    rate = job.progress_done / seconds if seconds > 1 and job.progress_total else None
+    left = seconds * (1 - fraction) / fraction if fraction > 0.02 and seconds > 1 else None
+    return Step(
+        text, job.progress, 100, unit="%", rate=rate, left=left, facts=[("Bad rows", f"{seen.head.rows_bad:,}")]
+    )
+
+
+def _result(seen: ImportView) -> None:
+    head, job = seen.head, seen.job
+    match ImportStatus(head.status):
+        case ImportStatus.SUCCEEDED:
+            seconds = (head.finished_at - head.started_at).total_seconds()
+            bad = f" {plural(head.rows_bad, 'bad row')} left out." if head.rows_bad else ""
+            Note(
+                f"{plural(head.rows_good, 'row')} imported",
+                f"In {seconds:.1f} s, {head.rows_good / max(seconds, 0.1):,.0f} rows per second.{bad}",
+                link="Open the dataset",
+                opens=f"/datasets/{head.dataset_id}",
+            )
+        case ImportStatus.CANCELLED:
+            Note("The import was cancelled", "Nothing of it was kept. It can be retried from the beginning.")
+        case _:
+            words = job.error if job is not None and job.error else "The import ended early."
+            Note("Nothing was imported", words)
+
+
+def _facts(seen: ImportView) -> list[Fact]:
+    head = seen.head
+    return [
+        Fact("Dataset", head.dataset, opens=f"/datasets/{head.dataset_id}"),
+        Fact("Team", head.team),
+        Fact("Rows imported", head.rows_good if head.status == ImportStatus.SUCCEEDED else 0, "number"),
+        Fact("Bad rows", head.rows_bad, "number"),
+        Fact("Bad rows are", "left out" if head.skip_bad else "a reason to import nothing"),
+        Fact("Size", head.size_bytes, "bytes"),
+        Fact("SHA-256", head.sha256.hex()),
+        Fact("Started by", seen.started_by or None),
+        Fact("Created", head.created_at, "time"),
+        Fact("Ended", head.finished_at, "time"),
+    ]
+
+
+def _group(group: Any) -> Fact:  # noqa: ANN401 - a JSON object
+    words = f"{group['field'] or 'whole row'}: {group['code'].replace('_', ' ')}"
+    return Fact(words, group["count"], "number")
+
+
+def _bad_rows(view: View, seen: ImportView) -> None:
+    head = seen.head
+    groups = [
+        Fact(f"{g['field'] or 'whole row'}: {g['code'].replace('_', ' ')}", g["count"], "number")
+        for g in head.error_groups
+    ]
+    Facts(groups[:12], title="What was wrong")
+    Download("Download all bad rows", f"/api/imports/{head.id}/errors.csv", f"{head.filename}-errors.csv")
+    DataTable(
+        "Bad rows",
+        load=partial(imports.issues, view.actor, head.id),
+        columns=[
+            NumberColumn("line", card=True),
+            TextColumn("field", card=True),
+            TextColumn("message", wide=True, card=True),
+            TextColumn("raw", label="Value", quiet=True),
+        ],
+        filters=[TextFilter("field")],
+        empty=Empty("No bad rows", "Every row of the file fits."),
+    )

@@ -1,0 +1,189 @@
+"""Jobs: the list and one job."""
+
+from functools import partial
+from typing import Any
+
+from app import clock, topics
+from app.ledger.tasks import TASKS, label_of
+from app.models import Job, JobStatus
+from app.permissions import Permission
+from app.services import jobs
+from app.services.jobs import JobView
+from components import frame
+from components.blocks import Action, Fact, Facts, Note, PageHead, Progress, Step, Timeline
+from components.columns import IdColumn, NumberColumn, ProgressColumn, StatusColumn, TextColumn, TimeColumn
+from components.dialogs import ask_reason
+from components.filters import ChoiceFilter, IdFilter, TimeRangeFilter
+from components.ids import record_id
+from components.live import Live
+from components.screen import View, screen
+from components.table import DataTable, Empty, RowAction
+from components.toasts import done
+from pages.entries import audit_entry, job_event, shown
+from pages.words import CANCELLING, JOB
+
+
+@screen("/jobs", title="Jobs", icon="jobs", menu="Work", needs=Permission.JOBS_READ)
+async def jobs_screen(view: View) -> None:
+    """All jobs that one may see, live."""
+    head = PageHead("Jobs", sub=_counts(await jobs.counts(view.actor)))
+
+    async def retry(job: Any, reason: str) -> None:  # noqa: ANN401 - a row of the list
+        await jobs.retry(view.actor, job.id, reason)
+        done(f"{label_of(job.kind)} is queued again.")
+
+    async def cancel(job: Any, reason: str) -> None:  # noqa: ANN401 - a row of the list
+        await jobs.cancel(view.actor, job.id, reason)
+        done(f"{label_of(job.kind)} was asked to stop.")
+
+    async def again() -> None:
+        head.update_head(sub=_counts(await jobs.counts(view.actor)))
+
+    DataTable(
+        "Jobs",
+        load=partial(jobs.search, view.actor),
+        columns=[
+            IdColumn("id", opens="/jobs/{id}"),
+            TextColumn("kind", opens="/jobs/{id}", card=True),
+            StatusColumn("status", read=_state, shows={**JOB, "cancelling": CANCELLING}, card=True),
+            ProgressColumn("progress", read=_progress),
+            TextColumn("team"),
+            TextColumn("error", label="Last word", read=lambda job: job.error or job.progress_text, quiet=True),
+            NumberColumn("attempts", label="Tries"),
+            TimeColumn("created_at", sort="id", card=True),
+        ],
+        filters=[
+            ChoiceFilter("status", choices=JobStatus, pinned=True),
+            ChoiceFilter("kind", choices={kind: task.label for kind, task in TASKS.items()}),
+            TimeRangeFilter("created_at", pinned=True),
+            IdFilter("team"),
+        ],
+        search="Id, kind, team, error …",
+        actions=[
+            RowAction("Retry", retry, Permission.JOBS_RETRY, _can_retry, "Why retry this job?"),
+            RowAction("Cancel", cancel, Permission.JOBS_CANCEL, _can_cancel, "Why cancel this job?", danger=True),
+        ],
+        live=topics.jobs,
+        empty=Empty("No jobs yet", "They appear here as soon as somebody imports a dataset."),
+    )
+    Live(topics.jobs, again)
+
+
+@screen("/jobs/{id}", title="Job", needs=Permission.JOBS_READ)
+async def job_screen(view: View) -> None:
+    """One job: state, progress, input, result, error, and everything that happened to it."""
+    job_id = record_id(view.params["id"])
+    seen = await jobs.get(view.actor, job_id)
+    job = seen.job
+    PageHead(
+        label_of(job.kind),
+        trail=[("Jobs", "/jobs")],
+        sub=seen.team,
+        status=_status(job),
+        id=job.id,
+        actions=_actions(view, seen),
+    )
+    progress = Progress(_step(job), label="Job") if job.status in {JobStatus.QUEUED, JobStatus.RUNNING} else None
+    if job.error:
+        Note(job.error.splitlines()[0][:300], "\n".join(job.error.splitlines()[1:])[:4000])
+    facts = Facts(_facts(seen), title="About this job")
+    if job.result:
+        Facts([Fact(key, shown(value)) for key, value in job.result.items()], title="Result")
+    Facts([Fact(key, shown(value)) for key, value in job.input.items()], title="Input")
+    line = Timeline(_line(seen), title="What happened")
+
+    async def again() -> None:
+        now = await jobs.get(view.actor, job_id)
+        if _status(now.job) != _status(job):
+            await frame.redraw()
+            return
+        facts.replace(_facts(now))
+        line.replace(_line(now))
+        if progress is not None:
+            progress.replace(_step(now.job))
+
+    Live(topics.jobs, again, about=job_id)
+
+
+def _counts(counts: Any) -> str:  # noqa: ANN401 - a mapping of states
+    shown_states = (JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.FAILED, JobStatus.SUCCEEDED)
+    return " · ".join(f"{counts.get(state, 0):,} {state.value}" for state in shown_states)
+
+
+def _state(job: Any) -> str:  # noqa: ANN401 - a row of the list
+    return "cancelling" if job.status == JobStatus.RUNNING and job.cancel_requested_at else str(job.status)
+
+
+def _can_retry(job: Any) -> bool:  # noqa: ANN401 - a row of the list
+    return job.status in {JobStatus.FAILED, JobStatus.CANCELLED}
+
+
+def _can_cancel(job: Any) -> bool:  # noqa: ANN401 - a row of the list
+    return job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.cancel_requested_at is None
+
+
+def _progress(job: Any) -> float | str | None:  # noqa: ANN401 - a row of the list
+    if job.status == JobStatus.RUNNING:
+        return float(job.progress) / 100
+    if job.started_at and job.finished_at:
+        return f"{(job.finished_at - job.started_at).total_seconds():.1f} s"
+    return None
+
+
+def _status(job: Job) -> tuple[str, Any]:
+    return CANCELLING if _state(job) == "cancelling" else JOB[job.status]
+
+
+def _step(job: Job) -> Step:
+    if job.status == JobStatus.QUEUED:
+        return Step("Waiting for a worker", state="waiting")
+    seconds = (clock.now() - job.started_at).total_seconds() if job.started_at else 0
+    fraction = job.progress / 100
+    left = seconds * (1 - fraction) / fraction if fraction > 0.02 and seconds > 1 else None
+    return Step(job.progress_text or "Starting", job.progress, 100, unit="%", left=left)
+
+
+def _facts(seen: JobView) -> list[Fact]:
+    job = seen.job
+    took = (job.finished_at - job.started_at).total_seconds() if job.finished_at and job.started_at else None
+    import_ = seen.import_
+    return [
+        Fact("Kind", job.kind),
+        Fact("Team", seen.team),
+        Fact("Asked for by", seen.started_by or None),
+        *([Fact("Import", import_.filename, opens=f"/imports/{import_.id}")] if import_ else []),
+        Fact("Attempts", f"{job.attempts} of {job.max_attempts}"),
+        Fact("Created", job.created_at, "time"),
+        Fact("Started", job.started_at, "time"),
+        Fact("Ended", job.finished_at, "time"),
+        Fact("Took", took, "duration"),
+    ]
+
+
+def _line(seen: JobView) -> list[Any]:
+    """What the engine and staff did, in one line, newest first."""
+    entries = [*(job_event(e) for e in seen.events), *(audit_entry(a) for a in seen.acts)]
+    return sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+
+def _actions(view: View, seen: JobView) -> list[Action]:
+    job = seen.job
+
+    async def retry() -> None:
+        if (reason := await ask_reason("Why retry this job?", submit="Retry job")) is not None:
+            await jobs.retry(view.actor, job.id, reason)
+            done("The job is queued again.")
+            await frame.redraw()
+
+    async def cancel() -> None:
+        reason = await ask_reason("Why cancel this job?", submit="Cancel job", danger=True)
+        if reason is not None:
+            await jobs.cancel(view.actor, job.id, reason)
+            done("The job was asked to stop.")
+            await frame.redraw()
+
+    if job.can_retry:
+        return [Action("Retry job", retry, needs=Permission.JOBS_RETRY, main=True)]
+    if job.can_cancel:
+        return [Action("Cancel job", cancel, needs=Permission.JOBS_CANCEL)]
+    return []

@@ -1,0 +1,198 @@
+"""From a file to rows: drop a file, check what its columns become, choose, start."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from nicegui import ui
+
+from app.errors import AppError, Invalid
+from app.models import Team
+from app.permissions import Permission
+from app.services import datasets, imports, teams, uploads
+from app.services.datasets import DatasetView
+from app.services.imports import Looked
+from app.services.uploads import Store
+from components import frame
+from components.blocks import ErrorCard, Note, PageHead
+from components.column_types import ColumnTypes
+from components.form import Field, Form, Values
+from components.ids import record_id
+from components.screen import View, screen
+from components.toasts import done
+from components.upload import FileDrop, Uploaded
+from pages.words import plural
+
+_ACCEPT = "CSV or TSV, also gzipped. The content decides, not the name."
+_BAD = [("skip", "Import the good rows and report the bad ones"), ("all", "Import nothing if any row is bad")]
+_PREVIEW = 50
+_FIRST_TEAM = "Internal"
+
+
+@screen("/datasets/new", title="New dataset", needs=Permission.DATASETS_CREATE)
+async def new_dataset_screen(view: View) -> None:
+    """A new dataset comes into being by its first import."""
+    choices = [(str(id_), name) for id_, name in await teams.names(view.actor)]
+    PageHead("New dataset", trail=[("Datasets", "/datasets")], sub="Drop a file, check its columns, start the import.")
+    if not choices and not view.may(Permission.TEAMS_CREATE):
+        Note("No team yet", "A dataset belongs to a team, and you see none. Ask an administrator.")
+        return
+    _Wizard(view, teams=choices).draw()
+
+
+@screen("/datasets/{id}/import", title="Import", needs=Permission.IMPORTS_RUN)
+async def import_into_screen(view: View) -> None:
+    """Another file for a dataset that is there; its fields decide the types."""
+    dataset = await datasets.get(view.actor, record_id(view.params["id"]))
+    PageHead(
+        "Import",
+        trail=[("Datasets", "/datasets"), (dataset.name, f"/datasets/{dataset.id}")],
+        sub=f"More rows for {dataset.name}",
+    )
+    _Wizard(view, dataset=dataset).draw()
+
+
+@dataclass
+class _Wizard:
+    """The steps of one import; they live as long as the screen is open."""
+
+    view: View
+    teams: Sequence[tuple[str, str]] = ()
+    dataset: DatasetView | None = None
+    looked: Looked | None = None
+    columns: ColumnTypes | None = None
+    made: Team | None = None
+    below: ui.element = field(init=False)
+
+    @property
+    def store(self) -> Store:
+        """Where uploads lie."""
+        return uploads.bound()
+
+    def draw(self) -> None:
+        """The first step; the others appear below it."""
+        FileDrop("/uploads", _ACCEPT, self.store.max_bytes, self.arrived)
+        self.below = ui.element("div").classes("steps")
+
+    async def arrived(self, uploaded: Uploaded) -> None:
+        """A file is here: look at it, and propose."""
+        self.below.clear()
+        with self.below:
+            Note("Looking at the file …", "Its columns and their types are being recognised.")
+        try:
+            self.looked = await imports.look(self.view.actor, self.store, record_id(uploaded.id))
+        except Invalid as refusal:
+            self._refuse(refusal)
+            return
+        self.below.clear()
+        with self.below:
+            self._propose(self.looked)
+
+    def _refuse(self, refusal: AppError) -> None:
+        self.below.clear()
+        with self.below:
+            ErrorCard(refusal)
+
+    def _propose(self, looked: Looked) -> None:
+        inspection = looked.inspection
+        if looked.same is not None:
+            Note(
+                "This file was imported before",
+                f"Exactly the same content went into {looked.same.dataset}. Importing it again makes its rows twice.",
+                link="Open that import",
+                opens=f"/imports/{looked.same.id}",
+            )
+        about = "" if inspection.exact else "about "
+        Note(
+            f"{about}{plural(inspection.rows, 'row')} in {plural(len(inspection.columns), 'column')}".capitalize(),
+            "Check what each column becomes. Words that stand for “no value” are stored as missing.",
+        )
+        self.columns = ColumnTypes(_columns_json(looked, self.dataset))
+        Form(self._fields(looked), submit="Start import", on_submit=self.start, label="Import")
+
+    def _fields(self, looked: Looked) -> list[Field]:
+        bad = Field("bad", "Bad rows", "choice", value="skip", choices=_BAD)
+        if self.dataset is not None:
+            return [bad]
+        name = looked.upload.name.split(".")[0].replace("_", " ").replace("-", " ").strip().capitalize()
+        return [Field("name", "Name", value=name, max_length=datasets.NAME_LENGTH), *self._team_fields(), bad]
+
+    def _team_fields(self) -> list[Field]:
+        """A dataset belongs to a team: one that is there, or a new one."""
+        may_create = self.view.may(Permission.TEAMS_CREATE)
+        if not self.teams:
+            return [Field("new_team", "Team", value=_FIRST_TEAM, hint="The first team is made with this name.")]
+        team = Field("team", "Team", "choice", value=self.teams[0][0], choices=self.teams)
+        if not may_create:
+            return [team]
+        hint = "Only for a team that is not in the list."
+        return [team, Field("new_team", "New team", required=False, hint=hint, max_length=teams.NAME_LENGTH)]
+
+    async def start(self, values: Values) -> None:
+        """Start, and go to the import's own page."""
+        if self.looked is None or self.columns is None:
+            raise Invalid("Choose a file first.")
+        choices = [imports.Choice(c.key, c.type, c.missing, c.required) for c in self.columns.value]
+        skip_bad = values["bad"] == "skip"
+        if self.dataset is None:
+            team = await self._team(values)
+            started = await imports.start_new(
+                self.view.actor,
+                self.store,
+                self.looked,
+                team_id=team,
+                name=values["name"],
+                choices=choices,
+                skip_bad=skip_bad,
+            )
+        else:
+            started = await imports.start(
+                self.view.actor, self.store, self.looked, dataset_id=self.dataset.id, choices=choices, skip_bad=skip_bad
+            )
+        done("The import has started.")
+        frame.navigate(f"/imports/{started.id}")
+
+    async def _team(self, values: Values) -> UUID:
+        """The chosen team, or the new one; made once, even when the rest of the form is refused."""
+        name = values.get("new_team", "").strip()
+        if not name:
+            return _chosen_team(values.get("team", ""))
+        if self.made is None or self.made.name != name:
+            self.made = await teams.create(self.view.actor, name)
+        return self.made.id
+
+
+def _chosen_team(value: str) -> UUID:
+    try:
+        return UUID(value)
+    except ValueError:
+        raise Invalid(team="Choose a team.") from None
+
+
+def _columns_json(looked: Looked, dataset: DatasetView | None) -> str:
+    """The proposals in the form of ``components/column_types``. A dataset that is there has fixed its types."""
+    inspection = looked.inspection
+    fixed = {f.key: f for f in dataset.fields} if dataset else {}
+    columns = [
+        {
+            "key": column.key,
+            "label": column.label or column.key,
+            "type": fixed[column.key].type if column.key in fixed else column.type.value,
+            "required": fixed[column.key].required if column.key in fixed else False,
+            "missing": [
+                {"token": token, "count": count, "on": token in column.missing} for token, count in column.found.items()
+            ],
+            "samples": list(column.samples),
+            "note": _note(column.nulls, column.key, dataset),
+        }
+        for column in inspection.columns
+    ]
+    rows = [list(row) for row in inspection.preview[:_PREVIEW]]
+    return json.dumps({"types": imports.TYPES, "columns": columns, "preview": {"rows": rows, "rejected": []}})
+
+
+def _note(nulls: int, key: str, dataset: DatasetView | None) -> str:
+    if dataset is not None and key not in {f.key for f in dataset.fields}:
+        return "not a field of this dataset: left out"
+    return f"{nulls:,} missing in the sample" if nulls else ""

@@ -1,0 +1,42 @@
+"""States in words and colours, the same on every screen."""
+
+from collections.abc import Mapping
+
+from app.models import ImportStatus, JobStatus, RowStatus
+from components.columns import Tone
+
+JOB: Mapping[str, tuple[str, Tone]] = {
+    JobStatus.QUEUED: ("Queued", "idle"),
+    JobStatus.RUNNING: ("Running", "info"),
+    JobStatus.SUCCEEDED: ("Succeeded", "ok"),
+    JobStatus.FAILED: ("Failed", "bad"),
+    JobStatus.CANCELLED: ("Cancelled", "warn"),
+}
+CANCELLING: tuple[str, Tone] = ("Cancelling", "warn")
+
+IMPORT: Mapping[str, tuple[str, Tone]] = {
+    ImportStatus.QUEUED: ("Waiting", "idle"),
+    ImportStatus.CHECKING: ("Checking", "info"),
+    ImportStatus.LOADING: ("Loading", "info"),
+    ImportStatus.SUCCEEDED: ("Imported", "ok"),
+    ImportStatus.REFUSED: ("Refused", "bad"),
+    ImportStatus.FAILED: ("Failed", "bad"),
+    ImportStatus.CANCELLED: ("Cancelled", "warn"),
+    ImportStatus.DELETING: ("Deleting", "warn"),
+    ImportStatus.DELETED: ("Deleted", "idle"),
+}
+
+ROW: dict[str, tuple[str, Tone]] = {
+    RowStatus.DRAFT: ("Draft", "idle"),
+    RowStatus.PENDING: ("Pending", "idle"),
+    RowStatus.IN_REVIEW: ("In review", "info"),
+    RowStatus.APPROVED: ("Approved", "ok"),
+    RowStatus.CHANGES_REQUESTED: ("Changes requested", "warn"),
+    RowStatus.REJECTED: ("Rejected", "bad"),
+    RowStatus.NEEDS_FIX: ("Needs fix", "warn"),
+}
+
+
+def plural(n: int, noun: str) -> str:
+    """``1 row``, ``2,000 rows``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
