@@ -4,6 +4,7 @@ The reference of what is going on (``app.trace``) stands on every line, with wha
 """
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from app.errors import AppError
 # These say at INFO what concerns only their own makers, or repeat what the guard says better.
 _TALKATIVE = ("asyncio", "engineio.server", "socketio", "socketio.server", "uvicorn.access", "uvicorn.error", "alembic")
 
+_NOT_FOUND = re.compile(r"https?://\S+ not found$")
+
 
 class ExpectedRefusals(logging.Filter):
     """Turns an :class:`AppError` that was logged as an ERROR (NiceGUI does, for every exception) into an INFO line.
@@ -27,6 +30,8 @@ class ExpectedRefusals(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let the line pass, turned down; or not, when INFO is not wanted."""
+        if record.name == "nicegui" and _NOT_FOUND.match(str(record.msg)):
+            return False  # it holds the whole query string, and what people search for; the guard says it without
         error = record.exc_info[1] if record.exc_info else None
         if not isinstance(error, AppError):
             return True
