@@ -61,12 +61,18 @@ async def check(
                     file.write(chunk.bad_rows)
                 if told is not None:
                     await told(chunk)
-                early, place = place == Place(), chunk.place
-                stopped = early and place.bad > EARLY_SHARE * (place.good + place.bad) and chunk.fraction < 1
+                stopped = _is_hopeless(place, chunk.place)
+                place = chunk.place
                 if stopped:
                     break
     counted = tuple(ErrorGroup(field, code, count) for (field, code), count in groups.most_common())
     return Report(place.good, place.bad, counted, tuple(kept), stopped)
+
+
+def _is_hopeless(before: Place, after: Place) -> bool:
+    """Whether the chunk that completes the first rows leaves too many of them bad."""
+    seen = after.good + after.bad
+    return before.good + before.bad < EARLY_ROWS <= seen and after.bad > EARLY_SHARE * seen
 
 
 async def _chunks(

@@ -13,7 +13,7 @@ from app.tabular.plan import Unreadable
 
 BLOCK = 1 << 20
 LINE_BYTES = 8 << 20
-CHUNK_BYTES = 16 << 20
+CHUNK_BYTES = 4 << 20
 """A chunk ends after this many bytes although it has room for more rows: it bounds memory."""
 TEXT_BYTES = 64 << 30
 """The most text that one file may unpack to."""

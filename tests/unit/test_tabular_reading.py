@@ -232,3 +232,12 @@ async def test_any_table_comes_back_as_it_was_written(
     found, errors = await read(path, ImportPlan(Dialect(delimiter), ("a", "b", "c"), columns), rows)
     assert [tuple(data.values()) for _, data in found] == table
     assert errors == []
+
+
+@pytest.mark.parametrize("value", ["x\\y" * 10_000, '"' + "x,y" * 20_000 + '"', '"' + '""' * 15_000 + '"'])
+async def test_many_large_rows_fit_into_the_memory_limit(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("v,other\n" + f"{value},1\n" * 400)
+    assert sum(chunk.good for chunk in await chunks(path, column(FieldType.TEXT))) == 400
+    report = await check(path, column(FieldType.TEXT, pattern="no"), scratch=tmp_path / "scratch")
+    assert (report.good, report.bad) == (0, 400)
