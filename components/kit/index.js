@@ -108,7 +108,16 @@ export const Menu = {
       if (open === this.open) return;
       this.open = open;
       this.$emit("toggle", open);
-      if (open) this.$nextTick(() => this.$el.querySelector(".pop :is(input,button,a,select)")?.focus());
+      if (open) this.$nextTick(() => { this.place(); this.$el.querySelector(".pop :is(input,button,a,select)")?.focus({ preventScroll: true }); });
+    },
+    /** Below its button, or above where there is no room; fixed, so that no scrolling box cuts it off. */
+    place() {
+      const pop = this.$refs.pop;
+      if (!pop) return;
+      const box = this.$refs.button.getBoundingClientRect(), left = this.$el.classList.contains("end") ? box.right - pop.offsetWidth : box.left;
+      pop.style.left = `${Math.max(8, Math.min(left, document.documentElement.clientWidth - pop.offsetWidth - 8))}px`;
+      const below = box.bottom + 6;
+      pop.style.top = `${below + pop.offsetHeight > innerHeight ? Math.max(8, box.top - 6 - pop.offsetHeight) : below}px`;
     },
     close() { this.set(false); this.$refs.button?.focus(); },
     outside(event) { if (this.open && !this.$el.contains(event.target)) this.set(false); },
@@ -120,15 +129,22 @@ export const Menu = {
       if (next) { event.preventDefault(); next.focus(); }
     },
   },
-  mounted() { document.addEventListener("pointerdown", this.outside); },
-  beforeUnmount() { document.removeEventListener("pointerdown", this.outside); },
+  mounted() {
+    document.addEventListener("pointerdown", this.outside);
+    window.addEventListener("scroll", this.place, true);
+  },
+  updated() { this.place(); },
+  beforeUnmount() {
+    document.removeEventListener("pointerdown", this.outside);
+    window.removeEventListener("scroll", this.place, true);
+  },
   render() {
     return h("div", { class: "menu", onKeydown: this.key }, [
       h("button", {
         ref: "button", type: "button", class: this.kind ?? "btn", "aria-expanded": String(this.open), "aria-label": this.hint, title: this.hint,
         onClick: () => this.set(!this.open),
       }, this.$slots.button?.() ?? this.label),
-      this.open ? h("div", { class: "pop" }, this.$slots.default({ close: this.close })) : null,
+      this.open ? h("div", { class: "pop", ref: "pop" }, this.$slots.default({ close: this.close })) : null,
     ]);
   },
 };

@@ -268,3 +268,20 @@ async def test_a_form_shows_what_is_wrong_under_its_field(page: Page) -> None:
     await expect(page.get_by_text("A name has at least 3 letters.")).to_be_visible()
     await expect(page.get_by_role("textbox", name="Name")).to_be_focused()
     await expect(page.get_by_role("textbox", name="Name")).to_have_value("ab")
+
+
+async def test_a_frame_and_a_screen_take_few_elements(page: Page) -> None:
+    for path in ("/", "/jobs", "/states"):
+        await page.goto(path)
+        elements = re.findall(r'"(\d+)":\{"tag"', await (await page.request.get(path)).text())
+        assert 0 < len(elements) <= 60, path
+
+
+async def test_a_lost_connection_is_said_and_typed_text_stays(page: Page) -> None:
+    await page.goto("/states")
+    await page.get_by_role("textbox", name="Name").fill("half a na")
+    await page.evaluate("window.socket.disconnect()")
+    await expect(page.locator("#popup")).to_have_attribute("aria-hidden", "false")
+    await page.evaluate("window.socket.connect()")
+    await expect(page.locator("#popup")).to_have_attribute("aria-hidden", "true")
+    await expect(page.get_by_role("textbox", name="Name")).to_have_value("half a na")
