@@ -133,7 +133,7 @@ async def upload(request: Request, name: str) -> Response:
             size += len(chunk)
             digest.update(chunk)
             if name.startswith("crawl"):
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)
     except ClientDisconnect:
         return Response(status_code=499)
     if name.startswith("refused"):
