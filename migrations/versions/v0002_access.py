@@ -135,8 +135,8 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN
     INSERT INTO public.audit_entries
         (actor_id, actor_name, actor_kind, ip, action, target_type, target_id, target_label)
-    SELECT m.id, coalesce(m.name, left(email, 200)), 'nobody', address, 'session.refused', 'staff',
-        coalesce(m.id::text, ''), left(email, 200)
+    SELECT m.id, coalesce(m.name, left(sign_in_refused.email, 200)), 'nobody', address, 'session.refused', 'staff',
+        coalesce(m.id::text, ''), left(sign_in_refused.email, 200)
     FROM (SELECT 1) AS once LEFT JOIN public.staff m ON lower(m.email) = lower(sign_in_refused.email);
     PERFORM pg_notify('quarterdeck', '["audit",null,"created"]');
 END $$;
