@@ -323,9 +323,9 @@ def screens(jobs: Jobs) -> tuple[Screen, ...]:  # noqa: C901 - the handlers of f
             raise Forbidden("Your role, Viewer, may not retry jobs. Ask an administrator.")
 
         async def sure() -> None:
-            done(
-                f"Confirmed: {await confirm('Cancel this import?', submit='Cancel import', plan=['What was loaded so far is taken out again.'], danger=True)}"
-            )
+            plan = ["What was loaded so far is taken out again."]
+            yes = await confirm("Cancel this import?", submit="Cancel import", plan=plan, danger=True)
+            done(f"Confirmed: {yes}")
 
         async def why() -> None:
             done(f"Reason: {await ask_reason('Why retry?', submit='Retry')}")
