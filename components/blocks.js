@@ -40,7 +40,7 @@ const KINDS = {
           after === null ? null : h("ins", null, [h("span", { class: "unseen" }, "after "), shown(after)])]))) : null,
       ])])))
     : h("p", { class: "nothing" }, d.nothing)]),
-  note: (d, emit) => h("div", { class: "panel state" }, [h("h2", null, d.title), d.sentence ? h("p", null, d.sentence) : null,
+  note: (d, emit) => h("div", { class: d.small ? "panel callout" : "panel state" }, [h("h2", null, d.title), d.sentence ? h("p", null, d.sentence) : null,
     d.link ? h("div", { class: "row" }, [d.opens ? h("a", { class: "btn", href: d.opens }, d.link) : h("button", { type: "button", class: "btn", onClick: () => emit("act") }, d.link)]) : null]),
   error: (d, emit) => h("div", { class: "panel state", role: "alert" }, [h("h2", null, d.title), h("p", null, d.sentence), h("div", { class: "row" }, [
     d.again ? h("button", { type: "button", class: "btn", onClick: () => emit("act") }, "Try again") : null,
@@ -55,7 +55,7 @@ const KINDS = {
     ].filter(Boolean);
     return h("section", { class: ["panel", "progress", `tone-${tone}`], "aria-label": d.label }, [
       h("p", { class: "words", role: "status", "aria-live": "polite" }, d.words),
-      d.total ? bar(d.done / d.total, d.label) : d.state === "running" ? h("div", { class: "prog" }, h("i", { class: "unknown", role: "progressbar", "aria-label": d.label })) : null,
+      d.fraction !== null || d.total ? bar(d.fraction ?? d.done / d.total, d.label) : d.state === "running" ? h("div", { class: "prog" }, h("i", { class: "unknown", role: "progressbar", "aria-label": d.label })) : null,
       numbers.length ? h("p", { class: "mut" }, numbers.join(" · ")) : null,
       d.facts.length ? h("dl", { class: "facts" }, d.facts.map(([k, v]) => h("div", null, [h("dt", null, k), h("dd", null, v)]))) : null,
     ]);

@@ -201,14 +201,24 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 
 class Note(Block):
-    """A state in a panel: nothing here yet, all done, not allowed; with a link or a button to go on."""
+    """A state in a panel: nothing here yet, all done, not allowed; with a link or a button to go on.
+
+    ``small`` is a line beside other things instead of a screen's only content.
+    """
 
     kind = "note"
 
     def __init__(
-        self, title: str, sentence: str = "", *, link: str = "", opens: str = "", run: Click | None = None
+        self,
+        title: str,
+        sentence: str = "",
+        *,
+        link: str = "",
+        opens: str = "",
+        run: Click | None = None,
+        small: bool = False,
     ) -> None:
-        super().__init__({"title": title, "sentence": sentence, "link": link, "opens": opens})
+        super().__init__({"title": title, "sentence": sentence, "link": link, "opens": opens, "small": small})
         self.on("act", lambda _: run() if run else None)
 
 
@@ -245,6 +255,8 @@ class Step:
     unit: str = "rows"
     rate: float | None = None
     left: float | None = None
+    fraction: float | None = None
+    """How full the bar is, 0 to 1; unset, done of total."""
     state: str = "running"
     facts: Sequence[tuple[str, str]] = field(default=())
 

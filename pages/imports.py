@@ -164,14 +164,13 @@ def _step(seen: ImportView) -> Step:
         return Step("Waiting for a worker", state="waiting")
     if job.cancel_requested_at is not None and job.status == JobStatus.RUNNING:
         return Step("Asked to stop; stops at its next step", state="waiting")
-    text = job.progress_text or "Starting"
     seconds = (clock.now() - job.started_at).total_seconds() if job.started_at else 0
     fraction = job.progress / 100
-    rate = job.progress_done / seconds if seconds > 1 and job.progress_total else None
     left = seconds * (1 - fraction) / fraction if fraction > 0.02 and seconds > 1 else None
-    return Step(
-        text, job.progress, 100, unit="%", rate=rate, left=left, facts=[("Bad rows", f"{seen.head.rows_bad:,}")]
-    )
+    rate = job.progress_done / seconds if seconds > 1 and job.progress_done else None
+    facts = [("Bad rows", f"{seen.head.rows_bad:,}")]
+    words = job.progress_text.partition(":")[0] or "Starting"
+    return Step(words, job.progress_done, job.progress_total, rate=rate, left=left, fraction=fraction, facts=facts)
 
 
 def _result(seen: ImportView) -> None:

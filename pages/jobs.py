@@ -140,7 +140,8 @@ def _step(job: Job) -> Step:
     seconds = (clock.now() - job.started_at).total_seconds() if job.started_at else 0
     fraction = job.progress / 100
     left = seconds * (1 - fraction) / fraction if fraction > 0.02 and seconds > 1 else None
-    return Step(job.progress_text or "Starting", job.progress, 100, unit="%", left=left)
+    words = job.progress_text.partition(":")[0] or "Starting"
+    return Step(words, job.progress_done, job.progress_total, unit="", left=left, fraction=fraction)
 
 
 def _facts(seen: JobView) -> list[Fact]:

@@ -79,7 +79,7 @@ class _Wizard:
         """A file is here: look at it, and propose."""
         self.below.clear()
         with self.below:
-            Note("Looking at the file …", "Its columns and their types are being recognised.")
+            Note("Looking at the file …", "Its columns and their types are being recognised.", small=True)
         try:
             self.looked = await imports.look(self.view.actor, self.store, record_id(uploaded.id))
         except Invalid as refusal:
@@ -102,14 +102,16 @@ class _Wizard:
                 f"Exactly the same content went into {looked.same.dataset}. Importing it again makes its rows twice.",
                 link="Open that import",
                 opens=f"/imports/{looked.same.id}",
+                small=True,
             )
         about = "" if inspection.exact else "about "
         Note(
             f"{about}{plural(inspection.rows, 'row')} in {plural(len(inspection.columns), 'column')}".capitalize(),
-            "Check what each column becomes. Words that stand for “no value” are stored as missing.",
+            "Check below what each column becomes, then start. Words that stand for “no value” are stored as missing.",
+            small=True,
         )
-        self.columns = ColumnTypes(_columns_json(looked, self.dataset))
         Form(self._fields(looked), submit="Start import", on_submit=self.start, label="Import")
+        self.columns = ColumnTypes(_columns_json(looked, self.dataset))
 
     def _fields(self, looked: Looked) -> list[Field]:
         bad = Field("bad", "Bad rows", "choice", value="skip", choices=_BAD)

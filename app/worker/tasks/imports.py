@@ -111,7 +111,7 @@ async def _check(job: _Job) -> dict[str, int]:
 
     async def told(chunk: Chunk) -> None:
         done = chunk.place.good + chunk.place.bad
-        await _tell(ctx, done, chunk.fraction, 0, CHECKED_SHARE, "Checking")
+        await _tell(ctx, done, chunk.fraction, 0, CHECKED_SHARE, "Checking the file")
 
     report = await check(job.path, job.plan, scratch=job.scratch, error_file=job.errors, told=told)
     async with keeping("import: checked", team_id=ctx.team_id) as work:
@@ -160,7 +160,7 @@ async def _load(job: _Job, state: dict[str, Any]) -> None:
                 await imports_table.update_progress(work, job.import_id, rows_good=chunk.place.good)
                 await ledger.checkpoint_in(work, ctx.run, {**state, "place": dump(chunk.place)})
             place = chunk.place
-            await _tell(ctx, place.good, place.good / max(total, 1), CHECKED_SHARE, 100, "Loading", total)
+            await _tell(ctx, place.good, place.good / max(total, 1), CHECKED_SHARE, 100, "Loading rows", total)
     await _show(job, place)
 
 
