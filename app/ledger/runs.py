@@ -160,8 +160,11 @@ async def finish(run: Run, result: Mapping[str, Any] | None = None) -> None:
         LeaseLost: another run has it.
     """
     async with keeping("jobs: finish") as work:
-        if not await _has_finished(work, run):
+        try:
             await finish_in(work, run, result)
+        except LeaseLost:
+            if not await _has_finished(work, run):
+                raise
 
 
 async def fail(run: Run, failure: Failure, *, retry_in: float | None = None) -> None:

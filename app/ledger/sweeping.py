@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Interval, cast, delete, func, literal, or_, select
+from sqlalchemy import ColumnElement, delete, extract, func, or_, select
 from sqlalchemy.orm import load_only
 
 from app.ledger.events import end, put_in_queue, send, tell
@@ -81,8 +81,8 @@ def _give_up(work: Work, job: Job, now: datetime) -> None:
 
 async def _deliver_again(work: Work, redeliver: float) -> int:
     doublings = func.least(Job.deliveries - 1, _MOST_DOUBLINGS)
-    pause = cast(literal(timedelta(seconds=redeliver)), Interval) * func.power(2, doublings)
-    unseen = or_(Job.deliveries == 0, Job.delivered_at.is_(None), Job.delivered_at + pause < func.now())
+    waited = extract("epoch", func.now() - Job.delivered_at)
+    unseen = or_(Job.deliveries == 0, Job.delivered_at.is_(None), waited > redeliver * func.power(2, doublings))
     waiting = (
         select(Job, func.now()).options(_COLUMNS).where(Job.status == JobStatus.QUEUED, Job.run_after <= func.now())
     )

@@ -1,0 +1,407 @@
+"""The ledger: what is asked of it, what runs write and may not write any more, what the sweep mends."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from sqlalchemy import func, select
+
+from app import clock, ledger
+from app.actor import System
+from app.errors import Duplicate
+from app.ids import uuid7
+from app.ledger import Claimed, Failure, LeaseLost, Run, Task
+from app.models import Action, Job, Team, Worker
+from app.permissions import Permission
+from app.work import keeping, reading, writing
+from tests.people import Company
+
+COUNT = Task("test.count", "Count", permissions=frozenset({Permission.IMPORTS_RUN}))
+BROKEN = Failure("INTERNAL_ERROR", "It broke.", "It broke.\n\nTraceback …", "test.count Broken")
+
+
+class Books:
+    """A company's jobs, asked for by ann and looked at from behind the door."""
+
+    def __init__(self, company: Company, admin: asyncpg.Connection) -> None:
+        self.company, self.admin = company, admin
+
+    async def submit(self, **values: Any) -> UUID:
+        async with writing(self.company.ann, Permission.IMPORTS_RUN) as work:
+            team = await work.get(Team, self.company.acme, lock=True)
+            work.record(Action.TEAM_CREATED, team)
+            created_by = self.company.ann.staff_id
+            job = await ledger.submit(work, COUNT, team_id=team.id, created_by=created_by, **values)
+        return job.id
+
+    async def claimed(self, **values: Any) -> Claimed:
+        claimed = await ledger.claim(await self.submit(**values), worker(), 60)
+        assert claimed is not None
+        return claimed
+
+    async def act(self, job_id: UUID, action: Action, verb: Callable[..., Awaitable[None]], **values: Any) -> None:
+        """As the services do it: lock, do, record."""
+        async with writing(self.company.ann, Permission.JOBS_RETRY) as work:
+            job = await work.get(Job, job_id, lock=True)
+            await verb(work, job, by=work.who.id, **values)
+            work.record(action, job)
+
+    async def row(self, job_id: UUID) -> asyncpg.Record:
+        return await self.admin.fetchrow("SELECT * FROM jobs WHERE id = $1", job_id)
+
+    async def kinds(self, job_id: UUID) -> list[str]:
+        found = await self.admin.fetch("SELECT kind FROM job_events WHERE job_id = $1 ORDER BY id", job_id)
+        return [row["kind"] for row in found]
+
+    async def messages(self) -> list[str]:
+        found = await self.admin.fetch("SELECT dedupe_key FROM engine.pgqueuer ORDER BY id")
+        return [row["dedupe_key"].split(":")[1] for row in found]
+
+    async def change(self, job_id: UUID, sql: str) -> None:
+        await self.admin.execute(f"UPDATE jobs SET {sql} WHERE id = $1", job_id)
+
+
+@pytest.fixture
+async def books(company: Company, admin: asyncpg.Connection) -> AsyncIterator[Books]:
+    yield Books(company, admin)
+    counted = await admin.fetch("SELECT status, sum(n)::int FROM job_counts GROUP BY 1 HAVING sum(n) <> 0 ORDER BY 1")
+    assert counted == await admin.fetch("SELECT status, count(*)::int FROM jobs GROUP BY 1 ORDER BY 1")
+
+
+def worker(pid: int = 1, host: str = "here") -> Worker:
+    now = clock.now()
+    values = {"started_at": now, "heartbeat_at": now, "concurrency": 1, "engine": "pgqueuer", "version": "0"}
+    return Worker(id=uuid7(), host=host, pid=pid, **values)
+
+
+async def sign_on(someone: Worker) -> None:
+    async with keeping("worker: sign on") as work:
+        work.add(someone)
+
+
+async def test_submit_writes_job_event_and_message_together(books: Books) -> None:
+    file_id = uuid7()
+    job_id = await books.submit(file_id=file_id)
+    row = await books.row(job_id)
+    assert (row["status"], row["kind"], row["attempts"], row["deliveries"]) == ("queued", "test.count", 0, 1)
+    assert json.loads(row["input"]) == {"file_id": str(file_id)}
+    assert row["created_by"] == books.company.ann.staff_id
+    assert (await books.kinds(job_id), await books.messages()) == (["queued"], ["0"])
+
+
+async def test_limited_staff_submit_for_their_own_team(books: Books) -> None:
+    async with writing(books.company.tess, Permission.IMPORTS_RUN) as work:
+        team = await work.get(Team, books.company.acme, lock=True)
+        work.record(Action.TEAM_CREATED, team)
+        await ledger.submit(work, COUNT, team_id=team.id, created_by=None)
+    assert await books.messages() == ["0"]
+
+
+async def test_a_unique_key_allows_one_waiting_or_running_job(books: Books) -> None:
+    first = await books.claimed(unique_key="import 7")
+    with pytest.raises(Duplicate, match="already waiting or running"):
+        await books.submit(unique_key="import 7")
+    assert await books.messages() == ["0"]
+    await ledger.finish(first.run)
+    await books.submit(unique_key="import 7")
+
+
+async def test_a_delayed_job_cannot_be_claimed_before_it_is_due(books: Books) -> None:
+    job_id = await books.submit(delay=600)
+    assert await ledger.claim(job_id, worker(), 60) is None
+    assert await ledger.sweep(0.001) == 0
+    await books.change(job_id, "run_after = now()")
+    assert await ledger.claim(job_id, worker(), 60) is not None
+
+
+async def test_one_of_two_claims_wins(books: Books) -> None:
+    job_id, mine = await books.submit(rows=3), worker()
+    claimed = await ledger.claim(job_id, mine, 60)
+    assert claimed == Claimed(
+        Run(job_id, 1), books.company.acme, "test.count", {"rows": 3}, None, 1, books.company.ann.staff_id
+    )
+    assert await ledger.claim(job_id, worker(), 60) is None
+    row = await books.row(job_id)
+    assert (row["status"], row["worker"], row["epoch"]) == ("running", mine.id, 1)
+    assert await books.kinds(job_id) == ["queued", "claimed"]
+
+
+async def test_a_job_whose_lease_has_run_out_can_be_taken_over(books: Books) -> None:
+    old = await books.claimed()
+    await books.change(old.run.job_id, "lease_until = now() - interval '1 s'")
+    new = await ledger.claim(old.run.job_id, worker(), 60)
+    assert new is not None
+    assert (new.run.epoch, new.attempt) == (2, 2)
+    assert await books.kinds(old.run.job_id) == ["queued", "claimed", "taken_over"]
+
+
+WRITES: dict[str, Callable[[Run], Awaitable[Any]]] = {
+    "renew": lambda run: ledger.renew(run, 60),
+    "progress": lambda run: ledger.progress(run, 1, 2, "half"),
+    "checkpoint": lambda run: ledger.checkpoint(run, {"n": 1}),
+    "finish": ledger.finish,
+    "fail": lambda run: ledger.fail(run, BROKEN),
+    "retry later": lambda run: ledger.retry_later(run, 1),
+    "cancelled": ledger.cancelled,
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_a_run_that_was_taken_over_writes_nothing(books: Books, name: str) -> None:
+    old = await books.claimed()
+    await books.change(old.run.job_id, "lease_until = now() - interval '1 s'")
+    assert await ledger.claim(old.run.job_id, worker(), 60) is not None
+    before = await books.row(old.run.job_id)
+    with pytest.raises(LeaseLost):
+        await WRITES[name](old.run)
+    assert await books.row(old.run.job_id) == before
+    actor = System(old.run.job_id, old.run.epoch, old.team_id, COUNT.permissions)
+    with pytest.raises(LeaseLost):
+        async with writing(actor, Permission.IMPORTS_RUN):
+            pytest.fail("the door is closed to it too")
+
+
+async def test_a_rejected_write_stands_on_the_time_line(books: Books) -> None:
+    old, mine = await books.claimed(), worker()
+    await books.change(old.run.job_id, "status = 'queued'")
+    await ledger.rejected(old.run, mine)
+    detail = await books.admin.fetchval("SELECT detail FROM job_events WHERE kind = 'lease_lost'")
+    assert json.loads(detail) == {"worker": str(mine.id), "epoch": 1, "rejected": True}
+
+
+async def test_a_run_that_ended_well_or_whose_job_is_gone_has_nothing_rejected(books: Books) -> None:
+    done = await books.claimed()
+    await ledger.finish(done.run)
+    await ledger.rejected(done.run, worker())
+    await ledger.rejected(Run(uuid7(), 1), worker())
+    assert await books.kinds(done.run.job_id) == ["queued", "claimed", "succeeded"]
+
+
+async def test_progress_is_a_percentage_with_words(books: Books) -> None:
+    run = (await books.claimed()).run
+    assert await ledger.progress(run, 25, 200, "Loading") is False
+    row = await books.row(run.job_id)
+    assert [row[f"progress{c}"] for c in ("", "_done", "_total", "_text")] == [12, 25, 200, "Loading"]
+    await ledger.progress(run, 30, None, "Reading")
+    assert (await books.row(run.job_id))["progress"] == 0
+    await ledger.progress(run, 30, 100, "Checking", percent=250)
+    assert (await books.row(run.job_id))["progress"] == 100
+
+
+async def test_a_checkpoint_is_what_the_next_run_gets(books: Books) -> None:
+    run = (await books.claimed()).run
+    assert await ledger.checkpoint(run, {"place": 7}) is False
+    await ledger.fail(run, BROKEN, retry_in=0)
+    again = await ledger.claim(run.job_id, worker(), 60)
+    assert again is not None
+    assert (again.checkpoint, again.attempt) == ({"place": 7}, 2)
+
+
+async def test_a_checkpoint_in_a_transaction_that_fails_is_not_kept(books: Books) -> None:
+    run = (await books.claimed()).run
+    with pytest.raises(ZeroDivisionError):
+        async with keeping("test") as work:
+            await ledger.checkpoint_in(work, run, {"place": 7})
+            raise ZeroDivisionError
+    assert (await books.row(run.job_id))["checkpoint"] is None
+    async with keeping("test") as work:
+        assert await ledger.checkpoint_in(work, run, {"place": 8}) is False
+    assert json.loads((await books.row(run.job_id))["checkpoint"]) == {"place": 8}
+
+
+async def test_the_last_change_and_the_end_of_the_job_commit_together(books: Books) -> None:
+    claimed = await books.claimed()
+    actor = System(claimed.run.job_id, claimed.run.epoch, claimed.team_id, COUNT.permissions)
+    with pytest.raises(ZeroDivisionError):
+        async with writing(actor, Permission.IMPORTS_RUN) as work:
+            await ledger.finish_in(work, claimed.run, {"rows": 1})
+            raise ZeroDivisionError
+    assert (await books.row(claimed.run.job_id))["status"] == "running"
+    async with writing(actor, Permission.IMPORTS_RUN) as work:
+        team = await work.get(Team, claimed.team_id, lock=True)
+        team.name = "Acme Ltd"
+        work.record(Action.TEAM_CREATED, team)
+        await ledger.finish_in(work, claimed.run, {"rows": 1})
+    await ledger.finish(claimed.run, None)  # what the worker does when the task returns
+    row = await books.row(claimed.run.job_id)
+    assert (row["status"], row["progress"], json.loads(row["result"])) == ("succeeded", 100, {"rows": 1})
+    assert await books.kinds(claimed.run.job_id) == ["queued", "claimed", "succeeded"]
+
+
+async def test_a_failure_is_tried_again_until_the_attempts_are_used_up(books: Books) -> None:
+    run = (await books.claimed()).run
+    for attempt in (1, 2):
+        await ledger.fail(run, BROKEN, retry_in=300)
+        row = await books.row(run.job_id)
+        assert (row["status"], row["attempts"], row["error_code"]) == ("queued", attempt, "INTERNAL_ERROR")
+        assert await ledger.claim(run.job_id, worker(), 60) is None
+        await books.change(run.job_id, "run_after = now()")
+        again = await ledger.claim(run.job_id, worker(), 60)
+        assert again is not None
+        run = again.run
+    await ledger.fail(run, BROKEN, retry_in=300)
+    row = await books.row(run.job_id)
+    assert (row["status"], row["error"], row["error_signature"]) == ("failed", BROKEN.error, BROKEN.signature)
+    assert (row["worker"], row["lease_until"]) == (None, None)
+    assert await books.messages() == ["0", "1", "2"]
+
+
+async def test_a_failure_without_retry_is_final(books: Books) -> None:
+    run = (await books.claimed()).run
+    await ledger.fail(run, BROKEN)
+    assert (await books.row(run.job_id))["status"] == "failed"
+    assert await books.kinds(run.job_id) == ["queued", "claimed", "failed"]
+
+
+async def test_a_job_given_back_keeps_its_attempts(books: Books) -> None:
+    run = (await books.claimed()).run
+    await ledger.retry_later(run, 0, "its worker was stopped")
+    row = await books.row(run.job_id)
+    assert (row["status"], row["attempts"], row["worker"]) == ("queued", 0, None)
+    again = await ledger.claim(run.job_id, worker(), 60)
+    assert again is not None
+    assert await books.kinds(run.job_id) == ["queued", "claimed", "retry_later", "claimed"]
+
+
+@pytest.mark.parametrize(("from_start", "checkpoint"), [(False, {"place": 7}), (True, None)])
+async def test_a_retried_job_goes_on_from_its_checkpoint_or_starts_over(
+    books: Books, from_start: bool, checkpoint: dict[str, int] | None
+) -> None:
+    run = (await books.claimed()).run
+    await ledger.checkpoint(run, {"place": 7})
+    await ledger.fail(run, BROKEN)
+    await books.act(run.job_id, Action.JOB_RETRIED, ledger.requeue, from_start=from_start)
+    row = await books.row(run.job_id)
+    assert (row["status"], row["attempts"], row["error"], row["finished_at"]) == ("queued", 0, None, None)
+    again = await ledger.claim(run.job_id, worker(), 60)
+    assert again is not None
+    assert again.checkpoint == checkpoint
+    assert await books.kinds(run.job_id) == ["queued", "claimed", "failed", "retried", "claimed"]
+
+
+async def test_a_waiting_job_is_cancelled_at_once(books: Books) -> None:
+    job_id = await books.submit()
+    await books.act(job_id, Action.JOB_CANCELLED, ledger.request_cancel)
+    row = await books.row(job_id)
+    assert (row["status"], row["cancel_requested_by"]) == ("cancelled", books.company.ann.staff_id)
+    assert await ledger.claim(job_id, worker(), 60) is None
+    assert await books.kinds(job_id) == ["queued", "cancel_requested", "cancelled"]
+    await books.act(job_id, Action.JOB_RETRIED, ledger.requeue)
+    assert await ledger.claim(job_id, worker(), 60) is not None
+
+
+async def test_a_running_job_hears_of_its_cancellation_at_every_write(books: Books) -> None:
+    run = (await books.claimed()).run
+    assert await ledger.asked_to_cancel([run.job_id]) == set()
+    await books.act(run.job_id, Action.JOB_CANCELLED, ledger.request_cancel)
+    assert (await books.row(run.job_id))["status"] == "running"
+    assert await ledger.progress(run, 1, 2, "half")
+    assert await ledger.checkpoint(run, {})
+    assert await ledger.renew(run, 60)
+    assert await ledger.asked_to_cancel([run.job_id, uuid7()]) == {run.job_id}
+    async with keeping("test") as work:
+        assert await ledger.checkpoint_in(work, run, {})
+    await ledger.cancelled(run)
+    assert await books.kinds(run.job_id) == ["queued", "claimed", "cancel_requested", "cancelled"]
+
+
+async def test_the_sweep_frees_jobs_of_lost_workers(books: Books) -> None:
+    lost, last, unwanted, fine = [(await books.claimed()).run.job_id for _ in range(4)]
+    for job_id in (lost, last, unwanted):
+        await books.change(job_id, "lease_until = now() - interval '1 s'")
+    await books.change(last, "attempts = max_attempts")
+    await books.change(unwanted, "cancel_requested_at = now()")
+    assert await ledger.sweep(60) == 3
+    assert [(await books.row(job_id))["status"] for job_id in (lost, last, unwanted, fine)] == [
+        "queued",
+        "failed",
+        "cancelled",
+        "running",
+    ]
+    assert (await books.row(last))["error"] == "The worker was lost 3 times while it ran this job."
+    assert await books.kinds(lost) == ["queued", "claimed", "lease_lost"]
+    assert await ledger.claim(lost, worker(), 60) is not None
+    assert (await books.kinds(lost))[-1] == "taken_over"
+
+
+async def test_the_sweep_leaves_a_run_alone_that_is_in_the_middle_of_its_act(books: Books) -> None:
+    claimed = await books.claimed()
+    await books.change(claimed.run.job_id, "lease_until = now() - interval '1 s'")
+    actor = System(claimed.run.job_id, claimed.run.epoch, claimed.team_id, COUNT.permissions)
+    async with writing(actor, Permission.IMPORTS_RUN) as work:
+        team = await work.get(Team, claimed.team_id, lock=True)
+        assert await ledger.sweep(60) == 0
+        work.record(Action.TEAM_CREATED, team)
+        await ledger.finish_in(work, claimed.run)
+    assert (await books.row(claimed.run.job_id))["status"] == "succeeded"
+
+
+async def test_the_sweep_delivers_again_what_nobody_took_less_and_less_often(books: Books) -> None:
+    job_id = await books.submit()
+    await books.admin.execute("DELETE FROM engine.pgqueuer")
+    assert await ledger.sweep(30) == 0
+    await books.change(job_id, "delivered_at = now() - interval '31 s'")
+    assert await ledger.sweep(30) == 1
+    assert (await books.row(job_id))["deliveries"] == 2
+    await books.admin.execute("DELETE FROM engine.pgqueuer")
+    await books.change(job_id, "delivered_at = now() - interval '31 s'")
+    assert await ledger.sweep(30) == 0
+    await books.change(job_id, "delivered_at = now() - interval '61 s'")
+    assert await ledger.sweep(30) == 1
+    assert await books.kinds(job_id) == ["queued", "delivered", "delivered"]
+
+
+async def test_a_message_that_is_still_there_is_not_sent_twice(books: Books) -> None:
+    job_id = await books.submit()
+    await books.change(job_id, "deliveries = 0, delivered_at = NULL")
+    assert await ledger.sweep(30) == 0
+    assert (await books.messages(), await books.kinds(job_id)) == (["0"], ["queued"])
+    assert (await books.row(job_id))["deliveries"] == 1
+
+
+async def test_one_worker_sweeps_at_a_time(books: Books) -> None:
+    await books.change(await books.submit(), "deliveries = 0")
+    await books.admin.execute("DELETE FROM engine.pgqueuer")
+    async with keeping("test") as work:
+        await work.scalar(select(func.pg_advisory_xact_lock(0x71645F7377656570)))
+        assert await ledger.sweep(30) == 0
+        assert await ledger.release_dead(worker(), lambda _: False) == 0
+    assert await ledger.sweep(30) == 1
+
+
+async def test_the_jobs_of_a_gone_process_of_this_machine_are_freed_without_waiting(books: Books) -> None:
+    me, gone, reborn, alive, elsewhere = worker(10), worker(11), worker(10), worker(12), worker(11, "there")
+    jobs = {}
+    for someone in (me, gone, reborn, alive, elsewhere):
+        await sign_on(someone)
+        job_id = await books.submit()
+        assert await ledger.claim(job_id, someone, 60) is not None
+        jobs[someone.id] = job_id
+    assert await ledger.release_dead(me, lambda pid: pid == 12) == 2
+    freed = {id_ for id_, job_id in jobs.items() if (await books.row(job_id))["status"] == "queued"}
+    assert freed == {gone.id, reborn.id}
+    left = {row["id"] for row in await books.admin.fetch("SELECT id FROM workers")}
+    assert left == {me.id, alive.id, elsewhere.id}
+    assert await ledger.release_dead(me, lambda pid: pid == 12) == 0
+
+
+async def test_workers_that_have_been_silent_for_long_are_forgotten(books: Books) -> None:
+    await sign_on(worker())
+    await books.admin.execute("UPDATE workers SET heartbeat_at = now() - interval '2 h'")
+    await ledger.sweep(30)
+    assert await books.admin.fetchval("SELECT count(*) FROM workers") == 0
+
+
+async def test_people_see_the_jobs_of_their_teams_only(books: Books) -> None:
+    job_id = await books.submit()
+    await books.change(job_id, "priority = 1")
+    async with reading(books.company.tess, Permission.JOBS_READ) as work:
+        assert (await work.get(Job, job_id)).priority == 1
+
+
+def test_kinds_have_names_for_people() -> None:
+    assert ledger.label_of("dataset.import") == "Import a file"
+    assert ledger.label_of("of.another.version") == "of.another.version"
