@@ -130,8 +130,11 @@ async def _install_engine(owner_url: str) -> None:
 ENGINE_GRANTS = """
 GRANT USAGE ON SCHEMA engine TO quarterdeck_worker, quarterdeck_platform, quarterdeck_team, quarterdeck_keeper;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA engine TO quarterdeck_worker;
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA engine
-    TO quarterdeck_worker, quarterdeck_platform, quarterdeck_team, quarterdeck_keeper;
-GRANT SELECT, INSERT ON engine.pgqueuer, engine.pgqueuer_log
-    TO quarterdeck_platform, quarterdeck_team, quarterdeck_keeper;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA engine TO quarterdeck_worker;
+GRANT USAGE ON SEQUENCE engine.pgqueuer_id_seq TO quarterdeck_platform, quarterdeck_team, quarterdeck_keeper;
+GRANT INSERT (id, priority, entrypoint, payload, execute_after, dedupe_key, headers, status),
+    SELECT (id, entrypoint, priority, dedupe_key, status)
+    ON engine.pgqueuer TO quarterdeck_platform, quarterdeck_team, quarterdeck_keeper;
+GRANT INSERT (job_id, status, entrypoint, priority)
+    ON engine.pgqueuer_log TO quarterdeck_platform, quarterdeck_team, quarterdeck_keeper;
 """

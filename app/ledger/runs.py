@@ -82,13 +82,19 @@ async def claim(job_id: UUID, worker: Worker, lease: float) -> Claimed | None:
 
 
 async def renew(run: Run, lease: float) -> bool:
-    """Keep the job for another ``lease`` seconds. True: somebody asked to cancel it.
+    """Keep the job for another ``lease`` seconds, unless this very run has ended it well meanwhile. True: somebody
+    asked to cancel it.
 
     Raises:
         LeaseLost: another run has it.
     """
     async with keeping("jobs: renew") as work:
-        return await _write(work, run, lease_until=func.now() + timedelta(seconds=lease))
+        try:
+            return await _write(work, run, lease_until=func.now() + timedelta(seconds=lease))
+        except LeaseLost:
+            if await _has_finished(work, run):
+                return False
+            raise
 
 
 async def progress(run: Run, done: int, total: int | None, words: str, percent: int | None = None) -> bool:

@@ -248,7 +248,7 @@ async def test_t7_poison_stops_at_its_last_attempt(workers: Workers, jobs: Jobs)
 async def test_t7_a_job_that_kills_its_workers_is_given_up(workers: Workers, jobs: Jobs, tmp_path: Path) -> None:
     log = tmp_path / "steps"
     job_id = await jobs.submit(STEPS, steps=10_000, pause=0.05, log=str(log))
-    for round_ in range(3):
+    for round_ in range(2):
         worker = workers.start()
         await _stepped(log, 2 * (round_ + 1))
         await jobs.status(job_id, "running")
@@ -256,7 +256,7 @@ async def test_t7_a_job_that_kills_its_workers_is_given_up(workers: Workers, job
         worker.wait()
     workers.start()
     row = await jobs.status(job_id, "failed")
-    assert (row["error_code"], row["error"]) == ("WORKER_LOST", "The worker was lost 3 times while it ran this job.")
+    assert (row["error_code"], row["error"]) == ("WORKER_LOST", "The worker was lost 2 times while it ran this job.")
 
 
 async def test_a_stopping_worker_hands_its_jobs_back_without_counting_the_attempt(

@@ -12,7 +12,7 @@ from app.worker import run
 from app.worker.context import JobContext
 from app.worker.registry import runs
 
-STEPS = Task("test.steps", "Take steps", max_attempts=3, timeout=60)
+STEPS = Task("test.steps", "Take steps", max_attempts=2, timeout=60)
 POISON = Task("test.poison", "Always break", max_attempts=3)
 REFUSE = Task("test.refuse", "Refuse", max_attempts=3)
 NOOP = Task("test.noop", "Do nothing")

@@ -1,5 +1,6 @@
 """The ledger: what is asked of it, what runs write and may not write any more, what the sweep mends."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -231,6 +232,21 @@ async def test_the_last_change_and_the_end_of_the_job_commit_together(books: Boo
     assert await books.kinds(claimed.run.job_id) == ["queued", "claimed", "succeeded"]
 
 
+async def test_a_renewal_waits_for_the_last_act_and_does_not_disturb_it(books: Books) -> None:
+    claimed = await books.claimed()
+    actor = System(claimed.run.job_id, claimed.run.epoch, claimed.team_id, COUNT.permissions)
+    async with asyncio.TaskGroup() as group:
+        async with writing(actor, Permission.IMPORTS_RUN) as work:
+            renewal = group.create_task(ledger.renew(claimed.run, 60))
+            waiting = 0
+            while not waiting:
+                waiting = await books.admin.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            work.record(Action.TEAM_CREATED, await work.get(Team, claimed.team_id))
+            await ledger.finish_in(work, claimed.run)
+    assert renewal.result() is False
+    assert (await books.row(claimed.run.job_id))["status"] == "succeeded"
+
+
 async def test_a_failure_is_tried_again_until_the_attempts_are_used_up(books: Books) -> None:
     run = (await books.claimed()).run
     for attempt in (1, 2):
@@ -405,3 +421,28 @@ async def test_people_see_the_jobs_of_their_teams_only(books: Books) -> None:
 def test_kinds_have_names_for_people() -> None:
     assert ledger.label_of("dataset.import") == "Import a file"
     assert ledger.label_of("of.another.version") == "of.another.version"
+
+
+async def test_people_s_roles_may_enqueue_but_neither_read_nor_change_what_the_engine_has(
+    books: Books, admin: asyncpg.Connection
+) -> None:
+    await books.submit()
+    for role in ("quarterdeck_platform", "quarterdeck_team", "quarterdeck_keeper"):
+        for sql in (
+            "SELECT payload FROM engine.pgqueuer",
+            "DELETE FROM engine.pgqueuer",
+            "UPDATE engine.pgqueuer SET priority = 9",
+            "SELECT * FROM engine.pgqueuer_log",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with admin.transaction():
+                    await admin.execute(f"SET LOCAL ROLE {role}")
+                    await admin.execute(sql)
+
+
+async def test_the_engine_s_role_reaches_nothing_of_ours(books: Books, admin: asyncpg.Connection) -> None:
+    for table in ("jobs", "job_events", "audit_entries", "staff"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with admin.transaction():
+                await admin.execute("SET LOCAL ROLE quarterdeck_worker")
+                await admin.execute(f"SELECT * FROM public.{table}")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from datetime import timedelta
 from uuid import UUID
@@ -22,6 +23,8 @@ SETTINGS = DBSettings(db_schema="engine")
 POLL_SECONDS = 5.0
 """How long a message can stay unseen when its notification was missed."""
 LONGEST_PAUSE = 10.0
+PRUNE_SECONDS = 3600.0
+_PRUNE = "DELETE FROM engine.pgqueuer_log WHERE created < now() - interval '1 day'"
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +94,7 @@ class _Consumer(QueueManager):
     """PgQueuer's own loop, with exactly our limit: its ``run`` refuses a limit of one."""
 
     limit = 1
+    pruned_at = float("-inf")
 
     @classmethod
     async def consume(
@@ -111,12 +115,17 @@ class _Consumer(QueueManager):
         for queue in queues:
             consumer.entrypoint(queue, accepts_context=False)(deliver)
         await consumer.run(
-            dequeue_timeout=timedelta(seconds=POLL_SECONDS), batch_size=1, shutdown_on_listener_failure=False
+            dequeue_timeout=timedelta(seconds=POLL_SECONDS),
+            batch_size=1,
+            log_aggregation_interval=timedelta(0),  # nobody reads its statistics: the ledger has the truth
         )
 
     async def fetch_jobs(
         self, batch_size: int, global_concurrency_limit: int | None, heartbeat_timeout: timedelta
     ) -> AsyncGenerator[Message, None]:
         del global_concurrency_limit
+        if time.monotonic() - self.pruned_at > PRUNE_SECONDS:  # PgQueuer itself never empties its log
+            self.pruned_at = time.monotonic()
+            await self.queries.driver.execute(_PRUNE)
         async for message in super().fetch_jobs(batch_size, self.limit, heartbeat_timeout):
             yield message
