@@ -4,7 +4,6 @@ from functools import partial
 from typing import Any
 
 from app import clock, topics
-from app.ledger.tasks import TASKS, label_of
 from app.models import Job, JobStatus
 from app.permissions import Permission
 from app.services import jobs
@@ -30,11 +29,11 @@ async def jobs_screen(view: View) -> None:
 
     async def retry(job: Any, reason: str) -> None:  # noqa: ANN401 - a row of the list
         await jobs.retry(view.actor, job.id, reason)
-        done(f"{label_of(job.kind)} is queued again.")
+        done(f"{_label(job)} is queued again.")
 
     async def cancel(job: Any, reason: str) -> None:  # noqa: ANN401 - a row of the list
         await jobs.cancel(view.actor, job.id, reason)
-        done(f"{label_of(job.kind)} was asked to stop.")
+        done(f"{_label(job)} was asked to stop.")
 
     async def again() -> None:
         head.update_head(sub=_counts(await jobs.counts(view.actor)))
@@ -54,7 +53,7 @@ async def jobs_screen(view: View) -> None:
         ],
         filters=[
             ChoiceFilter("status", choices=JobStatus, pinned=True),
-            ChoiceFilter("kind", choices={kind: task.label for kind, task in TASKS.items()}),
+            ChoiceFilter("kind", choices=dict(jobs.KINDS)),
             TimeRangeFilter("created_at", pinned=True),
             IdFilter("team"),
         ],
@@ -76,7 +75,7 @@ async def job_screen(view: View) -> None:
     seen = await jobs.get(view.actor, job_id)
     job = seen.job
     PageHead(
-        label_of(job.kind),
+        _label(job),
         trail=[("Jobs", "/jobs")],
         sub=seen.team,
         status=_status(job),
@@ -103,6 +102,10 @@ async def job_screen(view: View) -> None:
             progress.replace(_step(now.job))
 
     Live(topics.jobs, again, about=job_id)
+
+
+def _label(job: Any) -> str:  # noqa: ANN401 - a job, or a row of the list
+    return jobs.KINDS.get(job.kind, job.kind)
 
 
 def _counts(counts: Any) -> str:  # noqa: ANN401 - a mapping of states

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, case, cast, func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from app.errors import NotFound
 from app.models import (
     Dataset,
     DatasetCount,
@@ -57,6 +59,24 @@ class Segment:
     n: int
 
 
+@dataclass(frozen=True, slots=True)
+class DatasetView:
+    """A dataset with everything its screen shows."""
+
+    id: UUID
+    number: int
+    name: str
+    team_id: UUID
+    team: str
+    schema_id: UUID
+    rows: int
+    by_status: dict[RowStatus, int]
+    fields: tuple[Field, ...]
+    next_position: int
+    version: int
+    created_at: datetime
+
+
 def _listed() -> Query:
     return (
         select(
@@ -90,6 +110,31 @@ async def search(work: Work, request: PageRequest) -> Page[Any]:
 async def head(work: Work, dataset_id: UUID) -> Any:  # noqa: ANN401 - a row of the list
     """One dataset as the list shows it, or None."""
     return (await work.execute(_listed().where(Dataset.id == dataset_id))).one_or_none()
+
+
+async def view(work: Work, dataset_id: UUID) -> DatasetView:
+    """One dataset with its fields and counters.
+
+    Raises:
+        NotFound: there is none, or it is another team's, or it has been deleted.
+    """
+    found = await head(work, dataset_id)
+    if found is None:
+        raise NotFound("This dataset does not exist, or you may not see it.")
+    return DatasetView(
+        found.id,
+        found.number,
+        found.name,
+        found.team_id,
+        found.team,
+        found.schema_id,
+        found.rows,
+        await count_by_status(work, found.number),
+        await fields(work, found.schema_id),
+        found.next_position,
+        found.version,
+        found.created_at,
+    )
 
 
 async def fields(work: Work, schema_id: UUID) -> tuple[Field, ...]:

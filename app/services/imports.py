@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from app import ledger
+from app import ledger, names
 from app.actor import Actor
 from app.errors import Conflict, Invalid, NotFound
 from app.ids import uuid7
@@ -31,7 +31,6 @@ from app.repositories import imports as imports_table
 from app.repositories import staff as staff_table
 from app.repositories.datasets import Field
 from app.services import uploads
-from app.services.datasets import checked_name
 from app.tabular.inspection import Inspection, inspect
 from app.tabular.plan import ImportPlan, PlanColumn, dump
 from app.tabular.types import FieldType
@@ -97,7 +96,7 @@ async def start_new(
 
     Doing it twice with the same upload does it once.
     """
-    wanted = checked_name(name)
+    wanted = names.checked(name)
     fields, plan = _chosen(looked.inspection, choices)
     async with writing(actor, Permission.DATASETS_CREATE) as work:
         if done := await imports_table.by_file(work, looked.upload.id):
@@ -132,7 +131,7 @@ async def start(
         if dataset.status != DatasetStatus.ACTIVE:
             raise NotFound("This dataset has been deleted.")
         fields = await datasets_table.fields(work, dataset.schema_id)
-        plan = fitted(looked.inspection, fields, choices)
+        plan = _fitted(looked.inspection, fields, choices)
         import_ = await _submit(work, dataset, looked.upload, plan, skip_bad=skip_bad)
     _take(store, looked.upload.id)
     return import_
@@ -192,7 +191,7 @@ async def delete(actor: Actor, import_id: UUID, reason: str) -> None:
         work.notify(topic, import_.dataset_id)
 
 
-def fitted(inspection: Inspection, fields: Sequence[Field], choices: Sequence[Choice]) -> ImportPlan:
+def _fitted(inspection: Inspection, fields: Sequence[Field], choices: Sequence[Choice]) -> ImportPlan:
     """How a file's columns fill the fields of a dataset, matched by key. Columns without a field are left out."""
     found = {column.key: column for column in inspection.columns}
     lacking = [field.label for field in fields if field.required and field.key not in found]
@@ -228,7 +227,7 @@ def _chosen(inspection: Inspection, choices: Sequence[Choice]) -> tuple[list[Fie
         Field(column.key, column.label, by_key[column.key].type, by_key[column.key].required, (), None, None, None)
         for column in inspection.columns
     ]
-    return fields, fitted(inspection, [replace(f, label=f.label or f.key) for f in fields], choices)
+    return fields, _fitted(inspection, [replace(f, label=f.label or f.key) for f in fields], choices)
 
 
 def _field(schema: Schema, field: Field, position: int) -> SchemaField:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from app import clock, ledger
 from app.actor import Actor
 from app.errors import Conflict
+from app.ledger.tasks import TASKS
 from app.models import Action, Import, ImportStatus, Job, JobEvent, JobStatus, Team
 from app.paging import Page, PageRequest
 from app.permissions import Permission
@@ -16,6 +18,9 @@ from app.repositories import imports as imports_table
 from app.repositories import jobs as jobs_table
 from app.repositories import staff as staff_table
 from app.work import Work, reading, writing
+
+KINDS: Mapping[str, str] = MappingProxyType({task.kind: task.label for task in TASKS.values()})
+"""The kinds of jobs as people read them. A kind of an older or newer version is not among them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from app.permissions import Permission
 from app.repositories import audit as audit_table
 from app.repositories import datasets as datasets_table
 from app.repositories import rows as rows_table
-from app.repositories.datasets import Field, Segment
-from app.services.datasets import DatasetView, view
+from app.repositories.datasets import DatasetView, Field, Segment
 from app.topics import rows as topic
 from app.values import kept
 from app.work import Work, reading, writing
@@ -164,7 +163,7 @@ async def _matching(
 async def get(actor: Actor, dataset_id: UUID, row_id: UUID) -> RowView:
     """One row, with its neighbours and its history."""
     async with reading(actor, Permission.DATASETS_READ) as work:
-        dataset = await view(work, dataset_id)
+        dataset = await datasets_table.view(work, dataset_id)
         row = await _row(work, dataset.number, dataset.next_position, row_id, lock=False)
         previous, following = await rows_table.neighbours(work, dataset.number, row.position, dataset.next_position)
         history = await audit_table.of_record(work, "row", str(row.id))

@@ -25,6 +25,8 @@ NOBODY_IS_KNOWN_YET = {
     "sessions.find",  # turns a cookie into the actor
     "sessions.living",  # the same question for all open pages at once
     "sessions.sign_in",  # takes `nobody`, who is about to become somebody
+    "uploads.bind",  # start-up tells where uploads lie
+    "uploads.bound",  # the same place, for those who hand it to a verb
     "health.schema_revision",  # asked by load balancers, tells nothing of anybody's
 }
 LOGIN_QUESTIONS = {"app/repositories/sessions.py", "app/repositories/health.py"}  # asked before anybody is known

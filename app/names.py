@@ -1,0 +1,20 @@
+"""The names that people give to datasets."""
+
+from app.errors import Invalid
+
+LENGTH = 120
+"""Characters that a name takes."""
+
+
+def checked(name: str) -> str:
+    """The name without the spaces around it.
+
+    Raises:
+        Invalid: it is empty, too long, or holds a line break or another sign that cannot be seen.
+    """
+    wanted = name.strip()
+    if not wanted:
+        raise Invalid(name="Give the dataset a name.")
+    if len(wanted) > LENGTH or not wanted.isprintable():
+        raise Invalid(name=f"A name has at most {LENGTH} characters, and no line breaks.")
+    return wanted
