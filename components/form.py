@@ -6,7 +6,7 @@ from typing import Literal
 
 from nicegui.events import GenericEventArguments
 
-from app.errors import Invalid
+from app.errors import AppError, Invalid, NotSignedIn
 from components.element import JsonElement
 
 Values = Mapping[str, str]
@@ -43,12 +43,17 @@ class Form(JsonElement, component="qd_form.js"):
         self.on("submit", self._submit)
 
     async def _submit(self, event: GenericEventArguments) -> None:
+        errors: dict[str, str] = {}
         try:
             await self._on_submit(text_values(event.args))
         except Invalid as error:
-            self._answer(dict(error.fields))
-        else:
-            self._answer({})
+            errors = dict(error.fields)
+        except NotSignedIn:
+            raise
+        except AppError as error:
+            errors = {"": error.message}
+        finally:
+            self._answer(errors)
 
     def _answer(self, errors: dict[str, str]) -> None:
         if not self.is_deleted:

@@ -81,13 +81,17 @@ function drawStatus(statuses) {
   };
 }
 
+const WORDY = new Set(["text", "long_text", "url", "json"]);
+const widthOf = (field) => Math.max(WIDTHS[field.type] || 150, Math.min(260, field.label.length * 8 + 52));
+
 function fieldColumn(grid, field, index) {
   return {
     colId: `f${index}`,
     headerName: field.label,
     headerTooltip: field.label === field.key ? undefined : field.key,
     type: NUMERIC.has(field.type) ? "rightAligned" : undefined,
-    width: Math.max(WIDTHS[field.type] || 150, field.label.length * 8 + 52),
+    // Texts share the room that is left, so that few columns fill the grid; many keep their least width and scroll.
+    ...(WORDY.has(field.type) ? { flex: 1, minWidth: widthOf(field) } : { width: widthOf(field) }),
     sortable: field.type !== "json" && field.type !== "multi_choice",
     cellDataType: false,
     valueGetter: ({ data }) => data?.values[index] ?? null,
