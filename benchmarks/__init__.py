@@ -1,0 +1,1 @@
+"""How fast it is, each measure against a reference of the same run: ``python -m benchmarks``."""

@@ -1,0 +1,94 @@
+"""A web process that takes a file in and has it looked at: ``python -m benchmarks.web`` is the process.
+
+It is the whole product behind its guard. One route beside it stands for the click in an open page that starts the
+inspection, because that click travels by the page's own socket.
+"""
+
+import asyncio
+import socket
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app import main
+from app.api.sign_in import cookie_name
+from app.config import Settings
+from app.crypto import tokens
+from app.services import imports, sessions, uploads
+from benchmarks.database import Bench
+from benchmarks.files import pieces
+from benchmarks.processes import peak_mb, peak_of_children_mb, started
+
+LOOK = "/look/"
+_POLL_SECONDS = 0.05
+
+
+async def peaks(at: Bench, file: Path) -> tuple[float, float]:
+    """The most memory in MB of the web process and of its inspection, after an upload and a look at the file."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = at.settings.model_copy(update={"port": port})
+    child = [0.0]
+    async with started(settings, "benchmarks.web") as process, asyncio.TaskGroup() as group:
+        watching = group.create_task(peak_of_children_mb(process.pid, child))
+        async with httpx.AsyncClient(base_url=settings.browser_origin, timeout=120) as client:
+            await _until_ready(client)
+            await _upload_and_look(client, at, settings, file)
+        watching.cancel()
+        return peak_mb(process.pid), child[0]
+
+
+async def _until_ready(client: httpx.AsyncClient) -> None:
+    while True:
+        with suppress(httpx.TransportError):
+            if (await client.get("/health/ready")).status_code == httpx.codes.OK:
+                return
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _upload_and_look(client: httpx.AsyncClient, at: Bench, settings: Settings, file: Path) -> None:
+    headers = {"cookie": f"{cookie_name(settings)}={_token(at, settings)}", "origin": settings.browser_origin}
+    sent = await client.put("/uploads", params={"name": file.name}, headers=headers, content=pieces(file))
+    sent.raise_for_status()
+    (await client.get(LOOK + sent.json()["id"], headers={"cookie": headers["cookie"]})).raise_for_status()
+
+
+def _token(at: Bench, settings: Settings) -> str:
+    key = settings.session_key
+    assert key is not None
+    issued, expires = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    return tokens.sign(tokens.Claims(at.ann.staff_id, at.ann.session_id, issued, expires), key.get_secret_value())
+
+
+class _Looking:
+    """The product, and the route that stands for a click."""
+
+    def __init__(self, product: ASGIApp, cookie: str) -> None:
+        self._product = product
+        self._cookie = cookie
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(LOOK):
+            await self._product(scope, receive, send)
+            return
+        actor = await sessions.find(Request(scope).cookies[self._cookie])
+        assert actor is not None
+        looked = await imports.look(actor, uploads.bound(), UUID(scope["path"].removeprefix(LOOK)))
+        await JSONResponse({"rows": looked.inspection.rows})(scope, receive, send)
+
+
+def serve(settings: Settings) -> None:
+    """Run the process until it is told to stop."""
+    app = _Looking(main.build(settings), cookie_name(settings))
+    uvicorn.run(app, host="127.0.0.1", port=settings.port, access_log=False, log_level="warning")
+
+
+if __name__ == "__main__":
+    serve(Settings())
