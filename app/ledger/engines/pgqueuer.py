@@ -13,9 +13,10 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence import qb
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.qm import QueueManager
+from pgqueuer.domain.models import Context
 from pgqueuer.domain.models import Job as Message
 from pgqueuer.domain.settings import DBSettings
-from pgqueuer.domain.types import Channel
+from pgqueuer.domain.types import Channel, JobId
 
 from app.work import Work
 
@@ -91,10 +92,11 @@ async def _connection(url: str) -> AsyncGenerator[asyncpg.Connection, None]:
 
 
 class _Consumer(QueueManager):
-    """PgQueuer's own loop, with exactly our limit: its ``run`` refuses a limit of one."""
+    """PgQueuer's own loop, with exactly our limit. Its own refuses a limit of one, and polls while all are busy."""
 
     limit = 1
     pruned_at = float("-inf")
+    freed: asyncio.Event
 
     @classmethod
     async def consume(
@@ -106,7 +108,7 @@ class _Consumer(QueueManager):
         stop: asyncio.Event,
     ) -> None:
         consumer = cls(queries(AsyncpgDriver(connection)), Channel(SETTINGS.channel))
-        consumer.limit = concurrency
+        consumer.limit, consumer.freed = concurrency, asyncio.Event()
         consumer.shutdown = stop
 
         async def deliver(message: Message) -> None:
@@ -127,5 +129,20 @@ class _Consumer(QueueManager):
         if time.monotonic() - self.pruned_at > PRUNE_SECONDS:  # PgQueuer itself never empties its log
             self.pruned_at = time.monotonic()
             await self.queries.driver.execute(_PRUNE)
-        async for message in super().fetch_jobs(batch_size, self.limit, heartbeat_timeout):
-            yield message
+        if await self._has_room():
+            async for message in super().fetch_jobs(batch_size, None, heartbeat_timeout):
+                yield message
+                if not await self._has_room():
+                    return
+
+    async def _has_room(self) -> bool:
+        """Wait until one more may run; False when this worker stops instead."""
+        while len(self.job_context) >= self.limit:
+            self.freed.clear()
+            await self.freed.wait()
+        return not self.shutdown.is_set()
+
+    def forget_job(self, job_id: JobId, context: Context, task: asyncio.Task[None]) -> None:
+        """PgQueuer calls it when a delivery has been handled, however that ended."""
+        super().forget_job(job_id, context, task)
+        self.freed.set()
