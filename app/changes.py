@@ -23,6 +23,7 @@ class Changes:
         self._before: dict[Base, dict[str, Any]] = {}
         self._after: dict[Base, dict[str, Any]] = {}
         self._covered: set[Base] = set()
+        self._created: set[Base] = set()
         event.listen(session, "before_flush", self._collect)
 
     def __bool__(self) -> bool:
@@ -45,6 +46,7 @@ class Changes:
 
     def _collect(self, session: Session, *_: object) -> None:
         for record in session.new:
+            self._created.add(record)
             self._after.setdefault(record, {}).update(_values(record))
         for record in session.dirty:
             if session.is_modified(record):
@@ -65,7 +67,8 @@ class Changes:
             if column.info.get("secret"):
                 old, new = None, "changed"
             for key, was, now in _narrowed(column.name, old, new):
-                self._before.setdefault(record, {}).setdefault(key, was)
+                if record not in self._created:  # what did not exist has no value before
+                    self._before.setdefault(record, {}).setdefault(key, was)
                 self._after.setdefault(record, {})[key] = now
 
 

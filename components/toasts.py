@@ -1,4 +1,7 @@
-"""Short messages at the bottom left, above the footer."""
+"""Short messages at the bottom left, above the footer.
+
+``textColor`` names a class that Quasar does not know: its own white could not be overridden.
+"""
 
 from nicegui import ui
 
@@ -7,12 +10,14 @@ from components.refusals import Refusal
 
 def done(message: str) -> None:
     """Say what changed."""
-    ui.notify(message, position="bottom-left", classes="qd-toast", timeout=5000)
+    ui.notify(message, position="bottom-left", classes="qd-toast", textColor="toast", timeout=5000)
 
 
 def problem(message: str) -> None:
     """Say what did not work and what to do; it stays until it is closed."""
-    ui.notify(message, position="bottom-left", classes="qd-toast bad", close_button="Close", timeout=0)
+    ui.notify(
+        message, position="bottom-left", classes="qd-toast bad", textColor="toast", close_button="Close", timeout=0
+    )
 
 
 def refused(refusal: Refusal) -> None:

@@ -12,7 +12,7 @@ from components.columns import TextColumn, TimeColumn
 from components.filters import ChoiceFilter, IdFilter, TimeRangeFilter
 from components.screen import View, screen
 from components.table import DataTable, Empty
-from pages.entries import audit_entry, changes, sentence
+from pages.entries import audit_entry, changes, is_difference, sentence
 
 
 @screen("/audit", title="Audit log", icon="audit", menu="Trust", needs=Permission.AUDIT_READ)
@@ -56,7 +56,7 @@ async def entry_screen(view: View) -> None:
             Fact("When", entry.at, "time"),
             Fact("By", f"{entry.actor_name} ({entry.actor_kind})", opens=_link("person", entry.actor_id)),
             Fact("Action", entry.action, opens=_link("action", entry.action)),
-            Fact("Record", f"{entry.target_type} {entry.target_label}".strip(),
+            Fact("Record", entry.target_label or entry.target_type,
                  opens=_link("record", f"{entry.target_type}:{entry.target_id}")),
             Fact("Reason", entry.reason),
             Fact("From", entry.ip),
@@ -68,7 +68,7 @@ async def entry_screen(view: View) -> None:
 
 
 def _changed(entry: object) -> str:
-    return ", ".join(name for name, _, _ in changes(entry))
+    return ", ".join(name for name, _, _ in changes(entry)) if is_difference(entry) else ""
 
 
 def _label(action: Action) -> str:

@@ -28,10 +28,10 @@ async def dataset_screen(view: View) -> None:
     """The grid reaches every row; filters and order live in the URL."""
     dataset = await datasets.get(view.actor, record_id(view.params["id"]))
     page = _Page(view, dataset)
-    PageHead(
+    page.head = PageHead(
         dataset.name,
         trail=[("Datasets", "/datasets")],
-        sub=f"{dataset.team} · {plural(dataset.rows, 'row')} · {plural(len(dataset.fields), 'field')}",
+        sub=_about(dataset),
         id=dataset.id,
         actions=[
             Action("Imports", opens=f"/datasets/{dataset.id}/imports"),
@@ -58,6 +58,7 @@ class _Page:
 
     view: View
     dataset: DatasetView
+    head: PageHead | None = None
     grid: DataGrid | None = None
 
     def draw_grid(self) -> None:
@@ -123,8 +124,14 @@ class _Page:
         self.grid.changed(row_id, field, value)
 
     async def refresh(self) -> None:
-        """Rows came or went, or the name changed: draw the screen anew; the grid asks for what is in sight."""
-        await frame.redraw()
+        """Rows came or went, or the name changed. The grid stays where it is, with whatever is being typed."""
+        now = await datasets.get(self.view.actor, self.dataset.id)
+        if self.grid is None or self.head is None or not now.rows or now.name != self.dataset.name:
+            await frame.redraw()
+            return
+        self.dataset = now
+        self.head.update_head(sub=_about(now))
+        self.grid.reload()
 
     async def rename(self) -> None:
         """Ask for another name."""
@@ -164,6 +171,10 @@ class _Page:
 
     def _scans(self, query: str) -> bool:
         return self.dataset.rows > rows.SCAN_ROWS and ("f=" in query or "sort=" in query)
+
+
+def _about(dataset: DatasetView) -> str:
+    return f"{dataset.team} · {plural(dataset.rows, 'row')} · {plural(len(dataset.fields), 'field')}"
 
 
 def _float(value: object) -> float | None:

@@ -18,7 +18,7 @@ def audit_entry(entry: Any, *, whole: bool = False) -> Entry:  # noqa: ANN401 - 
     """
     known = entry.action in set(Action)
     tone: Tone = "bad" if known and Action(entry.action) in _BAD else "info"
-    told = changes(entry) if whole or (entry.before and entry.after) else ()
+    told = changes(entry) if whole or (entry.actor_kind != "system" and is_difference(entry)) else ()
     return Entry(entry.at, parts(entry), entry.reason or "", told, tone, "" if whole else f"/audit/{entry.id}")
 
 
@@ -42,7 +42,13 @@ def changes(entry: Any) -> Sequence[tuple[str, Any, Any]]:  # noqa: ANN401 - a r
     """What changed, as (field, before, after)."""
     before: Mapping[str, Any] = entry.before or {}
     after: Mapping[str, Any] = entry.after or {}
-    return [(key, shown(before.get(key)), shown(after.get(key))) for key in {**before, **after}]
+    names = {**before, **after}
+    return [(key.removeprefix("data."), shown(before.get(key)), shown(after.get(key))) for key in names]
+
+
+def is_difference(entry: Any) -> bool:  # noqa: ANN401 - a row of the audit log
+    """Whether it changed something that was there, rather than made or removed it."""
+    return bool(entry.before and entry.after)
 
 
 def shown(value: Any) -> Any:  # noqa: ANN401 - a JSON value

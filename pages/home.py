@@ -2,7 +2,7 @@
 
 from nicegui import ui
 
-from app import clock, topics
+from app import topics
 from app.models import JobStatus
 from app.permissions import Permission
 from app.services import home
@@ -19,8 +19,7 @@ _NOW = "/jobs?status=running&status=queued"
 async def home_screen(view: View) -> None:
     """Numbers by counters only; live."""
     seen = await home.overview(view.actor)
-    first_name = view.actor.name.split()[0] if view.actor.name else ""
-    PageHead("Home", sub=f"{_greeting()}, {first_name}.")
+    PageHead("Home", sub=f"Hello, {view.actor.name}.")
     if not seen.datasets:
         _first_steps(view)
     tiles = Tiles(_tiles(seen))
@@ -37,11 +36,6 @@ async def home_screen(view: View) -> None:
 
     for topic in (topics.jobs, topics.datasets, topics.audit):
         Live(topic, again)
-
-
-def _greeting() -> str:
-    hour = clock.now().hour
-    return "Good morning" if hour < 12 else "Good afternoon" if hour < 18 else "Good evening"
 
 
 def _lately(seen: Overview) -> list[Entry]:

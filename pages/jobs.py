@@ -47,7 +47,7 @@ async def jobs_screen(view: View) -> None:
             StatusColumn("status", read=_state, shows={**JOB, "cancelling": CANCELLING}, card=True),
             ProgressColumn("progress", read=_progress),
             TextColumn("team"),
-            TextColumn("error", label="Last word", read=lambda job: job.error or job.progress_text, quiet=True),
+            TextColumn("error", label="Last word", read=_last_word, quiet=True, wide=True),
             NumberColumn("attempts", label="Tries"),
             TimeColumn("created_at", sort="id", card=True),
         ],
@@ -131,6 +131,12 @@ def _progress(job: Any) -> float | str | None:  # noqa: ANN401 - a row of the li
     if job.started_at and job.finished_at:
         return f"{(job.finished_at - job.started_at).total_seconds():.1f} s"
     return None
+
+
+def _last_word(job: Any) -> str | None:  # noqa: ANN401 - a row of the list
+    if job.status == JobStatus.RUNNING:
+        return str(job.progress_text)
+    return job.error.splitlines()[0] if job.error else None
 
 
 def _status(job: Job) -> tuple[str, Any]:
