@@ -346,7 +346,8 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "status IN ('queued', 'checking', 'loading', 'succeeded', 'refused', 'failed', 'cancelled', 'deleting', 'deleted')",
+            "status IN ('queued', 'checking', 'loading', 'succeeded', 'refused', 'failed', 'cancelled', 'deleting', "
+            "'deleted')",
             name=op.f("ck_imports_status"),
         ),
         sa.ForeignKeyConstraint(

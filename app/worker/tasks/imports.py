@@ -71,8 +71,9 @@ async def _begin(ctx: JobContext, import_id: UUID) -> tuple[_Job, dict[str, Any]
     async with keeping("import: begin", team_id=ctx.team_id) as work:
         import_ = await work.get(Import, import_id)
         dataset = await work.get(Dataset, import_.dataset_id)
-        # A run that goes on keeps the place where the first one began to load.
-        first = import_.first_position or dataset.next_position
+        # Out of sight begins here, and moves only by this import: no other runs in the dataset meanwhile. Where an
+        # earlier run of it began does not count: what other imports brought since may lie there.
+        first = dataset.next_position
         state = _state(ctx, import_)
         status = ImportStatus.LOADING if "checked" in state else ImportStatus.CHECKING
         started = import_.started_at or clock.now()
@@ -158,7 +159,7 @@ async def _load(job: _Job, state: dict[str, Any]) -> None:
                         import_id=job.import_id,
                     )
                 await imports_table.update_progress(work, job.import_id, rows_good=chunk.place.good)
-                await ledger.checkpoint_in(work, ctx.run, {**state, "place": dump(chunk.place)})
+                await ctx.save_in(work, {**state, "place": dump(chunk.place)})
             place = chunk.place
             await _tell(ctx, place.good, place.good / max(total, 1), CHECKED_SHARE, 100, "Loading rows", total)
     await _show(job, place)
