@@ -1,5 +1,7 @@
-"""What an import's job does: check the whole file, load it chunk by chunk out of sight, then show it in one act.
+"""What an import's job does: load the file chunk by chunk out of sight, then show it in one act.
 
+Reading a file judges every row. The first bad one has the whole file checked before anything more is loaded, so that
+the report and the choice between "skip" and "all or nothing" know everything; a file without one is read only once.
 Every chunk's rows, counters and checkpoint commit together, at positions that nobody can see yet; a run that dies is
 continued from the last chunk, nothing lost and nothing twice. The last transaction moves ``next_position`` and is the
 recorded act.
@@ -29,7 +31,7 @@ from app.worker.context import JobContext
 from app.worker.registry import runs
 
 CHECKED_SHARE = 25
-"""Percent of the progress bar that checking takes; loading takes the rest."""
+"""Percent of the progress bar that checking takes, in a file with bad rows; loading takes the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,9 @@ class _Job:
 
 @runs(DATASET_IMPORT)
 async def import_file(ctx: JobContext, *, import_id: str, **_: Any) -> None:  # noqa: ANN401 - words for people
-    """Check and load the file of an import."""
+    """Load the file of an import."""
     job, state = await _begin(ctx, UUID(import_id))
     try:
-        if "checked" not in state:
-            state = {"checked": await _check(job)}
-            await ctx.save(state)
         await _load(job, state)
     except ledger.Cancelled:
         await _abandon(job, ImportStatus.CANCELLED)
@@ -75,10 +74,9 @@ async def _begin(ctx: JobContext, import_id: UUID) -> tuple[_Job, dict[str, Any]
         # earlier run of it began does not count: what other imports brought since may lie there.
         first = dataset.next_position
         state = _state(ctx, import_)
-        status = ImportStatus.LOADING if "checked" in state else ImportStatus.CHECKING
         started = import_.started_at or clock.now()
         await imports_table.update_progress(
-            work, import_id, status=status, first_position=first, started_at=started, finished_at=None
+            work, import_id, status=ImportStatus.LOADING, first_position=first, started_at=started, finished_at=None
         )
         work.notify(topic, dataset.id)
         version = await datasets_table.current_version(work, dataset.schema_id)
@@ -106,14 +104,17 @@ def _state(ctx: JobContext, import_: Import) -> dict[str, Any]:
     return state if state.get("place", {}).get("good", 0) == import_.rows_good else {}
 
 
-async def _check(job: _Job) -> dict[str, int]:
-    """Read the whole file by the rules before anything is loaded; keep what is wrong for the screen."""
+async def _check(job: _Job, percent: float) -> dict[str, int]:
+    """Read the whole file by the rules; keep what is wrong for the screen. ``percent`` is what the bar shows by now."""
     ctx = job.ctx
 
     async def told(chunk: Chunk) -> None:
         done = chunk.place.good + chunk.place.bad
-        await _tell(ctx, done, chunk.fraction, 0, CHECKED_SHARE, "Checking the file")
+        await _tell(ctx, done, max(percent, CHECKED_SHARE * chunk.fraction), "Checking the file")
 
+    async with keeping("import: check", team_id=ctx.team_id) as work:
+        await imports_table.update_progress(work, job.import_id, status=ImportStatus.CHECKING)
+        work.notify(topic, job.dataset_id)
     report = await check(job.path, job.plan, scratch=job.scratch, error_file=job.errors, told=told)
     async with keeping("import: checked", team_id=ctx.team_id) as work:
         await imports_table.keep_issues(work, job.import_id, ctx.team_id, report.errors)
@@ -142,27 +143,39 @@ def _refuse(report: Report, *, skip_bad: bool) -> None:
 
 async def _load(job: _Job, state: dict[str, Any]) -> None:
     """Load the good rows from the checkpoint on; the last chunk is followed by the act that shows them."""
-    ctx = job.ctx
     place = load(Place, state["place"]) if "place" in state else Place()
-    total = state["checked"]["good"]
+    percent = 0.0
     async with aclosing(read_chunks(job.path, job.plan, scratch=job.scratch, start=place)) as chunks:
         async for chunk in chunks:
-            async with keeping("import: load", team_id=ctx.team_id) as work:
-                if chunk.good:
-                    await imports_table.load_rows(
-                        work,
-                        chunk.rows,
-                        number=job.number,
-                        team_id=ctx.team_id,
-                        first=job.first + place.good,
-                        schema_version=job.schema_version,
-                        import_id=job.import_id,
-                    )
-                await imports_table.update_progress(work, job.import_id, rows_good=chunk.place.good)
-                await ctx.save_in(work, {**state, "place": dump(chunk.place)})
+            if chunk.bad and "checked" not in state:
+                state = {**state, "checked": await _check(job, percent)}
+                await job.ctx.save(state)
+            await _load_chunk(job, chunk, place.good, state)
             place = chunk.place
-            await _tell(ctx, place.good, place.good / max(total, 1), CHECKED_SHARE, 100, "Loading rows", total)
+            low = CHECKED_SHARE if "checked" in state else 0
+            percent = low + (100 - low) * chunk.fraction
+            total = state["checked"]["good"] if "checked" in state else None
+            await _tell(job.ctx, place.good, percent, "Loading rows", total)
+    _refuse(Report(place.good, place.bad), skip_bad=True)
     await _show(job, place)
+
+
+async def _load_chunk(job: _Job, chunk: Chunk, before: int, state: dict[str, Any]) -> None:
+    """The chunk's rows and the checkpoint behind it, in one transaction; ``before`` counts the rows loaded so far."""
+    ctx = job.ctx
+    async with keeping("import: load", team_id=ctx.team_id) as work:
+        if chunk.good:
+            await imports_table.load_rows(
+                work,
+                chunk.rows,
+                number=job.number,
+                team_id=ctx.team_id,
+                first=job.first + before,
+                schema_version=job.schema_version,
+                import_id=job.import_id,
+            )
+        await imports_table.update_progress(work, job.import_id, rows_good=chunk.place.good)
+        await ctx.save_in(work, {**state, "place": dump(chunk.place)})
 
 
 async def _show(job: _Job, place: Place) -> None:
@@ -200,10 +213,7 @@ async def _remove_unseen(ctx: JobContext, number: int, first: int) -> None:
             gone = await imports_table.remove_staged(work, number, first)
 
 
-async def _tell(
-    ctx: JobContext, done: int, fraction: float, low: int, high: int, verb: str, total: int | None = None
-) -> None:
-    percent = low + (high - low) * min(fraction, 1.0)
+async def _tell(ctx: JobContext, done: int, percent: float, verb: str, total: int | None = None) -> None:
     of = f" of {total:,}" if total else ""
     await ctx.progress(done, total, f"{verb}: {done:,}{of} rows", percent=int(percent))
 
