@@ -2,7 +2,7 @@
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
 
-from app.errors import Conflict, Duplicate, TooSlow, Unavailable
+from app.errors import Conflict, Duplicate, Invalid, TooSlow, Unavailable
 
 _UNIQUE = {
     "uq_datasets_team_id_name": "This team already has a dataset with that name.",
@@ -12,6 +12,8 @@ _UNIQUE = {
     "uq_teams_name": "There is already a team with this name.",
     "uq_users_email_lower": "There is already a user with this e-mail.",
 }
+# A NUL character in a text, a number beyond its column: what people put into links and searches.
+_NO_SUCH_VALUE = frozenset({"22021", "22000", "22003"})
 
 
 def translated(problem: DBAPIError) -> Exception:
@@ -23,6 +25,8 @@ def translated(problem: DBAPIError) -> Exception:
         return Duplicate(_UNIQUE.get(name, "Such a record exists already."))
     if state == "57014":
         return TooSlow("This took too long and was stopped. Narrow it down, and try again.")
+    if state in _NO_SUCH_VALUE:
+        return Invalid("This holds a character or a number that cannot be looked for. Change it, and try again.")
     if state in {"40001", "40P01"}:
         return Conflict("Somebody changed the same thing at the same moment. Try again.")
     if problem.connection_invalidated or isinstance(problem, InterfaceError) or state[:2] in {"08", "53", "57"}:
