@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from app.actor import Actor
-from app.errors import Invalid
+from app.errors import Forbidden, Invalid
 from app.ids import uuid7
 from app.models import Action, Team
 from app.permissions import Permission
@@ -25,6 +25,8 @@ async def create(actor: Actor, name: str) -> Team:
     if not wanted or len(wanted) > NAME_LENGTH or not wanted.isprintable():
         raise Invalid(new_team=f"Give the team a name of at most {NAME_LENGTH} characters.")
     async with writing(actor, Permission.TEAMS_CREATE) as work:
+        if work.who.team_ids is not None:
+            raise Forbidden("Only people who see all teams can add one. Ask an administrator.")
         team = Team(id=uuid7(), name=wanted)
         work.add(team)
         work.record(Action.TEAM_CREATED, team)

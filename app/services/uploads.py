@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import AsyncIterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from uuid import UUID
 
 from app import clock
@@ -100,7 +100,7 @@ async def receive(actor: Actor, store: Store, name: str, declared: int | None, b
     try:
         size, digest = await _write(store, part, body)
         part.rename(store.path(upload_id))
-        upload = Upload(upload_id, Path(name).name[:200] or "file", size, digest, owner)
+        upload = Upload(upload_id, _plain_name(name), size, digest, owner)
         store.facts(upload_id).write_text(json.dumps(asdict(upload), default=str))
     except OSError as problem:
         raise Unavailable("The file could not be kept: the disk does not take it. Tell an administrator.") from problem
@@ -121,6 +121,12 @@ async def get(actor: Actor, store: Store, upload_id: UUID) -> Upload:
     if upload.staff_id != owner:
         raise NotFound("This upload is gone. Choose the file again.")
     return upload
+
+
+def _plain_name(name: str) -> str:
+    """What people call the file: no folders of their machine, no signs that cannot be seen or kept."""
+    last = PureWindowsPath(name).name  # parts at both kinds of slashes
+    return "".join(c for c in last if c.isprintable()).strip(". ")[:200] or "file"
 
 
 def _owner(actor: Actor) -> UUID:
