@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import Executable, Result, TextClause, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -306,7 +307,7 @@ async def _transaction() -> AsyncIterator[AsyncSession]:
         raise Conflict("Somebody changed this record meanwhile. Open it again to see what is there now.") from None
     except DBAPIError as problem:
         raise translated(problem) from problem
-    except (OSError, TimeoutError) as problem:
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as problem:
         raise Unavailable("The database does not answer. Try again in a moment.") from problem
 
 

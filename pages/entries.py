@@ -63,6 +63,8 @@ def job_event(event: JobEvent) -> Entry:
     """One line of a job's time line."""
     kind = JobEventKind(event.kind) if event.kind in set(JobEventKind) else None
     words, tone = _EVENTS.get(kind, (event.kind, "info")) if kind else (event.kind, "info")
+    if kind is JobEventKind.LEASE_LOST and not event.detail.get("rejected"):
+        words = "Gave no sign of life any more"
     reason = event.detail.get("error") or event.detail.get("message") or event.detail.get("reason") or ""
     return Entry(event.at, [words, *_facts(event.detail)], str(reason)[:300], tone=tone)
 

@@ -10,7 +10,7 @@ from typing import Any
 from app import ledger
 from app.actor import System
 from app.config import Settings
-from app.errors import AppError
+from app.errors import AppError, Unavailable
 from app.ids import short
 from app.ledger import Cancelled, Claimed, Failure, LeaseLost
 from app.logs import bound
@@ -22,6 +22,9 @@ from app.worker.registry import Runnable, find
 
 CANCEL_GRACE = 10.0
 """Seconds that a task has to come to a safe place after it was asked to stop."""
+
+_BETWEEN_TRIES = 1.0
+"""Seconds between tries to reach a database that is away."""
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +70,7 @@ class Execution:
                     self._body = group.create_task(self._call(self._runnable))
                     renewing = group.create_task(self._keep_lease())
                     self._body.add_done_callback(lambda _: renewing.cancel())
-                await self._write_down(self._runnable)
+                await self._insist(self._runnable)
             except LeaseLost:
                 await self._tell_rejected()
             except AppError as problem:
@@ -103,6 +106,18 @@ class Execution:
                 self.stop(Ending.LEASE_LOST)
             except AppError as problem:
                 log.warning("The lease could not be renewed: %s", problem.message)
+
+    async def _insist(self, runnable: Runnable) -> None:
+        """Write down the end, again and again while the database is away, until the lease would have run out."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.settings.lease_seconds
+        while True:
+            try:
+                return await self._write_down(runnable)
+            except Unavailable:
+                if loop.time() >= deadline:
+                    raise
+            await asyncio.sleep(_BETWEEN_TRIES)
 
     async def _write_down(self, runnable: Runnable) -> None:
         run = self.claimed.run
