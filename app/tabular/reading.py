@@ -1,7 +1,7 @@
 """Reading a whole file by a plan: chunks for loading, and the check of everything before anything is loaded.
 
 Python divides the file into complete rows (exact lines, exact places, nothing lost); DuckDB judges the values and
-writes the JSON. Both work on one chunk at a time, in a thread of the worker process.
+writes the JSON. Both work on one chunk at a time, in a thread of the worker process, while the caller loads the last.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, nullcontext
 from pathlib import Path
-from typing import TypeVar
 
 from app.tabular.judge import Judge
 from app.tabular.plan import CHUNK_ROWS, Chunk, ErrorCode, ErrorGroup, ImportPlan, Place, Report, RowError, Unreadable
@@ -21,8 +20,6 @@ from app.tabular.types import FieldType
 KEPT_ERRORS = 1_000
 EARLY_ROWS = 10_000
 EARLY_SHARE = 0.2
-
-_T = TypeVar("_T")
 
 
 def read_chunks(
@@ -79,22 +76,25 @@ async def _chunks(
     path: Path, plan: ImportPlan, scratch: Path, start: Place, rows: int, *, write: bool
 ) -> AsyncGenerator[Chunk, None]:
     reader = _Reader(path, plan, scratch, start, rows, write=write)
+    loop = asyncio.get_running_loop()
+    # The next chunk is read while the caller works on this one; never more than one ahead, to keep memory flat.
+    ahead = loop.run_in_executor(None, reader.read)
     try:
-        while (chunk := await _in_thread(reader.read, reader.interrupt)) is not None:
+        while (chunk := await asyncio.shield(ahead)) is not None:
+            ahead = loop.run_in_executor(None, reader.read)
             yield chunk
     finally:
+        await _ended(ahead, reader)
         reader.close()
 
 
-async def _in_thread(work: Callable[[], _T], stop: Callable[[], None]) -> _T:
-    """Run ``work`` in a thread; a cancellation stops it and waits until it has really ended."""
-    task = asyncio.get_running_loop().run_in_executor(None, work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        stop()
-        await asyncio.wait([task])
-        raise
+async def _ended(ahead: asyncio.Future[Chunk | None], reader: "_Reader") -> None:
+    """Stop what is read ahead and wait until its thread has really ended; nobody wants its outcome any more."""
+    while not ahead.done():
+        reader.interrupt()
+        await asyncio.wait([ahead])
+    if not ahead.cancelled():
+        ahead.exception()
 
 
 class _Reader:
