@@ -33,6 +33,7 @@ class Frame:
     redraw: Callable[[], Awaitable[None]]
     """Draws the screen anew, as if it had just been opened."""
     top: JsonElement | None = None
+    nav: JsonElement | None = None
     turn: int = 0
     """Counts openings of screens: an older one never overwrites a newer one."""
     listeners: list[tuple[Element, Listener]] = field(default_factory=list)
@@ -81,6 +82,9 @@ class Frame:
         trail, title = self.said
         if self.top is not None:
             self.top.show({**self.top.contents, "trail": trail, "title": title})
+        if self.nav is not None and trail:
+            # A record belongs to the screen that its trail begins with, wherever its own address lies.
+            self.nav.show({**self.nav.contents, "current": trail[0][1]})
         with self.client.layout:
             ui.page_title(f"{title} · Quarterdeck")
 

@@ -127,7 +127,7 @@ class Shell:
         entries = [s for s in self.screens if s.menu is not None and (s.path == "/" or actor.may(s.needs))]
         with self.frame.client.layout:
             links = [[s.menu, s.title, s.path, s.icon] for s in entries]
-            self.nav = Nav({"entries": links, "current": self.frame.path})
+            self.frame.nav = self.nav = Nav({"entries": links, "current": self.frame.path})
             self.frame.top = Top(
                 {
                     "environment": around.environment, "color": around.color, "insecure": around.insecure,
