@@ -1,0 +1,224 @@
+"""Another team's records do not exist: every verb of every service, asked by somebody who is limited to one team."""
+
+import ast
+import inspect
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields, is_dataclass
+from importlib import import_module
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from app.actor import Staff
+from app.config import Settings
+from app.errors import AppError, Forbidden, NotFound
+from app.ids import uuid7
+from app.models import Base
+from app.paging import PageRequest
+from app.permissions import Role
+from app.services import audit, datasets, home, imports, jobs, rows, staff, teams, uploads
+from tests.factories import Desk, Made, add_import, add_job, choices, make_dataset
+from tests.people import Company
+from tests.rules.tree import modules, public_functions
+
+PAGE = PageRequest()
+TESTED_ELSEWHERE = {"sessions", "health"}  # before anybody is known: nobody's team is at stake
+WITHOUT_AN_ACTOR = {"uploads.bind", "uploads.bound"}
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """Everything of Nordlicht that could be asked for, and who asks."""
+
+    tess: Staff
+    ann: Staff
+    made: Made
+    import_id: UUID
+    job_id: UUID
+    row_id: UUID
+    entry_id: int
+    desk: Desk
+    looked: imports.Looked
+    upload: uploads.Upload
+    team_id: UUID
+
+
+@pytest.fixture
+async def theirs(company: Company, admin: asyncpg.Connection, settings: Settings) -> Theirs:
+    made = await make_dataset(admin, company.nordlicht, "Secret flights", {"origin": "text"})
+    import_id = await add_import(admin, made, 3, "jsonb_build_object('origin', 'SECRET')")
+    await admin.execute("UPDATE imports SET rows_bad = 1")
+    await admin.execute(
+        "INSERT INTO import_errors VALUES ($1, 1, $2, 1, 'origin', 'text', 'SECRET', 'SECRET')",
+        *(import_id, company.nordlicht),
+    )
+    job_id = await add_job(admin, company.nordlicht)
+    await datasets.rename(company.ann, made.id, "Secret departures", "Secret flights")
+    desk = Desk.of(company.tess, settings)
+    looked = await desk.look(b"origin\nSECRET\n")
+    desk.store.errors(import_id).write_text("SECRET")
+    upload = (await Desk.of(company.ann, settings).look(b"origin\nSECRET\n")).upload
+    row_id = await admin.fetchval("SELECT id FROM dataset_rows LIMIT 1")
+    entry_id = await admin.fetchval("SELECT id FROM audit_entries")
+    return Theirs(
+        *(company.tess, company.ann, made, import_id, job_id, row_id, entry_id, desk, looked, upload),
+        company.nordlicht,
+    )
+
+
+Call = Callable[[Theirs], Awaitable[Any]]
+REFUSED: dict[str, Call] = {
+    "audit.get": lambda t: audit.get(t.tess, t.entry_id),
+    "datasets.get": lambda t: datasets.get(t.tess, t.made.id),
+    "datasets.rename": lambda t: datasets.rename(t.tess, t.made.id, "Mine", "Secret departures"),
+    "datasets.delete": lambda t: datasets.delete(t.tess, t.made.id, "Secret departures", "mine"),
+    "imports.look": lambda t: imports.look(t.tess, t.desk.store, t.upload.id),
+    "imports.start_new": lambda t: imports.start_new(
+        *(t.tess, t.desk.store, t.looked), team_id=t.team_id, name="X", choices=choices(t.looked), skip_bad=True
+    ),
+    "imports.start": lambda t: imports.start(
+        *(t.tess, t.desk.store, t.looked), dataset_id=t.made.id, choices=choices(t.looked), skip_bad=True
+    ),
+    "imports.get": lambda t: imports.get(t.tess, t.import_id),
+    "imports.issues": lambda t: imports.issues(t.tess, t.import_id, PAGE),
+    "imports.error_file": lambda t: imports.error_file(t.tess, t.desk.store, t.import_id),
+    "imports.delete": lambda t: imports.delete(t.tess, t.import_id, "mine"),
+    "jobs.get": lambda t: jobs.get(t.tess, t.job_id),
+    "jobs.retry": lambda t: jobs.retry(t.tess, t.job_id, "mine"),
+    "jobs.cancel": lambda t: jobs.cancel(t.tess, t.job_id, "mine"),
+    "rows.window": lambda t: rows.window(t.tess, t.made.id, 0, 10),
+    "rows.get": lambda t: rows.get(t.tess, t.made.id, t.row_id),
+    "rows.value": lambda t: rows.value(t.tess, t.made.id, t.row_id, "origin"),
+    "rows.edit": lambda t: rows.edit(t.tess, t.made.id, t.row_id, "origin", "SECRET", "mine"),
+    "uploads.get": lambda t: uploads.get(t.tess, t.desk.store, t.upload.id),
+}
+LISTS: dict[str, Call] = {
+    "audit.search": lambda t: audit.search(t.tess, PAGE),
+    "audit.people": lambda t: audit.people(t.tess),
+    "datasets.search": lambda t: datasets.search(t.tess, PAGE),
+    "home.overview": lambda t: home.overview(t.tess),
+    "imports.search": lambda t: imports.search(t.tess, PAGE),
+    "jobs.search": lambda t: jobs.search(t.tess, PAGE),
+    "jobs.counts": lambda t: jobs.counts(t.tess),
+    "teams.names": lambda t: teams.names(t.tess),
+}
+# Of no team: accounts and new teams belong to those who see all teams; an upload belongs to its sender alone.
+NOT_FOR_THE_LIMITED: dict[str, Call] = {
+    "staff.create": lambda t: staff.create(t.tess, "x@example.com", "X", Role.VIEWER, "a long password indeed"),
+    "staff.set_password": lambda t: staff.set_password(t.tess, "ann@example.com", "a long password indeed"),
+    "staff.ensure_first_administrator": lambda t: staff.ensure_first_administrator(t.tess, "x@example.com", None),
+    "teams.create": lambda t: teams.create(t.tess, "Mine"),
+}
+OF_THE_SENDER = {"uploads.receive"}
+
+
+def test_every_verb_of_every_service_stands_in_one_of_the_tables() -> None:
+    there = {
+        f"{path.stem}.{function.name}"
+        for path in modules("app/services")
+        if path.stem not in TESTED_ELSEWHERE
+        for function in public_functions(path)
+        if isinstance(function, ast.AsyncFunctionDef) or f"{path.stem}.{function.name}" not in WITHOUT_AN_ACTOR
+    }
+    tables = [REFUSED, LISTS, NOT_FOR_THE_LIMITED, OF_THE_SENDER]
+    assert there == set().union(*tables)
+    assert len(there) == sum(map(len, tables))
+    for name in there:
+        module, _, verb = name.partition(".")
+        parameters = inspect.signature(getattr(import_module(f"app.services.{module}"), verb)).parameters
+        assert next(iter(parameters)) == "actor"
+
+
+@pytest.mark.parametrize("verb", REFUSED)
+async def test_what_is_another_teams_is_not_found(theirs: Theirs, admin: asyncpg.Connection, verb: str) -> None:
+    before = await _everything(admin)
+    with pytest.raises(NotFound) as refused:
+        await REFUSED[verb](theirs)
+    assert "secret" not in refused.value.message.lower()
+    assert await _everything(admin) == before
+
+
+@pytest.mark.parametrize("verb", LISTS)
+async def test_lists_and_numbers_hold_nothing_of_another_team(theirs: Theirs, verb: str) -> None:
+    told = _told(await LISTS[verb](theirs))
+    for secret in ("secret", "nordlicht", *(str(one) for one in _secrets(theirs))):
+        assert secret not in told.lower(), verb
+
+
+@pytest.mark.parametrize("verb", LISTS)
+async def test_the_same_lists_hold_it_for_those_who_see_all(theirs: Theirs, verb: str) -> None:
+    """Else the test above could pass because there is nothing to see."""
+    everybody = Theirs(**{f.name: getattr(theirs, f.name) for f in fields(theirs)} | {"tess": theirs.ann})
+    assert _told(await LISTS[verb](everybody)) != _told(await LISTS[verb](theirs))
+
+
+@pytest.mark.parametrize("filters", ["team", "dataset", "record", "person"])
+async def test_naming_another_teams_record_in_a_filter_finds_nothing(theirs: Theirs, filters: str) -> None:
+    wanted: dict[str, Any] = {
+        "team": [(datasets.search, theirs.team_id), (jobs.search, theirs.team_id)],
+        "dataset": [(imports.search, theirs.made.id)],
+        "record": [(audit.search, f"dataset:{theirs.made.id}")],
+        "person": [(audit.search, theirs.ann.staff_id)],
+    }
+    for search, value in wanted[filters]:
+        page = await search(theirs.tess, PageRequest({filters: (str(value),)}))
+        assert (list(page.rows), page.count.value) == ([], 0)
+        assert (await search(theirs.ann, PageRequest({filters: (str(value),)}))).count.value > 0
+
+
+@pytest.mark.parametrize("verb", NOT_FOR_THE_LIMITED)
+async def test_what_concerns_all_teams_is_not_for_the_limited(theirs: Theirs, verb: str) -> None:
+    with pytest.raises(Forbidden):
+        await NOT_FOR_THE_LIMITED[verb](theirs)
+
+
+async def test_a_row_is_found_in_its_own_dataset_only(
+    theirs: Theirs, company: Company, admin: asyncpg.Connection
+) -> None:
+    ours = await make_dataset(admin, company.acme, "Ours", {"origin": "text"})
+    await add_import(admin, ours, 1, "jsonb_build_object('origin', 'EWR')")
+    for actor in (theirs.tess, theirs.ann):
+        for verb in (
+            rows.get(actor, ours.id, theirs.row_id),
+            rows.value(actor, ours.id, theirs.row_id, "origin"),
+            rows.edit(actor, ours.id, theirs.row_id, "origin", "SECRET", "mine"),
+        ):
+            with pytest.raises(NotFound):
+                await verb
+
+
+async def test_a_limited_person_whose_last_team_is_taken_away_sees_nothing(
+    theirs: Theirs, admin: asyncpg.Connection
+) -> None:
+    await admin.execute("DELETE FROM staff_teams")
+    assert await teams.names(theirs.tess) == []
+    assert (await home.overview(theirs.tess)).datasets == 0
+    with pytest.raises(AppError):
+        await datasets.get(theirs.tess, uuid7())
+
+
+async def _everything(admin: asyncpg.Connection) -> list[Any]:
+    tables = sorted(set(Base.metadata.tables) - {"audit_entries", "staff_sessions"})
+    return [sorted(map(str, await admin.fetch(f"SELECT * FROM {table}"))) for table in tables]
+
+
+def _secrets(theirs: Theirs) -> list[Any]:
+    return [theirs.made.id, theirs.import_id, theirs.job_id, theirs.row_id, theirs.team_id]
+
+
+def _told(found: Any) -> str:
+    """Everything that an answer holds, as text."""
+
+    def plain(value: Any) -> Any:
+        if is_dataclass(value) and not isinstance(value, type):
+            return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+        if isinstance(value, dict) or hasattr(value, "items"):
+            return {str(key): plain(item) for key, item in value.items()}
+        if isinstance(value, list | tuple) or hasattr(value, "_mapping"):
+            return [plain(item) for item in value]
+        return str(value)
+
+    return json.dumps(plain(found))
