@@ -20,7 +20,7 @@ async def home_screen(view: View) -> None:
     """Numbers by counters only; live."""
     seen = await home.overview(view.actor)
     PageHead("Home", sub=f"Hello, {view.actor.name}.")
-    if not seen.datasets:
+    if not seen.datasets.value:
         _first_steps(view)
     tiles = Tiles(_tiles(seen))
     with ui.element("div").classes("two"):
@@ -58,7 +58,7 @@ def _tiles(seen: Overview) -> list[Tile]:
     jobs = seen.jobs
     running, queued = jobs.get(JobStatus.RUNNING, 0), jobs.get(JobStatus.QUEUED, 0)
     return [
-        Tile("Datasets", seen.datasets, "of all teams that you see", opens="/datasets"),
+        Tile("Datasets", str(seen.datasets), "of all teams that you see", opens="/datasets"),
         Tile("Rows", seen.rows, "visible, in all datasets", opens="/datasets"),
         Tile("Jobs now", running + queued, f"{running:,} running, {queued:,} queued", opens=_NOW),
         Tile(

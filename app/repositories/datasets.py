@@ -24,9 +24,9 @@ from app.models import (
     SchemaField,
     Team,
 )
-from app.paging import Page, PageRequest, Sort
+from app.paging import Count, Page, PageRequest, Sort
 from app.repositories.filters import identity, like
-from app.repositories.keyset import Listing, Query, page
+from app.repositories.keyset import Listing, Query, capped_count, page
 from app.work import Work
 
 _rows = (
@@ -183,13 +183,11 @@ async def add_to_counts(work: Work, number: int, team_id: UUID, status: str, n: 
     await work.execute(new.on_conflict_do_update(index_elements=keys, set_={"n": DatasetCount.n + n}))
 
 
-async def totals(work: Work) -> tuple[int, int]:
-    """How many datasets and rows are in sight, from counters."""
-    datasets = await work.scalar(
-        select(func.count()).select_from(Dataset).where(Dataset.status == DatasetStatus.ACTIVE)
-    )
+async def totals(work: Work) -> tuple[Count, int]:
+    """How many datasets (counted up to the cap) and rows (from counters) are in sight."""
+    living = select(Dataset.id).where(Dataset.status == DatasetStatus.ACTIVE)
     rows = await work.scalar(select(cast(func.coalesce(func.sum(DatasetCount.n), 0), BigInteger)))
-    return datasets, rows
+    return await capped_count(work, living), rows
 
 
 def _import_state() -> Any:  # noqa: ANN401 - a column expression

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.actor import Actor
 from app.models import JobStatus
+from app.paging import Count
 from app.permissions import Permission
 from app.repositories import audit as audit_table
 from app.repositories import datasets as datasets_table
@@ -20,7 +21,7 @@ LATELY = 8
 class Overview:
     """All that the home screen shows. Nothing here aggregates a raw table."""
 
-    datasets: int
+    datasets: Count
     rows: int
     jobs: Mapping[JobStatus, int]
     imports_with_bad_rows: Sequence[Any]
