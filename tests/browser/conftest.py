@@ -7,14 +7,30 @@ from typing import Literal, Protocol
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, WebError, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    WebError,
+    async_playwright,
+    expect,
+)
 
 from tests import chromium
+from tests.product import password_hash, product
+
+__all__ = ["password_hash", "product"]
 
 HERE = Path(__file__).parent
 SCREENSHOTS = HERE.parents[1] / "test-results" / "screenshots"
 DESKTOP = (1440, 900)
 SERIOUS = {"serious", "critical"}
+PATIENCE = 20_000
+"""Milliseconds that a page may take on a busy machine; a test waits only as long as it must."""
+
+expect.set_options(timeout=PATIENCE)
 
 Theme = Literal["light", "dark"]
 
