@@ -70,6 +70,7 @@ export default {
         suppressNoRowsOverlay: true, loading: false, animateRows: false, suppressDragLeaveHidesColumns: true, tooltipShowDelay: 400,
         defaultColDef: { sortingOrder: ["asc", "desc", null], suppressKeyboardEvent: (event) => this.holdsKey(event), suppressHeaderMenuButton: true },
         onCellEditRequest: (event) => this.commit(event), onSortChanged: (event) => event.source === "uiColumnSorted" && this.sortBy(),
+        onCellKeyDown: ({ event, column }) => event.key === "Enter" && column.getColId() === "#" && event.target.querySelector("a")?.click(),
         onBodyScroll: () => this.scrolled(), onBodyScrollEnd: () => this.drawn && this.window.follow(this.all),
       };
     },
