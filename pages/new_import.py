@@ -7,7 +7,7 @@ from uuid import UUID
 
 from nicegui import ui
 
-from app.errors import AppError, Invalid
+from app.errors import AppError, Invalid, NotSignedIn
 from app.models import Team
 from app.permissions import Permission
 from app.services import datasets, imports, teams, uploads
@@ -19,6 +19,7 @@ from components.blocks import ErrorCard, Note, PageHead
 from components.column_types import ColumnTypes
 from components.form import Field, Form, Values
 from components.ids import record_id
+from components.refusals import Refusal
 from components.screen import View, screen
 from components.toasts import done
 from components.upload import FileDrop, Uploaded
@@ -82,8 +83,10 @@ class _Wizard:
             Note("Looking at the file …", "Its columns and their types are being recognised.", small=True)
         try:
             self.looked = await imports.look(self.view.actor, self.store, record_id(uploaded.id))
-        except Invalid as refusal:
-            self._refuse(refusal)
+        except NotSignedIn:
+            raise
+        except AppError as problem:
+            self._refuse(problem)
             return
         self.below.clear()
         with self.below:
@@ -92,7 +95,7 @@ class _Wizard:
     def _refuse(self, refusal: AppError) -> None:
         self.below.clear()
         with self.below:
-            ErrorCard(refusal)
+            ErrorCard(Refusal("This file cannot be imported", refusal.message, refusal.status))
 
     def _propose(self, looked: Looked) -> None:
         inspection = looked.inspection
