@@ -74,7 +74,7 @@ export default {
       h("div", { class: "qd-scroll", tabindex: 0, role: "region", "aria-label": "Columns of the file" }, [h("table", { "aria-label": "Columns" }, [
         h("thead", [h("tr", heads.map((words) => h("th", { scope: "col" }, words)))]),
         h("tbody", this.chosen.map((column) => this.row(column)))])]),
-      h("p", { class: "qd-caption", role: "status" }, [h("strong", "First rows"), bad ? h("span", { class: "qd-status qd-bad" }, `${bad} ${bad === 1 ? "cell" : "cells"} would be rejected`) : h("span", { class: "qd-status qd-ok" }, "All of them fit")]),
+      h("p", { class: "qd-caption", role: "status" }, [h("strong", "First rows"), bad ? h("span", { class: "qd-status qd-bad" }, `${bad} ${bad === 1 ? "cell" : "cells"} would be rejected`) : null]),
       h("div", { class: "qd-scroll qd-low", tabindex: 0, role: "region", "aria-label": "First rows of the file" }, [this.previewTable()])]);
   },
 };
