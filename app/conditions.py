@@ -12,7 +12,7 @@ Nothing here knows SQL: :func:`parse_filters` reads the form, :func:`check` comp
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Literal
@@ -79,6 +79,7 @@ FITTING: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 _DAMAGED = "This filter cannot be read. Remove it and add it again."
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_MOST_DIGITS = 300
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
 
 
@@ -185,13 +186,30 @@ def _fits(kind: str, value: str) -> bool:
             case "integer":
                 return bool(_WHOLE.fullmatch(value))
             case "number":
-                return Decimal(value).is_finite()
+                number = Decimal(value)
+                return number.is_finite() and abs(number.adjusted()) <= _MOST_DIGITS
             case "boolean":
                 return value in ("true", "false")
             case "date":
                 date.fromisoformat(value)
             case "datetime":
-                datetime.fromisoformat(value)
-    except (ValueError, InvalidOperation):
+                moment_prefix(value)
+    except (ValueError, OverflowError, InvalidOperation):
         return False
     return True
+
+
+def moment_prefix(value: str) -> str:
+    """How every kept moment begins that a person means: ``2013-09-10`` is the whole day, ``2013-09-10T20:00`` the whole
+    minute, in UTC. Raises ValueError or OverflowError for what is no moment.
+    """
+    if not _CLOCK.search(value):
+        return date.fromisoformat(value).isoformat()
+    moment = datetime.fromisoformat(value)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    precise = "seconds" if _SECONDS.search(value) else "minutes"
+    return moment.replace(tzinfo=None).isoformat(timespec=precise)
+
+
+_CLOCK = re.compile(r"[T ]\d")
+_SECONDS = re.compile(r"[T ]\d\d:\d\d:\d\d")

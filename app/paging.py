@@ -39,7 +39,7 @@ class Cursor:
         """Read a cursor from a URL; anything but ours raises :class:`Invalid`."""
         try:
             value, id_, backwards = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             raise Invalid("This page link is damaged. Open the list again.") from None
         if not isinstance(id_, str) or not isinstance(value, str | int | float | None) or isinstance(value, bool):
             raise Invalid("This page link is damaged. Open the list again.")

@@ -5,6 +5,7 @@ lists of texts for multiple choices, any JSON. A missing value is kept as no key
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -16,6 +17,7 @@ from app.tabular.types import FieldType
 
 MAX_TEXT = 20_000
 MAX_JSON = 64 * 1024
+_NUL_IN_JSON = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
 
 class Rules(Protocol):
@@ -54,6 +56,8 @@ def _text(field: Rules, value: Any) -> str:  # noqa: ANN401
         raise Invalid(f"{field.label} takes at most {MAX_TEXT:,} characters.")
     if "\x00" in text:
         raise Invalid(f"{field.label} cannot hold a NUL character.")
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise Invalid(f"{field.label} holds half a character. Type it again.")
     return text
 
 
@@ -106,9 +110,9 @@ def _date(field: Rules, value: Any) -> str:  # noqa: ANN401
 def _datetime(field: Rules, value: Any) -> str:  # noqa: ANN401
     try:
         moment = datetime.fromisoformat(str(value).strip())
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Invalid(f"{field.label} is a date and time, such as 2013-01-31T18:00:00Z.") from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment.replace(tzinfo=None).isoformat() + "Z"
 
 
@@ -136,13 +140,17 @@ def _url(field: Rules, value: Any) -> str:  # noqa: ANN401
 
 
 def _json(field: Rules, value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, str):
-        try:
+    try:
+        if isinstance(value, str):
             value = json.loads(value)
-        except (ValueError, RecursionError):
-            raise Invalid(f"{field.label} is JSON, such as {{“a”: 1}}.") from None
-    if len(json.dumps(value)) > MAX_JSON:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        size = len(text.encode())  # refuses half characters
+    except (ValueError, TypeError, RecursionError):
+        raise Invalid(f"{field.label} is JSON, such as {{“a”: 1}}.") from None
+    if size > MAX_JSON:
         raise Invalid(f"{field.label} takes at most 64 KB.")
+    if _NUL_IN_JSON.search(text):
+        raise Invalid(f"{field.label} cannot hold a NUL character.")
     return value
 
 

@@ -5,6 +5,7 @@ value is bound. Numbers bind as Decimal: a float would turn the comparison into 
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -20,13 +21,12 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
-    not_,
     or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
-from app.conditions import Condition
+from app.conditions import Condition, moment_prefix
 from app.errors import Invalid
 from app.models import DatasetRow
 from app.paging import COUNT_CAP, Sort
@@ -144,8 +144,8 @@ def _condition(fields: Mapping[str, Field], condition: Condition) -> ColumnEleme
             return plain.ilike(like(condition.values[0])[1:])
         case _ if field.type == FieldType.MULTI_CHOICE:
             return _any_choice(field, condition.values)
-        case _ if field.type == FieldType.DATETIME and len(condition.values[0]) == 10:
-            return _compare_day(plain, condition)
+        case _ if field.type == FieldType.DATETIME:
+            return _compare_moment(plain, condition)
         case _:
             return _compare(_value(field), condition.op, [_bound(field, value) for value in condition.values])
 
@@ -153,6 +153,8 @@ def _condition(fields: Mapping[str, Field], condition: Condition) -> ColumnEleme
 def _bound(field: Field, value: str) -> Any:  # noqa: ANN401 - Decimal or str
     if field.type in _NUMBERS:
         return literal(Decimal(value), Numeric)
+    if field.type == FieldType.DATE:
+        return date.fromisoformat(value).isoformat()
     return value.lower() if field.type == FieldType.BOOLEAN else value
 
 
@@ -178,17 +180,21 @@ def _compare(column: ColumnElement[Any], op: str, values: Sequence[Any]) -> Colu
     return false()
 
 
-def _compare_day(plain: ColumnElement[Any], condition: Condition) -> ColumnElement[bool]:
-    """A moment against whole days: ISO texts in UTC order like the moments, and ``T`` is below ``~``."""
-    first, last = condition.values[0], condition.values[-1]
+def _compare_moment(plain: ColumnElement[Any], condition: Condition) -> ColumnElement[bool]:
+    """Kept moments are ISO texts in UTC and order like the moments; a day or a minute is all that begin with it."""
+    first, last = moment_prefix(condition.values[0]), moment_prefix(condition.values[-1]) + _AFTER_ALL
     match condition.op:
         case "on" | "between":
-            return and_(plain >= first, plain < last + "~")
+            return and_(plain >= first, plain < last)
         case "before":
             return plain < first
         case "after":
-            return plain > first + "~"
-    return not_(and_(plain >= first, plain < first + "~"))
+            return plain > last
+    return false()
+
+
+_AFTER_ALL = "~"
+"""Behind every sign that a moment is written with."""
 
 
 def _any_choice(field: Field, values: Sequence[str]) -> ColumnElement[bool]:
