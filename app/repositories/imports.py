@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, insert, select, text, update
 
 from app import clock
+from app.ids import uuid7
 from app.models import Dataset, DatasetRow, Import, ImportIssue, ImportStatus, Job, JobStatus, Team
 from app.paging import Page, PageRequest, Sort
 from app.repositories.datasets import IMPORT_COLUMNS
@@ -117,14 +118,20 @@ async def keep_issues(work: Work, import_id: UUID, team_id: UUID, errors: Iterab
         await work.execute(insert(ImportIssue), values)
 
 
-_STAGE = "CREATE TEMP TABLE staged_rows (line bigint, data jsonb) ON COMMIT DROP"
+# The memory keeps the chunk's rows off the disk while they are put in order.
+_STAGE = """
+    SET LOCAL work_mem = '32MB';
+    CREATE TEMP TABLE staged_rows (line bigint, data jsonb) ON COMMIT DROP
+"""
+_COUNTER_DIGITS = 12
+"""Hexadecimal digits at the end of a row's id that count."""
 _LOAD = text(
     """
     INSERT INTO dataset_rows (id, dataset_number, team_id, position, data, schema_version, status, version, import_id,
                               created_at, updated_at)
-    SELECT uuidv7(), :number, :team, :first + row_number() OVER (ORDER BY line) - 1, data, :schema_version, 'pending',
-           1, :import, now(), now()
-    FROM staged_rows ORDER BY line
+    SELECT CAST(:prefix || lpad(to_hex(:counter + n), 12, '0') AS uuid), :number, :team, :first + n - 1, data,
+           :schema_version, 'pending', 1, :import, now(), now()
+    FROM (SELECT data, row_number() OVER (ORDER BY line) AS n FROM staged_rows) AS ordered ORDER BY n
     """
 )
 
@@ -134,12 +141,23 @@ async def load_rows(
 ) -> None:
     """Load one chunk (COPY text: line, data) at consecutive positions from ``first``.
 
-    PostgreSQL refuses COPY into a table with row-level security, so rows pass through a temporary table.
+    PostgreSQL refuses COPY into a table with row-level security, so rows pass through a temporary table. Their ids
+    count on from one random UUID v7: asking the system for randomness at every row would take a fifth of the time.
     """
     connection = await work.raw()
     await connection.execute(_STAGE)
     await connection.copy_to_table("staged_rows", source=_chunked(rows), columns=["line", "data"])
-    named = {"number": number, "team": team_id, "first": first, "schema_version": schema_version, "import": import_id}
+    start = uuid7().hex
+    named = {
+        "prefix": start[:-_COUNTER_DIGITS],
+        # Half of the counter's range is left to count in.
+        "counter": int(start[-_COUNTER_DIGITS:], 16) >> 1,
+        "number": number,
+        "team": team_id,
+        "first": first,
+        "schema_version": schema_version,
+        "import": import_id,
+    }
     await work.execute(_LOAD, named)
 
 
