@@ -79,7 +79,9 @@ def mapped(page_: Page[Any], make: Callable[[Any], T]) -> Page[T]:
 
 async def capped_count(work: Work, query: Query) -> Count:
     """How many rows match, exactly up to the cap and "at least" beyond it."""
-    capped = query.with_only_columns(literal(1)).order_by(None).limit(COUNT_CAP + 1).subquery()
+    capped = (
+        query.with_only_columns(literal(1), maintain_column_froms=True).order_by(None).limit(COUNT_CAP + 1).subquery()
+    )
     n = await work.scalar(select(func.count()).select_from(capped))
     return Count(COUNT_CAP, CountKind.AT_LEAST) if n > COUNT_CAP else Count(n)
 
