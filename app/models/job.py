@@ -72,6 +72,7 @@ class Job(Base):
         Index("ix_jobs_lease", "lease_until", postgresql_where=text("status = 'running'")),
         Index("ix_jobs_team", "team_id", text("id DESC")),
         Index("ix_jobs_status", "status", text("id DESC")),
+        Index("ix_jobs_created", "created_at"),
         Index("ix_jobs_kind", "kind", text("id DESC")),
         Index("ix_jobs_signature", "error_signature", text("id DESC"), postgresql_where=text("status = 'failed'")),
         Index(

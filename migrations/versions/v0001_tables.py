@@ -180,6 +180,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("team_id", "id", name=op.f("uq_jobs_team_id_id")),
         postgresql_with={"fillfactor": 70},
     )
+    op.create_index("ix_jobs_created", "jobs", ["created_at"], unique=False)
     op.create_index("ix_jobs_due", "jobs", ["run_after"], unique=False, postgresql_where=sa.text("status = 'queued'"))
     op.create_index("ix_jobs_kind", "jobs", ["kind", sa.literal_column("id DESC")], unique=False)
     op.create_index(
