@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -48,10 +49,12 @@ class Camera:
         await expect(page.get_by_role("heading", level=1)).to_have_text(heading)
         await page.wait_for_function("() => !window.socket || window.socket.connected")
 
-    async def shoot(self, page: Page, name: str) -> None:
-        """What is in the viewport now."""
+    async def shoot(self, page: Page, name: str, *, toast: bool = False, sizes: Sequence[ViewportSize] = SIZES) -> None:
+        """What is in the viewport now; short messages first have their time, unless one is what is to be seen."""
+        if not toast:
+            await expect(page.locator(".q-notification")).to_have_count(0)
         session = await page.context.new_cdp_session(page)
-        for size in SIZES:
+        for size in sizes:
             await page.set_viewport_size(size)
             for theme in THEMES:
                 await page.emulate_media(color_scheme=theme, reduced_motion="reduce")

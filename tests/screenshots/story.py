@@ -10,7 +10,7 @@ from playwright.async_api import Locator, Page, Route, expect
 
 from tests.factories import AIRPORTS
 from tests.screenshots import files
-from tests.screenshots.camera import Camera
+from tests.screenshots.camera import SIZES, Camera
 from tests.screenshots.stage import Stage
 
 NAME, ALT = "f1", "f4"
@@ -195,13 +195,20 @@ async def _too_slow(route: Route) -> None:
 
 async def edits(story: Story) -> None:
     """A cell, a wrong value, and somebody who was quicker."""
+    for size in SIZES:
+        await story.ana.set_viewport_size(size)
+        await story.open(story.airports, "Airports")
+        await story.ana.locator(".ag-center-cols-viewport").evaluate("(viewport) => { viewport.scrollLeft = 500 }")
+        await _type(story.ana, story.cell(2, ALT), "802")
+        await story.camera.shoot(story.ana, "dataset-editing", sizes=[size])
+        await story.ana.set_viewport_size(size)
+        await _type(story.ana, None, "high")
+        await expect(story.ana.get_by_text("Type a whole number, such as 42.")).to_be_visible()
+        await story.camera.shoot(story.ana, "dataset-invalid", sizes=[size])
+        await story.ana.keyboard.press("Escape")
+    await story.ana.set_viewport_size(SIZES[0])
     await story.open(story.airports, "Airports")
     await _type(story.ana, story.cell(2, ALT), "802")
-    await story.shoot("dataset-editing")
-    await _type(story.ana, None, "high")
-    await expect(story.ana.get_by_text("Type a whole number, such as 42.")).to_be_visible()
-    await story.shoot("dataset-invalid")
-    await _type(story.ana, None, "802")
     await story.ana.keyboard.press("Enter")
     await expect(story.cell(2, ALT)).to_have_text("802")
     await expect(story.ana.locator(".qd-saving")).to_have_count(0)
@@ -235,20 +242,16 @@ async def records(story: Story) -> None:
     await expect(story.ana.get_by_role("table", name="Imports")).to_be_visible()
     await story.shoot("imports")
     await story.open(story.airports, "Airports")
-    dialog = await story.dialog("Delete dataset")
+    await story.button("More actions").click()
+    await story.dialog("Delete dataset")
     await story.shoot("dataset-delete-dialog")
-    await (
-        dialog.get_by_role("button", name="Close")
-        .or_(dialog.get_by_role("button", name="Keep"))
-        .or_(dialog.get_by_role("button", name="Cancel"))
-        .first.click()
-    )
+    await story.ana.keyboard.press("Escape")
     dialog = await story.dialog("Rename")
     await dialog.get_by_label("Name").fill("Airports of the United States")
     await story.shoot("dataset-rename-dialog")
     await dialog.get_by_role("button", name="Rename").click()
     await expect(story.ana.get_by_role("heading", level=1)).to_have_text("Airports of the United States")
-    await story.shoot("toast")
+    await story.camera.shoot(story.ana, "toast", toast=True)
     await story.open("/datasets", "Datasets")
     await expect(story.ana.get_by_role("table", name="Datasets")).to_be_visible()
     await story.shoot("datasets")
