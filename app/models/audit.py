@@ -29,6 +29,7 @@ class Action(StrEnum):
     IMPORT_STARTED = "import.started"
     IMPORT_FINISHED = "import.finished"
     IMPORT_DELETED = "import.deleted"
+    IMPORT_ERRORS_DOWNLOADED = "import.errors_downloaded"
     ROW_EDITED = "row.edited"
     JOB_RETRIED = "job.retried"
     JOB_CANCELLED = "job.cancelled"
@@ -49,6 +50,7 @@ SENTENCES: dict[Action, tuple[str, str]] = {
     Action.IMPORT_STARTED: ("started the import of", ""),
     Action.IMPORT_FINISHED: ("finished the import of", ""),
     Action.IMPORT_DELETED: ("deleted the import of", ""),
+    Action.IMPORT_ERRORS_DOWNLOADED: ("downloaded the bad rows of", ""),
     Action.ROW_EDITED: ("edited", ""),
     Action.JOB_RETRIED: ("retried", ""),
     Action.JOB_CANCELLED: ("asked to cancel", ""),
