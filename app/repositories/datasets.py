@@ -52,14 +52,6 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """Rows that lie at consecutive positions: those of one import."""
-
-    first: int
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
 class DatasetView:
     """A dataset with everything its screen shows."""
 
@@ -75,6 +67,18 @@ class DatasetView:
     next_position: int
     version: int
     created_at: datetime
+
+
+_FIELD_COLUMNS: Sequence[Any] = (
+    SchemaField.key,
+    SchemaField.label,
+    SchemaField.type,
+    SchemaField.required,
+    SchemaField.enum,
+    SchemaField.minimum,
+    SchemaField.maximum,
+    SchemaField.pattern,
+)
 
 
 def _listed() -> Query:
@@ -137,37 +141,23 @@ async def view(work: Work, dataset_id: UUID) -> DatasetView:
     )
 
 
-async def fields(work: Work, schema_id: UUID) -> tuple[Field, ...]:
-    """The fields of a schema's current version, in their order."""
-    rows = await work.execute(
-        select(SchemaField)
-        .join(Schema, (Schema.id == SchemaField.schema_id) & (Schema.current_version == SchemaField.version))
-        .where(SchemaField.schema_id == schema_id, SchemaField.deprecated.is_(False))
-        .order_by(SchemaField.position)
-    )
+async def fields(work: Work, schema_id: UUID, version: int | None = None) -> tuple[Field, ...]:
+    """The fields of a version of a schema, by default the current one, in their order."""
+    query = select(*_FIELD_COLUMNS).where(SchemaField.schema_id == schema_id, SchemaField.deprecated.is_(False))
+    if version is None:
+        current = (Schema.id == SchemaField.schema_id) & (Schema.current_version == SchemaField.version)
+        query = query.join(Schema, current)
+    else:
+        query = query.where(SchemaField.version == version)
+    rows = await work.execute(query.order_by(SchemaField.position))
     return tuple(
-        Field(f.key, f.label, f.type, f.required, tuple(f.enum or ()), f.minimum, f.maximum, f.pattern)
-        for f in rows.scalars()
+        Field(f.key, f.label, f.type, f.required, tuple(f.enum or ()), f.minimum, f.maximum, f.pattern) for f in rows
     )
 
 
 async def current_version(work: Work, schema_id: UUID) -> int:
     """The number of a schema's current version."""
     return int(await work.scalar(select(Schema.current_version).where(Schema.id == schema_id)))
-
-
-async def segments(work: Work, dataset_id: UUID) -> tuple[Segment, ...]:
-    """Where the visible rows lie, in order. Positions are dense within an import; a deleted one leaves a gap."""
-    rows = await work.execute(
-        select(Import.first_position, Import.rows_good)
-        .where(
-            Import.dataset_id == dataset_id,
-            Import.status.in_([ImportStatus.SUCCEEDED, ImportStatus.DELETING]),
-            Import.rows_good > 0,
-        )
-        .order_by(Import.first_position)
-    )
-    return tuple(Segment(first, n) for first, n in rows)
 
 
 async def count_by_status(work: Work, number: int) -> dict[RowStatus, int]:

@@ -17,7 +17,7 @@ from app.permissions import Permission
 from app.repositories import audit as audit_table
 from app.repositories import datasets as datasets_table
 from app.repositories import rows as rows_table
-from app.repositories.datasets import DatasetView, Field, Segment
+from app.repositories.datasets import DatasetView, Field
 from app.topics import rows as topic
 from app.values import kept
 from app.work import Work, reading, writing
@@ -91,6 +91,7 @@ class _Remembered:
 
 
 _matches = _Remembered()
+_known_fields: dict[tuple[UUID, int], tuple[Field, ...]] = {}
 
 
 async def window(
@@ -108,39 +109,40 @@ async def window(
     if not 0 <= start < stop or stop - start > MOST_AT_ONCE:
         raise Invalid("This part of the dataset cannot be shown.")
     began = time.perf_counter()
-    by_position = not conditions and (sort is None or sort == Sort("position", descending=False))
-    timeout = {} if by_position else {"timeout": SCAN_TIMEOUT}
-    async with reading(actor, Permission.DATASETS_READ, **timeout) as work:
+    if not conditions and (sort is None or sort == Sort("position", descending=False)):
+        return await _by_position(actor, dataset_id, start, stop, began)
+    async with reading(actor, Permission.DATASETS_READ, timeout=SCAN_TIMEOUT) as work:
         head = await datasets_table.head(work, dataset_id)
         if head is None:
             raise NotFound("This dataset does not exist, or you may not see it.")
         fields = await datasets_table.fields(work, head.schema_id)
-        if by_position:
-            segments = await datasets_table.segments(work, dataset_id)
-            rows = await _by_index(work, head, segments, start, stop)
-            total = Count(sum(segment.n for segment in segments))
-        else:
-            known = {f.key: f for f in fields}
-            check(conditions, {f.key: f.type for f in fields})
-            ids = await _matching(work, head, known, conditions, sort, fresh=start == 0)
-            total = Count(COUNT_CAP, CountKind.AT_LEAST) if len(ids) > COUNT_CAP else Count(len(ids))
-            rows = await rows_table.by_ids(work, head.number, ids[start : min(stop, COUNT_CAP)])
-    scan = not by_position and head.rows > SCAN_ROWS
-    return Window(rows, fields, total, scan, (time.perf_counter() - began) * 1000)
+        check(conditions, {f.key: f.type for f in fields})
+        ids = await _matching(work, head, {f.key: f for f in fields}, conditions, sort, fresh=start == 0)
+        rows = await rows_table.by_ids(work, head.number, ids[start : min(stop, COUNT_CAP)])
+    total = Count(COUNT_CAP, CountKind.AT_LEAST) if len(ids) > COUNT_CAP else Count(len(ids))
+    return Window(rows, fields, total, head.rows > SCAN_ROWS, (time.perf_counter() - began) * 1000)
 
 
-async def _by_index(work: Work, head: Any, segments: Sequence[Segment], start: int, stop: int) -> list[Any]:  # noqa: ANN401
-    """Positions have gaps only where a whole import was deleted, so an index finds its position by addition."""
-    found: list[Any] = []
-    offset = 0
-    for segment in segments:
-        skip, want = max(start - offset, 0), stop - max(start, offset)
-        offset += segment.n
-        if skip < segment.n and want > 0:
-            first = segment.first + skip
-            take = min(want, segment.n - skip)
-            found += await rows_table.by_position(work, head.number, first, segment.first + segment.n, take)
-    return found
+async def _by_position(actor: Actor, dataset_id: UUID, start: int, stop: int, began: float) -> Window:
+    async with reading(actor, Permission.DATASETS_READ) as work:
+        seen = await rows_table.window(work, dataset_id, start, stop)
+        if seen is None:
+            raise NotFound("This dataset does not exist, or you may not see it.")
+        fields = await _fields(work, seen.schema_id, seen.schema_version)
+    return Window(seen.rows, fields, Count(seen.total), False, (time.perf_counter() - began) * 1000)
+
+
+async def _fields(work: Work, schema_id: UUID, version: int) -> tuple[Field, ...]:
+    """The fields of a version of a schema, asked for once: versions never change. That the asker may see the schema,
+    the statement that named its version has proved.
+    """
+    known = _known_fields.get((schema_id, version))
+    if known is None:
+        known = await datasets_table.fields(work, schema_id, version)
+        while len(_known_fields) >= _REMEMBERED:
+            del _known_fields[next(iter(_known_fields))]
+        _known_fields[schema_id, version] = known
+    return known
 
 
 async def _matching(
