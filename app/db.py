@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -27,6 +28,8 @@ def configure(settings: Settings) -> None:
         max_overflow=0,
         pool_timeout=10,
         json_serializer=_dumps,
+        hide_parameters=True,  # an error's text reaches logs and screens; what people typed must not
+        json_deserializer=from_json,  # three times as fast as json.loads, and as exact with large whole numbers
         connect_args={"timeout": 5, "server_settings": {"application_name": "quarterdeck", "jit": "off"}},
     )
     _sessions = async_sessionmaker(_engine, expire_on_commit=False)
