@@ -122,7 +122,8 @@ def _can_retry(job: Any) -> bool:  # noqa: ANN401 - a row of the list
 
 
 def _can_cancel(job: Any) -> bool:  # noqa: ANN401 - a row of the list
-    return job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.cancel_requested_at is None
+    waits = job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.cancel_requested_at is None
+    return waits and job.kind in jobs.CANCELLABLE
 
 
 def _progress(job: Any) -> float | str | None:  # noqa: ANN401 - a row of the list
@@ -194,6 +195,6 @@ def _actions(view: View, seen: JobView) -> list[Action]:
 
     if job.can_retry:
         return [Action("Retry job", retry, needs=Permission.JOBS_RETRY, main=True)]
-    if job.can_cancel:
+    if _can_cancel(job):
         return [Action("Cancel job", cancel, needs=Permission.JOBS_CANCEL)]
     return []

@@ -148,8 +148,9 @@ class Desk:
             self.actor, self.store, looked, dataset_id=dataset_id, choices=choices(looked), skip_bad=skip_bad
         )
 
-    async def run(self, job_id: UUID) -> None:
+    async def run(self, job_id: UUID | None) -> None:
         """Run a job to its end, exactly as a worker process does."""
+        assert job_id is not None
         now = clock.now()
         times = {"started_at": now, "heartbeat_at": now}
         me = Worker(id=uuid7(), host="here", pid=1, concurrency=1, engine="pgqueuer", version="0", **times)

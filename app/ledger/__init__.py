@@ -3,7 +3,7 @@
 Services ask (``submit``, ``requeue``, ``request_cancel``), workers run (``claim`` … ``finish``), ``sweep`` mends.
 """
 
-from app.ledger.events import ENGINE, Run
+from app.ledger.events import ENGINE, Run, hold
 from app.ledger.requests import request_cancel, requeue, submit
 from app.ledger.runs import (
     Cancelled,
@@ -46,6 +46,7 @@ __all__ = [
     "fail",
     "finish",
     "finish_in",
+    "hold",
     "label_of",
     "progress",
     "rejected",

@@ -56,6 +56,15 @@ async def held(work: Work, run: Run) -> tuple[Job, datetime]:
     return row[0], row[1]
 
 
+async def hold(work: Work, run: Run) -> None:
+    """Fence a whole block: it commits only while the job is this run's; a takeover waits until it has ended.
+
+    Raises:
+        LeaseLost: it is not this run's job any more.
+    """
+    await held(work, run)
+
+
 async def put_in_queue(work: Work, job: Job, now: datetime, delay: float = 0) -> None:
     """Make the job wait for a worker, due in ``delay`` seconds, and send the message in this very transaction."""
     job.status = JobStatus.QUEUED
@@ -69,6 +78,16 @@ async def put_in_queue(work: Work, job: Job, now: datetime, delay: float = 0) ->
 async def send(work: Work, job: Job, delay: float = 0) -> bool:
     """Hand the job's id to the engine."""
     return await ENGINE.deliver(work, job.id, epoch=job.epoch, delay=delay, priority=job.priority, queue=job.queue)
+
+
+async def stop_if_unwanted(work: Work, job: Job, now: datetime) -> bool:
+    """End a job that somebody asked to cancel, instead of letting it wait again: no worker would ever take it."""
+    if job.cancel_requested_at is None:
+        return False
+    end(job, JobStatus.CANCELLED, now)
+    await work.flush()
+    tell(work, job, JobEventKind.CANCELLED, by=job.cancel_requested_by)
+    return True
 
 
 def end(job: Job, status: JobStatus, now: datetime, **values: Any) -> None:  # noqa: ANN401 - columns of a job

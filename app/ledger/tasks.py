@@ -19,11 +19,17 @@ class Task:
     """Seconds that one run may take."""
     permissions: frozenset[Permission] = frozenset()
     """What its run may do at the door, limited to the job's team."""
+    can_cancel: bool = True
+    """False for what has to be done to its end once it has begun."""
 
 
 DATASET_IMPORT = Task("dataset.import", "Import a file", permissions=frozenset({Permission.IMPORTS_RUN}))
-DATASET_DELETE = Task("dataset.delete", "Delete a dataset", permissions=frozenset({Permission.DATASETS_DELETE}))
-IMPORT_DELETE = Task("import.delete", "Delete an import", permissions=frozenset({Permission.IMPORTS_DELETE}))
+DATASET_DELETE = Task(
+    "dataset.delete", "Delete a dataset", permissions=frozenset({Permission.DATASETS_DELETE}), can_cancel=False
+)
+IMPORT_DELETE = Task(
+    "import.delete", "Delete an import", permissions=frozenset({Permission.IMPORTS_DELETE}), can_cancel=False
+)
 
 TASKS = {task.kind: task for task in (DATASET_IMPORT, DATASET_DELETE, IMPORT_DELETE)}
 

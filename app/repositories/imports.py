@@ -167,6 +167,34 @@ async def _chunked(rows: bytes) -> Any:  # noqa: ANN401 - an async iterator of b
         yield bytes(view[start : start + (1 << 18)])
 
 
+async def count_unseen(work: Work, number: int, next_position: int, import_id: UUID) -> tuple[int, int]:
+    """How many rows lie out of sight in a dataset: this import's, and those of others."""
+    mine = DatasetRow.import_id == import_id
+    query = select(func.count().filter(mine), func.count().filter(~mine)).where(
+        DatasetRow.dataset_number == number, DatasetRow.position >= next_position
+    )
+    ours, others = (await work.execute(query)).one()
+    return ours, others
+
+
+async def files(work: Work, dataset_id: UUID) -> list[tuple[UUID, UUID]]:
+    """What a dataset's imports may have left on disk, as (import, file)."""
+    rows = await work.execute(select(Import.id, Import.file_id).where(Import.dataset_id == dataset_id))
+    return [(row.id, row.file_id) for row in rows]
+
+
+async def settle(work: Work, dataset_id: UUID) -> None:
+    """Close imports whose job has ended without them (its worker was lost, or it was cancelled while it waited).
+
+    The caller holds the dataset locked. Rows that such an import left out of sight go when the next one begins.
+    """
+    open_ = Import.status.in_([ImportStatus.QUEUED, ImportStatus.CHECKING, ImportStatus.LOADING])
+    for job_status, status in ((JobStatus.FAILED, ImportStatus.FAILED), (JobStatus.CANCELLED, ImportStatus.CANCELLED)):
+        ended = select(Job.id).where(Job.id == Import.job_id, Job.status == job_status).exists()
+        statement = update(Import).where(Import.dataset_id == dataset_id, open_, ended)
+        await work.execute(statement.values(status=status, rows_good=0, finished_at=clock.now()))
+
+
 async def remove_staged(work: Work, number: int, next_position: int, limit: int = 20_000) -> int:
     """Remove rows of an abandoned import, which nobody has ever seen; returns how many."""
     beyond = DatasetRow.position >= next_position

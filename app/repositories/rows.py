@@ -48,7 +48,8 @@ _NUMBERS = {FieldType.INTEGER, FieldType.NUMBER}
 _WINDOW = text(
     """
     WITH chosen AS MATERIALIZED (
-        SELECT d.number, d.schema_id, d.next_position, s.current_version FROM datasets d JOIN schemas s ON s.id = d.schema_id
+        SELECT d.number, d.schema_id, d.next_position, s.current_version
+        FROM datasets d JOIN schemas s ON s.id = d.schema_id
         WHERE d.id = :dataset AND d.status = 'active'),
     ranges AS (
         SELECT first_position AS first, rows_good AS n,

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from app import ledger, names
+from app import ledger, names, reasons
 from app.actor import Actor
 from app.errors import Conflict, Invalid, NotFound
 from app.ledger.tasks import DATASET_DELETE
@@ -52,6 +52,7 @@ async def delete(actor: Actor, dataset_id: UUID, name: str, reason: str) -> None
 
     It is gone from the screens at once; a job removes the rows.
     """
+    why = reasons.checked(reason)
     async with writing(actor, Permission.DATASETS_DELETE) as work:
         dataset = await _living(work, dataset_id)
         if name.strip() != dataset.name:
@@ -60,7 +61,7 @@ async def delete(actor: Actor, dataset_id: UUID, name: str, reason: str) -> None
             raise Conflict("A file is being imported into this dataset. Cancel the import first.")
         by_status = await datasets_table.count_by_status(work, dataset.number)
         dataset.status = DatasetStatus.DELETING
-        work.record(Action.DATASET_DELETED, dataset, reason=reason, detail={"rows": sum(by_status.values())})
+        work.record(Action.DATASET_DELETED, dataset, reason=why, detail={"rows": sum(by_status.values())})
         await ledger.submit(
             work,
             DATASET_DELETE,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from app import ledger, names
+from app import ledger, names, reasons
 from app.actor import Actor
 from app.errors import Conflict, Invalid, NotFound
 from app.ids import uuid7
@@ -130,6 +130,8 @@ async def start(
         dataset = await work.get(Dataset, dataset_id, lock=True)
         if dataset.status != DatasetStatus.ACTIVE:
             raise NotFound("This dataset has been deleted.")
+        work.implied(Import)
+        await imports_table.settle(work, dataset.id)
         fields = await datasets_table.fields(work, dataset.schema_id)
         plan = _fitted(looked.inspection, fields, choices)
         import_ = await _submit(work, dataset, looked.upload, plan, skip_bad=skip_bad)
@@ -159,18 +161,24 @@ async def issues(actor: Actor, import_id: UUID, request: PageRequest) -> Page[An
 
 
 async def error_file(actor: Actor, store: uploads.Store, import_id: UUID) -> tuple[Path, str]:
-    """The file of all bad rows, and a name for it."""
-    async with reading(actor, Permission.DATASETS_READ) as work:
-        head = await _head(work, import_id)
-    path = store.errors(import_id)
-    if not path.exists():
-        raise NotFound("There is no file of bad rows for this import.")
-    return path, f"{Path(head.filename).name.split('.')[0] or 'import'}-errors.csv"
+    """The file of all bad rows, and a name for it. Taking it away is recorded, like every export."""
+    async with writing(actor, Permission.DATASETS_READ) as work:
+        import_ = await work.get(Import, import_id)
+        path = store.errors(import_.id)
+        if import_.status == ImportStatus.DELETED or not path.exists():
+            raise NotFound("There is no file of bad rows for this import.")
+        work.record(Action.IMPORT_ERRORS_DOWNLOADED, import_, detail={"bad": import_.rows_bad})
+    return path, f"{Path(import_.filename).name.split('.')[0] or 'import'}-errors.csv"
 
 
 async def delete(actor: Actor, import_id: UUID, reason: str) -> None:
     """Delete an import that has ended, with the rows that it brought. A job removes them."""
+    why = reasons.checked(reason)
     async with writing(actor, Permission.IMPORTS_DELETE) as work:
+        head = await _head(work, import_id)
+        await work.get(Dataset, head.dataset_id, lock=True)
+        work.implied(Import)
+        await imports_table.settle(work, head.dataset_id)
         import_ = await work.get(Import, import_id, lock=True)
         if import_.status in {ImportStatus.DELETING, ImportStatus.DELETED}:
             raise Conflict("This import has been deleted already.")
@@ -179,7 +187,7 @@ async def delete(actor: Actor, import_id: UUID, reason: str) -> None:
             raise Conflict("This import is still running. Cancel it first.")
         loaded = import_.rows_good if import_.status == ImportStatus.SUCCEEDED else 0
         import_.status = ImportStatus.DELETING
-        work.record(Action.IMPORT_DELETED, import_, reason=reason, detail={"rows": loaded})
+        work.record(Action.IMPORT_DELETED, import_, reason=why, detail={"rows": loaded})
         await ledger.submit(
             work,
             IMPORT_DELETE,

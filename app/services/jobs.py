@@ -6,11 +6,11 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from app import clock, ledger
+from app import ledger, reasons
 from app.actor import Actor
 from app.errors import Conflict
 from app.ledger.tasks import TASKS
-from app.models import Action, Import, ImportStatus, Job, JobEvent, JobStatus, Team
+from app.models import Action, Dataset, DatasetStatus, Import, ImportStatus, Job, JobEvent, JobStatus, Team
 from app.paging import Page, PageRequest
 from app.permissions import Permission
 from app.repositories import audit as audit_table
@@ -21,6 +21,9 @@ from app.work import Work, reading, writing
 
 KINDS: Mapping[str, str] = MappingProxyType({task.kind: task.label for task in TASKS.values()})
 """The kinds of jobs as people read them. A kind of an older or newer version is not among them."""
+
+CANCELLABLE = frozenset(task.kind for task in TASKS.values() if task.can_cancel)
+"""Kinds that can be cancelled; a deletion that has begun cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,40 +66,47 @@ async def get(actor: Actor, job_id: UUID) -> JobView:
 
 async def retry(actor: Actor, job_id: UUID, reason: str) -> None:
     """Put a failed or cancelled job back in the queue; it goes on from its checkpoint."""
+    why = reasons.checked(reason)
     async with writing(actor, Permission.JOBS_RETRY) as work:
         job = await work.get(Job, job_id, lock=True)
         if not job.can_retry:
             raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.status}.")
         await _reopen_import(work, job)
-        await ledger.requeue(work, job)
-        work.record(Action.JOB_RETRIED, job, reason=reason)
+        await ledger.requeue(work, job, by=work.who.id)
+        work.record(Action.JOB_RETRIED, job, reason=why)
 
 
 async def cancel(actor: Actor, job_id: UUID, reason: str) -> None:
     """Ask a job to stop. A waiting one stops at once, a running one at its next step."""
+    why = reasons.checked(reason)
     async with writing(actor, Permission.JOBS_CANCEL) as work:
         job = await work.get(Job, job_id, lock=True)
+        if job.kind not in CANCELLABLE:
+            raise Conflict("Deleting has begun and cannot be cancelled.")
         if not job.can_cancel:
             raise Conflict(f"This job cannot be cancelled any more; it is {job.status}.")
         await ledger.request_cancel(work, job, by=work.who.id)
         await _close_import(work, job)
-        work.record(Action.JOB_CANCELLED, job, reason=reason)
+        work.record(Action.JOB_CANCELLED, job, reason=why)
 
 
 async def _close_import(work: Work, job: Job) -> None:
-    """An import whose job never began has ended with it."""
+    """An import whose job has stopped while it waited has ended with it."""
     found = await imports_table.of_job(work, job.id)
     if found is not None and job.status == JobStatus.CANCELLED:
+        await work.get(Dataset, found.dataset_id, lock=True)
         work.implied(Import)
-        await imports_table.update_progress(work, found.id, status=ImportStatus.CANCELLED, finished_at=clock.now())
+        await imports_table.settle(work, found.dataset_id)
 
 
 async def _reopen_import(work: Work, job: Job) -> None:
-    """An import that ended with its job goes on with it."""
+    """An import that ended with its job goes on with it, if its dataset is still there."""
     found = await imports_table.of_job(work, job.id)
     if found is None:
         return
-    if found.status in {ImportStatus.DELETING, ImportStatus.DELETED}:
-        raise Conflict("This import has been deleted; its job cannot run again.")
+    dataset = await work.get(Dataset, found.dataset_id, lock=True)
+    if dataset.status != DatasetStatus.ACTIVE or found.status in {ImportStatus.DELETING, ImportStatus.DELETED}:
+        raise Conflict("What this job would import into has been deleted; it cannot run again.")
     work.implied(Import)
+    await imports_table.settle(work, dataset.id)
     await imports_table.update_progress(work, found.id, status=ImportStatus.QUEUED)

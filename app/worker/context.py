@@ -1,7 +1,8 @@
 """What a running job has in hand: who it acts as, how it tells of its progress, where it goes on after a crash."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from app import ledger
 from app.actor import System
 from app.config import Settings
 from app.ledger import Cancelled, Run
-from app.work import Work
+from app.work import Work, keeping
 
 PROGRESS_SECONDS = 1.0
 """Progress reaches the database at most this often."""
@@ -29,6 +30,8 @@ class JobContext:
     attempt: int = 1
     cancelled: bool = False
     """Somebody asked to cancel: stop soon, at a place where it is safe."""
+    stopping: bool = False
+    """The task has seen the cancellation, and cleans up."""
     _told_at: float = field(default=float("-inf"), repr=False)
 
     @property
@@ -45,6 +48,17 @@ class JobContext:
     def data_dir(self) -> Path:
         """Where uploaded files are."""
         return self.settings.data_dir
+
+    @asynccontextmanager
+    async def keeping(self, purpose: str) -> AsyncIterator[Work]:
+        """Keep the books of the job's team, fenced: a run that has lost its job can write nothing.
+
+        Raises:
+            LeaseLost: another run has the job.
+        """
+        async with keeping(purpose, team_id=self.team_id) as work:
+            await ledger.hold(work, self.run)
+            yield work
 
     async def progress(
         self, done: int, total: int | None = None, text: str = "", *, percent: int | None = None
@@ -88,4 +102,5 @@ class JobContext:
             Cancelled: somebody asked to cancel.
         """
         if self.cancelled:
+            self.stopping = True
             raise Cancelled

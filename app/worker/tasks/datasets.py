@@ -10,22 +10,25 @@ from app.errors import NotFound
 from app.ledger.tasks import DATASET_DELETE
 from app.models import Action, Dataset, DatasetCount, Schema
 from app.permissions import Permission
+from app.repositories import imports as imports_table
 from app.topics import datasets as topic
-from app.work import keeping, writing
+from app.work import writing
 from app.worker.context import JobContext
 from app.worker.registry import runs
-from app.worker.tasks.imports import remove_rows
+from app.worker.tasks.imports import remove_files, remove_rows, remove_unseen
 
 
 @runs(DATASET_DELETE)
 async def delete_dataset(ctx: JobContext, *, dataset_id: str, **_: Any) -> None:  # noqa: ANN401 - words for people
     """Remove the rows of a deleted dataset, in batches, then the dataset itself; its log stays."""
-    async with keeping("dataset: delete", team_id=ctx.team_id) as work:
+    async with ctx.keeping("dataset: delete") as work:
         try:
             dataset = await work.get(Dataset, UUID(dataset_id))
         except NotFound:
             return
-    await remove_rows(ctx, dataset.number, 0, 1 << 62)
+        files = await imports_table.files(work, dataset.id)
+    await remove_unseen(ctx, dataset.number, dataset.next_position)
+    await remove_rows(ctx, dataset.number, 0, dataset.next_position)
     async with writing(ctx.actor, Permission.DATASETS_DELETE) as work:
         gone = await work.get(Dataset, dataset.id, lock=True)
         await work.delete(gone)
@@ -36,3 +39,4 @@ async def delete_dataset(ctx: JobContext, *, dataset_id: str, **_: Any) -> None:
         work.record(Action.DATASET_REMOVED, gone)
         await ledger.finish_in(work, ctx.run, {})
         work.notify(topic, gone.id, "deleted")
+    remove_files(ctx, files)

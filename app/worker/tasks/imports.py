@@ -8,7 +8,7 @@ recorded act.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from app import clock, ledger
-from app.errors import Invalid
+from app.errors import Invalid, NotFound
 from app.ledger.tasks import DATASET_IMPORT, IMPORT_DELETE
 from app.models import Action, Dataset, DatasetCount, Import, ImportStatus, RowStatus
 from app.permissions import Permission
@@ -26,7 +26,7 @@ from app.repositories import imports as imports_table
 from app.tabular.plan import Chunk, ImportPlan, Place, Report, dump, load
 from app.tabular.reading import check, read_chunks
 from app.topics import datasets as topic
-from app.work import keeping, writing
+from app.work import writing
 from app.worker.context import JobContext
 from app.worker.registry import runs
 
@@ -46,7 +46,6 @@ class _Job:
     first: int
     plan: ImportPlan
     skip_bad: bool
-    size: int
     path: Path
     errors: Path
     scratch: Path
@@ -67,13 +66,12 @@ async def import_file(ctx: JobContext, *, import_id: str, **_: Any) -> None:  # 
 
 
 async def _begin(ctx: JobContext, import_id: UUID) -> tuple[_Job, dict[str, Any]]:
-    async with keeping("import: begin", team_id=ctx.team_id) as work:
+    async with ctx.keeping("import: begin") as work:
         import_ = await work.get(Import, import_id)
         dataset = await work.get(Dataset, import_.dataset_id)
         # Out of sight begins here, and moves only by this import: no other runs in the dataset meanwhile. Where an
         # earlier run of it began does not count: what other imports brought since may lie there.
         first = dataset.next_position
-        state = _state(ctx, import_)
         started = import_.started_at or clock.now()
         await imports_table.update_progress(
             work, import_id, status=ImportStatus.LOADING, first_position=first, started_at=started, finished_at=None
@@ -90,18 +88,26 @@ async def _begin(ctx: JobContext, import_id: UUID) -> tuple[_Job, dict[str, Any]
         first,
         load(ImportPlan, import_.plan),
         import_.skip_bad,
-        import_.size_bytes,
         folder / f"{import_.file_id}.data",
         folder / f"{import_id}.errors.csv",
         folder,
     )
-    return job, state
+    (folder / f"{import_.file_id}.json").unlink(missing_ok=True)
+    return job, await _state(job)
 
 
-def _state(ctx: JobContext, import_: Import) -> dict[str, Any]:
-    """Where to go on. A checkpoint counts only while the rows it speaks of are there: cancelling removes them."""
-    state = ctx.checkpoint or {}
-    return state if state.get("place", {}).get("good", 0) == import_.rows_good else {}
+async def _state(job: _Job) -> dict[str, Any]:
+    """Where to go on. The rows themselves decide: unless exactly those that the checkpoint speaks of are there, and
+    nobody else's leftovers, everything out of sight is removed and the import begins anew.
+    """
+    state = job.ctx.checkpoint or {}
+    good = state.get("place", {}).get("good", 0)
+    async with job.ctx.keeping("import: resume") as work:
+        mine, others = await imports_table.count_unseen(work, job.number, job.first, job.import_id)
+    if (mine, others) == (good, 0):
+        return state
+    await remove_unseen(job.ctx, job.number, job.first)
+    return {}
 
 
 async def _check(job: _Job, percent: float) -> dict[str, int]:
@@ -112,11 +118,11 @@ async def _check(job: _Job, percent: float) -> dict[str, int]:
         done = chunk.place.good + chunk.place.bad
         await _tell(ctx, done, max(percent, CHECKED_SHARE * chunk.fraction), "Checking the file")
 
-    async with keeping("import: check", team_id=ctx.team_id) as work:
+    async with ctx.keeping("import: check") as work:
         await imports_table.update_progress(work, job.import_id, status=ImportStatus.CHECKING)
         work.notify(topic, job.dataset_id)
     report = await check(job.path, job.plan, scratch=job.scratch, error_file=job.errors, told=told)
-    async with keeping("import: checked", team_id=ctx.team_id) as work:
+    async with ctx.keeping("import: checked") as work:
         await imports_table.keep_issues(work, job.import_id, ctx.team_id, report.errors)
         groups = [{"field": g.field, "code": g.code.value, "count": g.count} for g in report.groups]
         await imports_table.update_progress(
@@ -150,6 +156,7 @@ async def _load(job: _Job, state: dict[str, Any]) -> None:
             if chunk.bad and "checked" not in state:
                 state = {**state, "checked": await _check(job, percent)}
                 await job.ctx.save(state)
+            state = {**state, "place": dump(chunk.place)}
             await _load_chunk(job, chunk, place.good, state)
             place = chunk.place
             low = CHECKED_SHARE if "checked" in state else 0
@@ -163,7 +170,7 @@ async def _load(job: _Job, state: dict[str, Any]) -> None:
 async def _load_chunk(job: _Job, chunk: Chunk, before: int, state: dict[str, Any]) -> None:
     """The chunk's rows and the checkpoint behind it, in one transaction; ``before`` counts the rows loaded so far."""
     ctx = job.ctx
-    async with keeping("import: load", team_id=ctx.team_id) as work:
+    async with ctx.keeping("import: load") as work:
         if chunk.good:
             await imports_table.load_rows(
                 work,
@@ -175,7 +182,7 @@ async def _load_chunk(job: _Job, chunk: Chunk, before: int, state: dict[str, Any
                 import_id=job.import_id,
             )
         await imports_table.update_progress(work, job.import_id, rows_good=chunk.place.good)
-        await ctx.save_in(work, {**state, "place": dump(chunk.place)})
+        await ctx.save_in(work, state)
 
 
 async def _show(job: _Job, place: Place) -> None:
@@ -199,17 +206,17 @@ async def _show(job: _Job, place: Place) -> None:
 
 async def _abandon(job: _Job, status: ImportStatus) -> None:
     """Nothing of it was ever seen: remove the loaded rows, and say how it ended."""
-    await _remove_unseen(job.ctx, job.number, job.first)
-    async with keeping("import: abandoned", team_id=job.ctx.team_id) as work:
+    await remove_unseen(job.ctx, job.number, job.first)
+    async with job.ctx.keeping("import: abandoned") as work:
         await imports_table.update_progress(work, job.import_id, status=status, rows_good=0, finished_at=clock.now())
         work.notify(topic, job.dataset_id)
 
 
-async def _remove_unseen(ctx: JobContext, number: int, first: int) -> None:
+async def remove_unseen(ctx: JobContext, number: int, first: int) -> None:
     """Remove rows that were loaded out of sight; no counter ever counted them."""
     gone = 1
     while gone:
-        async with keeping("rows: remove unseen", team_id=ctx.team_id) as work:
+        async with ctx.keeping("rows: remove unseen") as work:
             gone = await imports_table.remove_staged(work, number, first)
 
 
@@ -221,19 +228,31 @@ async def _tell(ctx: JobContext, done: int, percent: float, verb: str, total: in
 @runs(IMPORT_DELETE)
 async def delete_import(ctx: JobContext, *, import_id: str, **_: Any) -> None:  # noqa: ANN401 - words for people
     """Remove the rows of a deleted import, in batches."""
-    async with keeping("import: delete", team_id=ctx.team_id) as work:
-        import_ = await work.get(Import, UUID(import_id))
+    async with ctx.keeping("import: delete") as work:
+        try:
+            import_ = await work.get(Import, UUID(import_id))
+        except NotFound:  # its dataset was deleted meanwhile
+            return
+        if import_.status != ImportStatus.DELETING:
+            return
         dataset = await work.get(Dataset, import_.dataset_id)
-    if import_.first_position is not None and import_.first_position >= dataset.next_position:
-        await _remove_unseen(ctx, dataset.number, import_.first_position)
-    elif import_.first_position is not None:
-        stop = import_.first_position + import_.rows_good
-        await remove_rows(ctx, dataset.number, import_.first_position, stop, _shrink(import_))
-    async with keeping("import: deleted", team_id=ctx.team_id) as work:
+    first = import_.first_position
+    if first is not None and first < dataset.next_position:
+        await remove_rows(ctx, dataset.number, first, first + import_.rows_good, _shrink(import_))
+    else:
+        await remove_unseen(ctx, dataset.number, dataset.next_position)
+    async with ctx.keeping("import: deleted") as work:
         await imports_table.update_progress(work, import_.id, status=ImportStatus.DELETED)
+        await ledger.finish_in(work, ctx.run, {})
         work.notify(topic, dataset.id)
-    for leftover in (f"{import_.file_id}.data", f"{import_.id}.errors.csv"):
-        (ctx.data_dir / "uploads" / leftover).unlink(missing_ok=True)
+    remove_files(ctx, [(import_.id, import_.file_id)])
+
+
+def remove_files(ctx: JobContext, imports: Iterable[tuple[UUID, UUID]]) -> None:
+    """Remove what lies on disk for these imports, by (import, file)."""
+    for import_id, file_id in imports:
+        for name in (f"{file_id}.data", f"{file_id}.json", f"{import_id}.errors.csv"):
+            (ctx.data_dir / "uploads" / name).unlink(missing_ok=True)
 
 
 Shrunk = Callable[[Any, int], Awaitable[None]]
@@ -256,7 +275,7 @@ async def remove_rows(ctx: JobContext, number: int, first: int, stop: int, shrun
     """Remove visible rows in batches, each with its counters in one transaction."""
     done, total = 0, max(stop - first, 1)
     while True:
-        async with keeping("rows: remove", team_id=ctx.team_id) as work:
+        async with ctx.keeping("rows: remove") as work:
             gone = await imports_table.remove_range(work, number, first, stop)
             for status, n in gone.items():
                 await datasets_table.add_to_counts(work, number, ctx.team_id, status, -n)
