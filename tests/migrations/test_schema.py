@@ -96,7 +96,7 @@ async def _everything(admin: asyncpg.Connection) -> list[list[asyncpg.Record]]:
     """The catalog: tables and their rights, columns' rights, indexes, constraints, functions, policies, triggers."""
     places = "('public'::regnamespace, 'engine'::regnamespace)"
     questions = (
-        f"SELECT oid, relname, relacl, relrowsecurity, reloptions FROM pg_class WHERE relnamespace IN {places} ORDER BY 1",
+        f"SELECT oid, relname, relacl, relrowsecurity FROM pg_class WHERE relnamespace IN {places} ORDER BY 1",
         "SELECT attrelid, attname, attacl FROM pg_attribute WHERE attacl IS NOT NULL ORDER BY 1, 2",
         "SELECT oid, conname FROM pg_constraint ORDER BY oid",
         f"SELECT oid, proname, proacl, prosrc FROM pg_proc WHERE pronamespace IN {places} ORDER BY oid",
