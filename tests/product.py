@@ -101,7 +101,7 @@ class Product:
     async def until(self, question: str, *values: Any) -> Any:
         """Ask from behind until the answer is something, and return it. The time limit of the test ends it."""
         async with self.behind() as admin:
-            while not (answer := await admin.fetchval(question, *values)):
+            while not (answer := await admin.fetchval(question, *values)):  # noqa: ASYNC110 - of other processes
                 await asyncio.sleep(0.05)
             return answer
 
@@ -141,7 +141,7 @@ class Session:
             yield client
 
     async def revoke(self, *, told: bool = True) -> None:
-        """End the session from elsewhere. Unless ``told``, no page hears of it, so that the next click meets the door."""
+        """End the session from elsewhere. Unless ``told``, no page hears of it: the next click meets the door."""
         async with self.product.behind() as admin:
             await admin.execute("UPDATE staff_sessions SET revoked_at = now() WHERE id = $1", self.id)
             if told:
@@ -151,10 +151,10 @@ class Session:
 
 
 @asynccontextmanager
-async def http(origin: str, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
+async def http(address: str, /, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
     """Requests from one of our own pages, by nobody unless a cookie is given."""
-    sent = {"origin": origin, **headers}
-    async with httpx.AsyncClient(base_url=origin, headers=sent, trust_env=False, timeout=60) as client:
+    sent = {"origin": address, **headers}
+    async with httpx.AsyncClient(base_url=address, headers=sent, trust_env=False, timeout=60) as client:
         yield client
 
 

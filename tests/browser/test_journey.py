@@ -129,7 +129,8 @@ async def watch_it(j: Journey) -> None:
     )
     assert rows == AIRPORT_ROWS
     first = await j.product.value(
-        "SELECT data FROM dataset_rows r JOIN datasets d ON d.number = r.dataset_number WHERE d.id = $1 AND position = 1",
+        "SELECT data FROM dataset_rows r JOIN datasets d ON d.number = r.dataset_number"
+        " WHERE d.id = $1 AND position = 1",
         j.dataset_id,
     )
     assert json.loads(first) == {
