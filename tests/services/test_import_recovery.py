@@ -22,7 +22,7 @@ from app.worker.execution import Execution
 from app.worker.tasks import imports as tasks
 from tests.factories import Desk, check_counts
 from tests.people import Company
-from tests.services.test_imports import kill_at_chunk, small_chunks, stored
+from tests.services.test_import_runs import kill_at_chunk, small_chunks, stored
 
 GOOD = b"code,n\n" + b"".join(b"A%d,%d\n" % (n, n) for n in range(1000))
 OTHER = GOOD.replace(b"A1,", b"B1,")
