@@ -25,26 +25,33 @@ async def listening(url: str) -> AsyncIterator[None]:
 
 async def _listen(url: str) -> None:
     """After a lost connection every topic hears "many changed": something may have been missed."""
-    tries = 0
+    tries, missed = 0, False
     while True:
         try:
-            connection = await asyncpg.connect(url, timeout=5)
-        except (OSError, asyncpg.PostgresError, TimeoutError):
-            await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
-            tries += 1
-            continue
-        try:
-            lost = asyncio.Event()
-            connection.add_termination_listener(lambda _, lost=lost: lost.set())
-            await connection.add_listener(CHANNEL, _hear)
-            if tries:
-                _tell_all()
-            tries = 0
-            await lost.wait()
-            tries = 1
+            async with _heard(url) as lost:
+                if missed:
+                    _tell_all()
+                tries = 0
+                await lost.wait()
             log.warning("The connection for live updates was lost; trying again.")
-        finally:
-            connection.terminate()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as problem:
+            log.warning("No live updates: %s. Trying again.", problem or type(problem).__name__)
+        missed = True
+        await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
+        tries += 1
+
+
+@asynccontextmanager
+async def _heard(url: str) -> AsyncIterator[asyncio.Event]:
+    """A connection whose messages are heard; the event comes when it is lost."""
+    connection = await asyncpg.connect(url, timeout=5)
+    try:
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        await connection.add_listener(CHANNEL, _hear)
+        yield lost
+    finally:
+        connection.terminate()
 
 
 def _hear(_connection: object, _pid: int, _channel: str, payload: object) -> None:
