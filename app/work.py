@@ -18,6 +18,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import Executable, Result, TextClause, insert, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.sql.dml import UpdateBase
@@ -307,6 +308,8 @@ async def _transaction() -> AsyncIterator[AsyncSession]:
         raise Conflict("Somebody changed this record meanwhile. Open it again to see what is there now.") from None
     except DBAPIError as problem:
         raise translated(problem) from problem
+    except PoolTimeoutError as problem:
+        raise Unavailable("Too many people ask the database at this moment. Try again in a moment.") from problem
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as problem:
         raise Unavailable("The database does not answer. Try again in a moment.") from problem
 
