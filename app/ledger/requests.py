@@ -52,6 +52,7 @@ async def requeue(work: Work, job: Job, *, by: UUID | None = None, from_start: b
     The caller holds the job locked and has asked ``job.can_retry``.
     """
     job.attempts = 0
+    job.epoch += 1  # an older message may still wait under the last one, and would swallow this one
     job.worker = job.finished_at = job.cancel_requested_at = job.cancel_requested_by = None
     job.error = job.error_code = job.error_signature = job.result = None
     if from_start:

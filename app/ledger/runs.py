@@ -14,7 +14,7 @@ from sqlalchemy import and_, func, not_, select, text, update
 
 from app import topics
 from app.changes import plain
-from app.ledger.events import Run, end, held, put_in_queue, tell
+from app.ledger.events import Run, end, held, put_in_queue, stop_if_unwanted, tell
 from app.models.job import Job, JobEvent, JobEventKind, JobStatus, Worker
 from app.work import LeaseLost, Work, keeping
 
@@ -174,7 +174,8 @@ async def finish(run: Run, result: Mapping[str, Any] | None = None) -> None:
 
 
 async def fail(run: Run, failure: Failure, *, retry_in: float | None = None) -> None:
-    """End the job with failure; or, with ``retry_in`` seconds and attempts left, try again after that time.
+    """End the job with failure; or, with ``retry_in`` seconds and attempts left, try again after that time, unless
+    somebody asked to cancel it meanwhile.
 
     Raises:
         LeaseLost: another run has it.
@@ -187,20 +188,23 @@ async def fail(run: Run, failure: Failure, *, retry_in: float | None = None) -> 
             end(job, JobStatus.FAILED, now)
             await work.flush()
             tell(work, job, JobEventKind.FAILED, **why)
-        else:
+        elif not await stop_if_unwanted(work, job, now):
             job.worker = None
             await put_in_queue(work, job, now, retry_in)
             tell(work, job, JobEventKind.RETRY_LATER, **why, delay=retry_in)
 
 
 async def retry_later(run: Run, delay: float, reason: str = "") -> None:
-    """Give the job back for ``delay`` seconds: the task waits for something. The attempt does not count.
+    """Give the job back for ``delay`` seconds: the task waits for something. The attempt does not count. A job that
+    somebody asked to cancel meanwhile ends instead.
 
     Raises:
         LeaseLost: another run has it.
     """
     async with keeping("jobs: retry later") as work:
         job, now = await held(work, run)
+        if await stop_if_unwanted(work, job, now):
+            return
         job.worker, job.attempts = None, max(0, job.attempts - 1)
         await put_in_queue(work, job, now, delay)
         tell(work, job, JobEventKind.RETRY_LATER, delay=delay, reason=reason)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, extract, func, or_, select
 from sqlalchemy.orm import load_only
 
-from app.ledger.events import end, put_in_queue, send, tell
+from app.ledger.events import end, put_in_queue, send, stop_if_unwanted, tell
 from app.models.job import Job, JobEventKind, JobStatus, Worker
 from app.work import Work, keeping
 
@@ -22,16 +22,18 @@ _COLUMNS = load_only(
 
 
 async def sweep(redeliver: float) -> int:
-    """Free jobs whose lease has run out; deliver waiting jobs again that nobody took for ``redeliver`` seconds,
-    doubled each time. Returns how many jobs it moved; nothing happens while another worker sweeps.
+    """Free jobs whose lease has run out; end waiting ones that somebody asked to cancel; deliver those again that
+    nobody took for ``redeliver`` seconds, doubled each time. Returns how many jobs it moved; nothing happens while
+    another worker sweeps.
     """
     async with keeping("jobs: sweep") as work:
         if not await work.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
             return 0
         freed = await _free(work, Job.lease_until < func.now())
+        stopped = await _stop_unwanted(work)
         sent = await _deliver_again(work, redeliver)
         await work.execute(delete(Worker).where(Worker.heartbeat_at < func.now() - _FORGOTTEN_AFTER))
-    return freed + sent
+    return freed + stopped + sent
 
 
 async def release_dead(me: Worker, alive: Callable[[int], bool]) -> int:
@@ -62,13 +64,22 @@ async def _free(work: Work, lost: ColumnElement[bool]) -> int:
     for row in rows:
         job, now = row[0], row[1]
         tell(work, job, JobEventKind.LEASE_LOST, worker=job.worker, epoch=job.epoch)
-        if job.cancel_requested_at is not None:
-            end(job, JobStatus.CANCELLED, now)
-            tell(work, job, JobEventKind.CANCELLED, by=job.cancel_requested_by)
-        elif job.attempts >= job.max_attempts:
+        if await stop_if_unwanted(work, job, now):
+            continue
+        if job.attempts >= job.max_attempts:
             _give_up(work, job, now)
         else:
             await put_in_queue(work, job, now)
+    return len(rows)
+
+
+async def _stop_unwanted(work: Work) -> int:
+    """End waiting jobs that carry a wish to cancel: no claim takes them."""
+    waiting = select(Job, func.now()).options(_COLUMNS).where(Job.status == JobStatus.QUEUED)
+    statement = waiting.where(Job.cancel_requested_at.is_not(None)).order_by(Job.run_after).limit(AT_MOST)
+    rows = (await work.execute(statement.with_for_update(of=Job, skip_locked=True))).all()
+    for row in rows:
+        await stop_if_unwanted(work, row[0], row[1])
     return len(rows)
 
 
