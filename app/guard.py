@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 import nicegui
+from nicegui import client
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -26,7 +27,7 @@ from app.api.sign_in import cookie_name, own_path
 from app.assets import Assets
 from app.config import Settings
 from app.errors import AppError, Forbidden, NotFound, NotSignedIn
-from app.headers import Answer
+from app.headers import Answer, mark_scripts
 
 FindSession = Callable[[str], Awaitable[Staff | None]]
 
@@ -64,6 +65,7 @@ class Guard:
         self._cookie = cookie_name(settings)
         self._origins = allowed_origins(settings.browser_origin)
         self._https = settings.browser_origin.startswith("https://")
+        mark_scripts(client.templates.env)
         self._assets = Assets(app, f"/_nicegui/{nicegui.__version__}/", "/static/", https=self._https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,7 +2,9 @@
 
 import gzip
 import secrets
+from collections.abc import Callable
 
+from jinja2 import BaseLoader, Environment
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Scope, Send
 
@@ -22,6 +24,35 @@ _ALWAYS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+
+
+_MARK = f'nonce="{secrets.token_urlsafe(16)}"'
+"""Stands in templates where the nonce of an answer goes. It never leaves this process, so no contents can hold it."""
+_OWN_FILE = b'<script src="/static/'
+"""Our own files: the policy allows them without a nonce, too."""
+
+
+def mark_scripts(templates: Environment) -> None:
+    """Let only the scripts that stand in these templates carry the nonce, never one that got in with their values."""
+    if templates.loader is not None and not isinstance(templates.loader, _Marking):
+        templates.loader = _Marking(templates.loader)
+
+
+class _Marking(BaseLoader):
+    """Loads templates with a mark in each of their scripts."""
+
+    def __init__(self, inner: BaseLoader) -> None:
+        self._inner = inner
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
+        """The template's source."""
+        source, name, is_fresh = self._inner.get_source(environment, template)
+        return source.replace("<script", f"<script {_MARK}"), name, is_fresh
+
+
+def _stamped(body: bytes, nonce: str) -> bytes:
+    stamp = f'nonce="{nonce}"'.encode()
+    return body.replace(_MARK.encode(), stamp).replace(_OWN_FILE, b"<script %s%s" % (stamp, _OWN_FILE[7:]))
 
 
 def protect(headers: MutableHeaders, *, nonce: str = "", https: bool = False) -> None:
@@ -84,7 +115,7 @@ class Answer:
         body = bytes(self._body)
         if self._nonce:
             headers["cache-control"] = "no-store"
-            body = body.replace(b"<script", b'<script nonce="%s"' % self._nonce.encode())
+            body = _stamped(body, self._nonce)
         if self._gzip and len(body) >= COMPRESS_FROM:
             body = gzip.compress(body, 5, mtime=0)
             headers["content-encoding"] = "gzip"
