@@ -33,7 +33,9 @@ class Candidate(NamedTuple):
 
 _DOOR_SESSION = text("SELECT staff_id, name, email, role, limited, teams FROM door_session(:sid)")
 _SIGN_IN_BEGIN = text("SELECT staff_id, password_hash FROM sign_in_begin(:email)")
-_SIGN_IN_FINISH = text("SELECT sign_in_finish(:staff_id, :session_id, :expires_at, :ip, :user_agent, :new_hash)")
+_SIGN_IN_FINISH = text(
+    "SELECT sign_in_finish(:staff_id, :verified, :session_id, :expires_at, :ip, :user_agent, :new_hash)"
+)
 _SIGN_IN_REFUSED = text("SELECT sign_in_refused(:email, :ip)")
 _SIGN_OUT = text("SELECT sign_out(:sid)")
 
@@ -54,28 +56,31 @@ async def candidate(login: AsyncSession, email: str) -> Candidate | None:
 
 async def start(
     login: AsyncSession,
-    staff_id: UUID,
+    member: Candidate,
     session_id: UUID,
     *,
     expires_at: datetime,
     ip: str,
     user_agent: str,
     new_hash: str | None,
-) -> None:
-    """Begin a session and record it; keep ``new_hash`` when the old one became too weak."""
+) -> bool:
+    """Begin a session and record it; keep ``new_hash`` when the old one became too weak. False, and no session: the
+    password against which ``member`` was measured is not theirs any more, or they may not sign in any more.
+    """
     values = {
-        "staff_id": staff_id,
+        "staff_id": member.staff_id,
+        "verified": member.password_hash,
         "session_id": session_id,
         "expires_at": expires_at,
         "ip": ip,
         "user_agent": user_agent,
         "new_hash": new_hash,
     }
-    await login.execute(_SIGN_IN_FINISH, values)
+    return bool((await login.execute(_SIGN_IN_FINISH, values)).scalar_one())
 
 
 async def refuse(login: AsyncSession, email: str, ip: str) -> None:
-    """Record that somebody was not let in."""
+    """Record that somebody was not let in: who, if ``email`` is one, and no more than 60 times a minute."""
     await login.execute(_SIGN_IN_REFUSED, {"email": email, "ip": ip})
 
 

@@ -88,21 +88,28 @@ async def sign_in(nobody: Nobody, email: str, password: str, user_agent: str) ->
         found = await sessions.candidate(login, email)
     good, new_hash = await passwords.verify_and_update(password, found.password_hash if found else None)
     if found is None or not good:
-        async with _asking() as login:
-            await sessions.refuse(login, email, nobody.ip)
-        raise WrongPassword
+        raise await _refused(nobody, email)
     claims = _new_claims(found.staff_id)
     async with _asking() as login:
-        await sessions.start(
+        started = await sessions.start(
             login,
-            claims.staff_id,
+            found,
             claims.session_id,
             expires_at=claims.expires_at,
             ip=nobody.ip,
             user_agent=user_agent[:USER_AGENT_LENGTH],
             new_hash=new_hash,
         )
+    if not started:
+        raise await _refused(nobody, email)
     return SignedIn(tokens.sign(claims, _how().keys[0]), claims.expires_at)
+
+
+async def _refused(nobody: Nobody, email: str) -> WrongPassword:
+    """Record the refusal; returns what to raise."""
+    async with _asking() as login:
+        await sessions.refuse(login, email, nobody.ip)
+    return WrongPassword()
 
 
 async def sign_out(actor: Staff) -> None:

@@ -112,10 +112,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT m.id, m.password_hash::text FROM public.staff m WHERE lower(m.email) = lower(address) AND m.status = 'active'
 $$;
 
+-- False: the password, or the right to sign in, changed while ``verified`` was measured. The lock holds changes up.
 CREATE FUNCTION sign_in_finish(
-    member uuid, session uuid, expires timestamptz, address text, agent text, new_hash text) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    member uuid, verified text, session uuid, expires timestamptz, address text, agent text, new_hash text)
+RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM 1 FROM public.staff m
+        WHERE m.id = member AND m.password_hash = verified AND m.status = 'active' FOR NO KEY UPDATE;
+    IF NOT FOUND THEN RETURN false; END IF;
     IF new_hash IS NOT NULL THEN
         UPDATE public.staff SET password_hash = new_hash WHERE id = member;
     END IF;
@@ -128,15 +132,25 @@ BEGIN
         jsonb_build_object('user_agent', left(agent, 400))
     FROM public.staff m WHERE m.id = member;
     PERFORM pg_notify('quarterdeck', '["audit",null,"created"]');
+    RETURN true;
 END $$;
 
+-- The log is for ever: it keeps nothing but e-mail addresses (a password typed into the wrong field is none), and takes
+-- at most 60 refusals a minute, so that nobody fills it. The web process logs each.
 CREATE FUNCTION sign_in_refused(email text, address text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    sixtieth timestamptz;
+    shown text := CASE WHEN length(email) <= 254 AND email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$'
+        THEN email ELSE '' END;
 BEGIN
+    SELECT e.at INTO sixtieth FROM public.audit_entries e
+        WHERE e.action = 'session.refused' ORDER BY e.id DESC OFFSET 59 LIMIT 1;
+    IF sixtieth > now() - interval '1 minute' THEN RETURN; END IF;
     INSERT INTO public.audit_entries
         (actor_id, actor_name, actor_kind, ip, action, target_type, target_id, target_label)
-    SELECT m.id, coalesce(m.name, left(sign_in_refused.email, 200)), 'nobody', address, 'session.refused', 'staff',
-        coalesce(m.id::text, ''), left(sign_in_refused.email, 200)
+    SELECT m.id, coalesce(m.name, nullif(shown, ''), 'Somebody'), 'nobody', address, 'session.refused', 'staff',
+        coalesce(m.id::text, ''), coalesce(m.email, shown)
     FROM (SELECT 1) AS once LEFT JOIN public.staff m ON lower(m.email) = lower(sign_in_refused.email);
     PERFORM pg_notify('quarterdeck', '["audit",null,"created"]');
 END $$;
