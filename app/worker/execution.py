@@ -21,7 +21,7 @@ from app.worker.context import JobContext
 from app.worker.registry import Runnable, find
 
 CANCEL_GRACE = 10.0
-"""Seconds that a task has to come to a safe place after it was asked to stop."""
+"""Seconds that a task has to see that it was asked to stop; how long it then cleans up is its own matter."""
 
 _BETWEEN_TRIES = 1.0
 """Seconds between tries to reach a database that is away."""
@@ -47,6 +47,7 @@ class Execution:
     context: JobContext = field(init=False)
     ending: Ending | None = field(default=None, init=False)
     _runnable: Runnable | None = field(init=False)
+    _patience: asyncio.TimerHandle | None = field(default=None, init=False)
     _body: asyncio.Task[None] | None = field(default=None, init=False)
     _result: Mapping[str, Any] | None = field(default=None, init=False)
     _error: Exception | None = field(default=None, init=False)
@@ -84,9 +85,13 @@ class Execution:
 
     def ask_to_stop(self) -> None:
         """Somebody asked to cancel the job: let its task come to a safe place, but not for ever."""
-        if not self.context.cancelled:
-            self.context.cancelled = True
-            asyncio.get_running_loop().call_later(CANCEL_GRACE, self.stop, Ending.CANCELLED)
+        self.context.cancelled = True
+        if self._patience is None:
+            self._patience = asyncio.get_running_loop().call_later(CANCEL_GRACE, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        if not self.context.stopping:
+            self.stop(Ending.CANCELLED)
 
     async def _call(self, runnable: Runnable) -> None:
         try:
