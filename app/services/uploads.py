@@ -5,6 +5,7 @@ browser says about it is never believed.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import shutil
@@ -167,9 +168,10 @@ def _forget_old(store: Store) -> None:
     """Remove leftovers: broken uploads and those that no import took. Files of imports have lost their facts."""
     oldest = clock.now().timestamp() - KEPT_HOURS * 3600
     for leftover in (*store.folder.glob("*.part"), *store.folder.glob("*.json")):
-        if leftover.stat().st_mtime < oldest:
-            leftover.with_suffix(".data").unlink(missing_ok=True)
-            leftover.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another upload tidies up at the same time, or is done
+            if leftover.stat().st_mtime < oldest:
+                leftover.with_suffix(".data").unlink(missing_ok=True)
+                leftover.unlink(missing_ok=True)
 
 
 def _too_large(store: Store) -> TooLarge:
