@@ -64,7 +64,7 @@ async def upgrade(owner_url: str, admin_url: str | None = None) -> None:
         SchemaProblem: the schema is newer than this program, or damaged.
     """
     del admin_url
-    engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"))
+    engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"), hide_parameters=True)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
