@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from decimal import Decimal
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -102,7 +101,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column can hold, as J
             return [plain(item) for item in value]
         case Enum():
             return value.value
-        case UUID() | Decimal():
+        case UUID():
             return str(value)
         case datetime() | date():
             return value.isoformat()

@@ -1,14 +1,12 @@
 """Engine and sessions, bound once per process by :func:`configure`. Only ``app.work`` and the sign-in use them."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
-from pydantic_core import from_json
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from app import exact_json
 from app.config import Settings
 from app.errors import Unavailable
 
@@ -27,16 +25,12 @@ def configure(settings: Settings) -> None:
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=10,
-        json_serializer=_dumps,
+        json_serializer=exact_json.dumps,
+        json_deserializer=exact_json.loads_kept,
         hide_parameters=True,  # an error's text reaches logs and screens; what people typed must not
-        json_deserializer=from_json,  # three times as fast as json.loads, and as exact with large whole numbers
         connect_args={"timeout": 5, "server_settings": {"application_name": "quarterdeck", "jit": "off"}},
     )
     _sessions = async_sessionmaker(_engine, expire_on_commit=False)
-
-
-def _dumps(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def url() -> str:

@@ -4,7 +4,6 @@ Kept forms: whole numbers and numbers as JSON numbers, dates as ISO text, moment
 lists of texts for multiple choices, any JSON. A missing value is kept as no key at all; here it is ``None``.
 """
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -12,8 +11,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from app import exact_json
 from app.errors import Invalid
-from app.tabular.types import FieldType
+from app.tabular.types import FALSE_WORDS, TRUE_WORDS, FieldType
 
 MAX_TEXT = 20_000
 MAX_JSON = 64 * 1024
@@ -68,9 +68,11 @@ def _integer(field: Rules, value: Any) -> int:  # noqa: ANN401
     return int(number)
 
 
-def _number(field: Rules, value: Any) -> int | float:  # noqa: ANN401
+def _number(field: Rules, value: Any) -> int | float | Decimal:  # noqa: ANN401
     number = _decimal(field, value, "a number, such as 3.5")
-    return int(number) if number == number.to_integral_value() and abs(number) < Decimal(10) ** 15 else float(number)
+    if number == number.to_integral_value() and abs(number) < Decimal(10) ** 15:
+        return int(number)
+    return exact_json.number(str(number))
 
 
 def _decimal(field: Rules, value: Any, wanted: str) -> Decimal:  # noqa: ANN401
@@ -80,7 +82,7 @@ def _decimal(field: Rules, value: Any, wanted: str) -> Decimal:  # noqa: ANN401
         number = Decimal(str(value).strip())
     except InvalidOperation:
         raise Invalid(f"{field.label} is {wanted}.") from None
-    if not number.is_finite() or abs(number.adjusted()) > 300:
+    if "_" in str(value) or not number.is_finite() or abs(number.adjusted()) > 300:
         raise Invalid(f"{field.label} is {wanted}.")
     if field.minimum is not None and number < field.minimum:
         raise Invalid(f"{field.label} is at least {field.minimum}.")
@@ -92,11 +94,11 @@ def _decimal(field: Rules, value: Any, wanted: str) -> Decimal:  # noqa: ANN401
 def _boolean(field: Rules, value: Any) -> bool:  # noqa: ANN401
     if isinstance(value, bool):
         return value
-    match str(value).strip().lower():
-        case "true" | "yes" | "1":
-            return True
-        case "false" | "no" | "0":
-            return False
+    word = str(value).strip().lower()
+    if word in TRUE_WORDS:
+        return True
+    if word in FALSE_WORDS:
+        return False
     raise Invalid(f"{field.label} is true or false.")
 
 
@@ -142,8 +144,8 @@ def _url(field: Rules, value: Any) -> str:  # noqa: ANN401
 def _json(field: Rules, value: Any) -> Any:  # noqa: ANN401
     try:
         if isinstance(value, str):
-            value = json.loads(value)
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+            value = exact_json.loads(value)
+        text = exact_json.dumps(value)
         size = len(text.encode())  # refuses half characters
     except (ValueError, TypeError, RecursionError):
         raise Invalid(f"{field.label} is JSON, such as {{“a”: 1}}.") from None

@@ -34,6 +34,7 @@ from nicegui.events import GenericEventArguments
 
 from app.conditions import parse_filters
 from app.errors import AppError, Conflict, Invalid
+from app.exact_json import for_browser
 
 Tone = Literal["ok", "warn", "bad", "info", "idle"]
 AnswerState = Literal["saved", "refused", "failed", "conflict", "discarded"]
@@ -147,11 +148,11 @@ class DataGrid(
                 typed in the cell, marked as not saved; ``failed`` and ``conflict`` offer to try again.
             message: the sentence for the person, unless saved.
         """
-        self.run_method("answer", row_id, field, value, state, message)
+        self.run_method("answer", row_id, field, for_browser(value), state, message)
 
     def changed(self, row_id: str, field: str, value: object) -> None:
         """Somebody else saved a cell: show it if the row is loaded, without moving anything."""
-        self.run_method("changed", row_id, field, value)
+        self.run_method("changed", row_id, field, for_browser(value))
 
     def reload(self) -> None:
         """Ask for the visible rows anew (rows came or went); the place stays."""

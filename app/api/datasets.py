@@ -10,12 +10,12 @@ from pydantic import TypeAdapter
 from app.api.abandon import unless_abandoned
 from app.conditions import parse_filters
 from app.errors import Invalid
+from app.exact_json import for_browser
 from app.paging import Sort
 from app.services import imports, rows, uploads
 
 router = APIRouter()
 
-_BIGGEST_IN_JAVASCRIPT = 2**53 - 1
 _json = TypeAdapter(dict[str, Any])
 
 
@@ -33,7 +33,8 @@ async def window(request: Request, dataset_id: UUID) -> Response:
     keys = [field.key for field in found.fields]
     answer = {
         "rows": [
-            [str(r.id), r.position, r.version, r.status, [_exact(r.data.get(key)) for key in keys]] for r in found.rows
+            [str(r.id), r.position, r.version, r.status, [for_browser(r.data.get(key)) for key in keys]]
+            for r in found.rows
         ],
         "total": found.total.value,
         "total_kind": found.total.kind.value,
@@ -41,13 +42,6 @@ async def window(request: Request, dataset_id: UUID) -> Response:
         "took_ms": round(found.took_ms, 1),
     }
     return Response(_json.dump_json(answer), media_type="application/json", headers={"cache-control": "no-store"})
-
-
-def _exact(value: Any) -> Any:  # noqa: ANN401 - a JSON value
-    """Whole numbers that JavaScript would round travel as their digits."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _BIGGEST_IN_JAVASCRIPT:
-        return str(value)
-    return value
 
 
 @router.put("/uploads", status_code=201)

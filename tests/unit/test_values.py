@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app import exact_json
 from app.errors import Invalid
 from app.tabular.types import FieldType
 from app.values import MAX_JSON, MAX_TEXT, kept
@@ -37,8 +38,9 @@ def test_a_value_is_kept_as_json_or_refused_in_a_sentence(kind: FieldType, value
         once = kept(Rules(kind), value)
     except Invalid:
         return
-    text = json.dumps(once, allow_nan=False, ensure_ascii=False)
+    text = exact_json.dumps(once)
     text.encode()
+    assert exact_json.loads(text) == once
     if kind is not FieldType.JSON:  # a JSON text is read once: the text "1" becomes 1
         assert kept(Rules(kind), once) == once
 
@@ -61,6 +63,10 @@ def test_spaces_are_a_text_and_nothing_else() -> None:
     [
         *[("integer", "007", 7), ("integer", "-1", -1), ("integer", "4.0", 4), ("integer", 10**18 - 1, 10**18 - 1)],
         *[("number", ".5", 0.5), ("number", "1e3", 1000), ("number", "1e20", 1e20), ("boolean", "YES", True)],
+        *[
+            ("number", exact, Decimal(exact))
+            for exact in ("12345678901234567.89", "1234567890123456789", "-0.1000000000000000001")
+        ],
         *[
             ("boolean", "no", False),
             ("date", " 2013-01-31 ", "2013-01-31"),
