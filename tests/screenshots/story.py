@@ -136,7 +136,7 @@ async def large_import(story: Story) -> None:
     await story.drop(file)
     path = await story.start(file)
     await expect(story.ana.get_by_text(re.compile(r"^Loading rows"))).to_be_visible()
-    await expect(story.ana.get_by_text(re.compile(r"left"))).to_be_visible()
+    await expect(story.ana.get_by_text(re.compile(r" left$"))).to_be_visible()
     story.stage.freeze()
     await story.shoot("import-running")
     await story.ana.get_by_role("link", name="Job", exact=True).click()
@@ -222,6 +222,7 @@ async def edits(story: Story) -> None:
     await expect(story.ana.get_by_role("dialog")).to_contain_text("Somebody changed this meanwhile")
     await story.shoot("dataset-conflict")
     await story.ana.keyboard.press("Escape")
+    await story.button("Discard").click()
     await tom.context.close()
 
 
