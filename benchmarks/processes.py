@@ -14,6 +14,7 @@ from app.supervise.connections import environment
 
 ROOT = Path(__file__).resolve().parents[1]
 _LOOK_SECONDS = 0.01
+_PAUSE_SECONDS = 0.02
 
 
 @asynccontextmanager
@@ -31,6 +32,13 @@ async def started(settings: Settings, *arguments: str) -> AsyncIterator["subproc
         finally:
             process.kill()
             process.wait()
+
+
+async def breathe(process: "subprocess.Popen[bytes]") -> None:
+    """A short pause while something is awaited of a process, which must not have ended meanwhile."""
+    if process.poll() is not None:
+        raise RuntimeError(f"The process ended with {process.returncode}; its own words are above.")
+    await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def peak_mb(pid: int) -> float:

@@ -9,6 +9,7 @@ import socket
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import Popen
 from uuid import UUID
 
 import httpx
@@ -24,10 +25,9 @@ from app.crypto import tokens
 from app.services import imports, sessions, uploads
 from benchmarks.database import Bench
 from benchmarks.files import pieces
-from benchmarks.processes import peak_mb, peak_of_children_mb, started
+from benchmarks.processes import breathe, peak_mb, peak_of_children_mb, started
 
 LOOK = "/look/"
-_POLL_SECONDS = 0.05
 
 
 async def peaks(at: Bench, file: Path) -> tuple[float, float]:
@@ -39,18 +39,18 @@ async def peaks(at: Bench, file: Path) -> tuple[float, float]:
     async with started(settings, "benchmarks.web") as process, asyncio.TaskGroup() as group:
         watching = group.create_task(peak_of_children_mb(process.pid, child))
         async with httpx.AsyncClient(base_url=settings.browser_origin, timeout=120) as client:
-            await _until_ready(client)
+            await _until_ready(client, process)
             await _upload_and_look(client, at, settings, file)
         watching.cancel()
         return peak_mb(process.pid), child[0]
 
 
-async def _until_ready(client: httpx.AsyncClient) -> None:
+async def _until_ready(client: httpx.AsyncClient, process: "Popen[bytes]") -> None:
     while True:
         with suppress(httpx.TransportError):
             if (await client.get("/health/ready")).status_code == httpx.codes.OK:
                 return
-        await asyncio.sleep(_POLL_SECONDS)
+        await breathe(process)
 
 
 async def _upload_and_look(client: httpx.AsyncClient, at: Bench, settings: Settings, file: Path) -> None:
