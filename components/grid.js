@@ -54,6 +54,12 @@ export default {
     this.name();
     this.open();
   },
+  beforeUnmount() {
+    // The screen is drawn anew while somebody types: keep it, and let the next grid offer it. (Events would come too late.)
+    const [editor] = this.api.getCellEditorInstances(), [cell] = this.api.getEditingCells();
+    this.leaving = true;
+    if (editor && cell) this.commit({ data: this.api.getDisplayedRowAtIndex(cell.rowIndex)?.data, colDef: cell.column.getColDef(), newValue: editor.getValue() });
+  },
   unmounted() {
     clearInterval(this.clock);
     this.source?.stop();
@@ -210,8 +216,10 @@ export default {
       const { field, index } = colDef.context;
       if (!data || !newValue?.changed) return;
       const before = this.entryOf(data.id, field.key);
-      const entry = { row_id: data.id, position: data.position, field: field.key, label: field.label, seen: before?.seen ?? data.values[index], text: newValue.text, value: newValue.value };
-      if (newValue.error) this.edits.put({ ...entry, state: "refused", message: newValue.error });
+      // What was seen is what the editor opened with: somebody else's change may have arrived below it since.
+      const entry = { row_id: data.id, position: data.position, field: field.key, label: field.label, seen: before ? before.seen : newValue.seen, text: newValue.text, value: newValue.value };
+      if (this.leaving) this.edits.put({ ...entry, state: "failed", message: "The screen changed before it was saved." });
+      else if (newValue.error) this.edits.put({ ...entry, state: "refused", message: newValue.error });
       else if (JSON.stringify(newValue.value) === JSON.stringify(data.values[index])) before && this.edits.discard(before);
       else this.edits.save(entry);
     },

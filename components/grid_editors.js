@@ -89,6 +89,7 @@ function control(field, text, value) {
 export class TypedEditor {
   init({ field, grid, data, value, eventKey, column, eGridCell }) {
     this.field = field;
+    this.seen = value;
     const entry = grid.entryOf(data.id, field.key);
     const stored = typeof value === "object" && field.type === "json" && value !== null ? JSON.stringify(value, null, 2) : valueText(field.type, value);
     this.start = entry ? entry.text : stored;
@@ -155,7 +156,7 @@ export class TypedEditor {
   }
 
   getValue() {
-    return { ...this.read(), changed: this.unsaved || this.text() !== this.first };
+    return { ...this.read(), seen: this.seen, changed: this.unsaved || this.text() !== this.first };
   }
 
   isPopup() {

@@ -4,6 +4,7 @@ Import the fixture ``product`` into a ``conftest.py``: one running product per t
 """
 
 import asyncio
+import html
 import itertools
 import os
 import subprocess
@@ -20,7 +21,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
-from playwright.async_api import BrowserContext
+from playwright.async_api import BrowserContext, Page
 from pydantic import SecretStr
 
 from app import clock
@@ -156,6 +157,23 @@ async def http(address: str, /, **headers: str) -> AsyncIterator[httpx.AsyncClie
     sent = {"origin": address, **headers}
     async with httpx.AsyncClient(base_url=address, headers=sent, trust_env=False, timeout=60) as client:
         yield client
+
+
+async def drawn(client: httpx.AsyncClient, path: str) -> httpx.Response:
+    """A page's answer with its screen in it: on a busy machine the frame may be sent ahead, with grey bars."""
+    while True:
+        answer = await client.get(path)
+        if answer.status_code != 200 or 'kind\\":\\"skeleton' not in html.unescape(answer.text):
+            return answer
+
+
+async def status(page: Page, address: str) -> int:
+    """The HTTP status of a page once it is answered with its screen in it."""
+    while True:
+        answer = await page.goto(address)
+        assert answer is not None
+        if answer.status != 200 or 'kind\\":\\"skeleton' not in html.unescape(await answer.text()):
+            return answer.status
 
 
 @pytest.fixture(scope="session")

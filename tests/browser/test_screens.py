@@ -15,7 +15,7 @@ from app.ids import uuid7
 from pages import SCREENS
 from tests.browser.conftest import OpenPage, Report
 from tests.factories import Made, add_job, add_values, make_dataset
-from tests.product import Product
+from tests.product import Product, drawn, status
 
 PHONE, DESK = (390, 844), (1440, 900)
 MOST_ELEMENTS = 60
@@ -144,7 +144,7 @@ async def test_screen_is_small(product: Product, records: Records, path: str) ->
     """Each element costs time at every opening: shell and screen have at most sixty each."""
     session = await product.session(product.company.ann)
     async with session.http(accept="text/html") as client:
-        text = (await client.get(records.address(path))).text
+        text = (await drawn(client, records.address(path))).text
     found = re.search(r"String\.raw`(.*?)`", html.unescape(text), re.DOTALL)
     assert found, text
     elements: dict[str, Any] = json.loads(found[1])
@@ -168,7 +168,7 @@ UNKNOWN = [screen.path for screen in SCREENS if "{" in screen.path]
 async def test_unknown_record_is_404_in_the_frame(product: Product, path: str, id_: str) -> None:
     session = await product.session(product.company.ann)
     async with session.http(accept="text/html") as client:
-        answer = await client.get(re.sub(r"\{\w+\}", id_, path))
+        answer = await drawn(client, re.sub(r"\{\w+\}", id_, path))
     assert answer.status_code == 404
     said = html.unescape(answer.text).replace('\\"', '"')
     assert '"kind":"error"' in said
@@ -179,15 +179,13 @@ async def test_unknown_record_is_404_in_the_frame(product: Product, path: str, i
 async def test_forbidden_screen_is_403(product: Product, records: Records, path: str) -> None:
     session = await product.session(product.company.nil)
     async with session.http(accept="text/html") as client:
-        assert (await client.get(records.address(path))).status_code == 403
+        assert (await drawn(client, records.address(path))).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/datasets/x/y/z", "/jobs/1/2"])
 async def test_unknown_address_is_404_and_leads_home(product: Product, page: Page, path: str) -> None:
     await product.enter(page.context, product.company.ann)
-    answer = await page.goto(product.origin + path)
-    assert answer is not None
-    assert answer.status == 404
+    assert await status(page, product.origin + path) == 404
     await expect(page.get_by_role("heading", level=1)).to_have_count(1)
     await page.get_by_role("link", name="Home").first.click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Home")
