@@ -42,6 +42,7 @@ const KINDS = {
     : h("p", { class: "nothing" }, d.nothing)]),
   note: (d, emit) => h("div", { class: d.small ? "panel callout" : "panel state" }, [h("h2", null, d.title), d.sentence ? h("p", null, d.sentence) : null,
     d.link ? h("div", { class: "row" }, [d.opens ? h("a", { class: "btn", href: d.opens }, d.link) : h("button", { type: "button", class: "btn", onClick: () => emit("act") }, d.link)]) : null]),
+  folded: (d) => h("details", { class: "panel folded" }, [h("summary", null, d.title), h("pre", { tabindex: 0, "aria-label": d.title }, d.text)]),
   error: (d, emit) => h("div", { class: "panel state", role: "alert" }, [h("h2", null, d.title), h("p", null, d.sentence), h("div", { class: "row" }, [
     d.again ? h("button", { type: "button", class: "btn", onClick: () => emit("act") }, "Try again") : null,
     d.reference ? h("span", { class: "mut" }, ["Reference ", h("code", null, d.reference)]) : null,

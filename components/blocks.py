@@ -222,6 +222,15 @@ class Note(Block):
         self.on("act", lambda _: run() if run else None)
 
 
+class Folded(Block):
+    """Many lines that few want to read, such as a traceback: folded away until somebody opens them."""
+
+    kind = "folded"
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__({"title": title, "text": text})
+
+
 class ErrorCard(Block):
     """An error inside the frame: what happened, what to do, the reference, Try again."""
 
