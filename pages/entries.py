@@ -94,8 +94,6 @@ _EVENTS: Mapping[JobEventKind, tuple[str, Tone]] = {
     JobEventKind.QUEUED: ("Queued", "idle"),
     JobEventKind.DELIVERED: ("Offered to the workers again", "idle"),
     JobEventKind.CLAIMED: ("Started", "info"),
-    JobEventKind.PROGRESS: ("Went on", "info"),
-    JobEventKind.CHECKPOINT: ("Saved its place", "info"),
     JobEventKind.LEASE_LOST: ("A write of an older run was refused", "warn"),
     JobEventKind.TAKEN_OVER: ("Taken over, because its worker was lost", "warn"),
     JobEventKind.RETRIED: ("Put back in the queue", "info"),

@@ -9,7 +9,7 @@ from app.permissions import Permission
 from app.services import jobs
 from app.services.jobs import JobView
 from components import frame
-from components.blocks import Action, Fact, Facts, Note, PageHead, Progress, Step, Timeline
+from components.blocks import Action, Fact, Facts, Folded, Note, PageHead, Progress, Step, Timeline
 from components.columns import IdColumn, NumberColumn, ProgressColumn, StatusColumn, TextColumn, TimeColumn
 from components.dialogs import ask_reason
 from components.filters import ChoiceFilter, IdFilter, TimeRangeFilter
@@ -84,7 +84,7 @@ async def job_screen(view: View) -> None:
     )
     progress = Progress(_step(job), label="Job") if job.status in {JobStatus.QUEUED, JobStatus.RUNNING} else None
     if job.error:
-        Note(job.error.splitlines()[0][:300], "\n".join(job.error.splitlines()[1:])[:4000])
+        _why(view, job)
     facts = Facts(_facts(seen), title="About this job")
     if job.result:
         Facts([Fact(key, shown(value)) for key, value in job.result.items()], title="Result")
@@ -138,6 +138,14 @@ def _last_word(job: Any) -> str | None:  # noqa: ANN401 - a row of the list
     if job.status == JobStatus.RUNNING:
         return str(job.progress_text)
     return job.error.splitlines()[0] if job.error else None
+
+
+def _why(view: View, job: Job) -> None:
+    """What went wrong, for everybody; where in the program, only for those who can do something about it."""
+    sentence, _, inside = (job.error or "").partition("\n")
+    Note(sentence[:300], f"Code {job.error_code}" if job.error_code else "")
+    if inside.strip() and view.may(Permission.JOBS_RETRY):
+        Folded("Where in the program", inside.strip()[:20_000])
 
 
 def _status(job: Job) -> tuple[str, Any]:

@@ -45,8 +45,6 @@ class JobEventKind(StrEnum):
     QUEUED = "queued"
     DELIVERED = "delivered"
     CLAIMED = "claimed"
-    PROGRESS = "progress"
-    CHECKPOINT = "checkpoint"
     LEASE_LOST = "lease_lost"
     TAKEN_OVER = "taken_over"
     RETRIED = "retried"

@@ -28,8 +28,9 @@ from tests.browser.conftest import browser, chromium_path, open_page
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.conftest import TEMPLATE
 from tests.people import PASSWORD, found_company
+from tests.product import password_hash, product
 
-__all__ = ["browser", "chromium_path", "open_page"]
+__all__ = ["browser", "chromium_path", "open_page", "password_hash", "product"]
 
 COOKIE = "__Host-quarterdeck"
 SESSION_KEY = "a key that only tests use, long enough for HS256"
