@@ -23,7 +23,7 @@ from app.config import Settings
 from app.crypto import tokens
 from app.main import build
 from components.element import texts_in
-from tests.product import COOKIE
+from tests.product import COOKIE, drawn
 
 TRIES = 400
 
@@ -40,7 +40,7 @@ class Visitor:
 
     async def open(self, address: str) -> None:
         """Open an address; what the page says to the browser from now on is kept."""
-        answer = await self.http.get(address)
+        answer = await drawn(self.http, address)
         self.status = answer.status_code
         text = html.unescape(answer.text)
         found = re.search(r"['\"]client_id['\"]: ['\"]([0-9a-f-]{36})", text)
