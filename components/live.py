@@ -1,7 +1,7 @@
 """Hearing of changes while a screen is open, without leaving listeners behind when it is closed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from nicegui import background_tasks
@@ -13,19 +13,23 @@ from components import frame
 
 class Live(Element):
     """An invisible element that asks again when a topic tells of a change: gathered over 0.3 s, at most once a second,
-    not while a dialog is open. Deleting it, as any change of screen does, ends the subscription.
+    not while a dialog is open. Deleting it, as any change of screen does, ends the subscription. Of several topics the
+    changes are gathered together.
 
     ``about`` limits it to changes of one record (and to those that name none).
     """
 
-    def __init__(self, topic: Topic, again: Callable[[], Awaitable[None]], *, about: object = None) -> None:
+    def __init__(
+        self, topic: Topic | Sequence[Topic], again: Callable[[], Awaitable[None]], *, about: object = None
+    ) -> None:
         super().__init__("span")
         self._props["hidden"] = True
         self._again, self._about = again, str(about) if about else None
         self._dirty = False
         self._task: asyncio.Task[Any] | None = None
         self._frame = frame.current()
-        self._unsubscribe = topic.subscribe(self._hear)
+        heard = [topic] if isinstance(topic, Topic) else topic
+        self._unsubscribe = [one.subscribe(self._hear) for one in heard]
 
     def _hear(self, change: Change) -> None:
         if self._about is not None and change.id is not None and str(change.id) != self._about:
@@ -43,7 +47,8 @@ class Live(Element):
             await asyncio.sleep(1.0)
 
     def _handle_delete(self) -> None:
-        self._unsubscribe()
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
         if self._task:
             self._task.cancel()
         super()._handle_delete()

@@ -39,7 +39,7 @@ export default {
       this.$emit("submit", { ...this.values });
     },
     field(f) {
-      const id = `${this.d.stampless ?? "f"}-${this.$.uid}-${f.name}`, error = this.d.errors[f.name];
+      const id = `f-${this.$.uid}-${f.name}`, error = this.d.errors[f.name];
       const common = {
         id, name: f.name, required: f.required, value: this.values[f.name], autocomplete: "off", maxlength: f.max_length, "aria-invalid": String(!!error),
         "aria-describedby": error || f.hint ? `${id}-hint` : null, onInput: (e) => { this.values[f.name] = e.target.value; },

@@ -1,25 +1,31 @@
 """Audit entries and job events as sentences: the same words on every screen that tells what happened."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
+from app import exact_json
+from app.errors import Conflict
 from app.models import SENTENCES, Action, JobEvent, JobEventKind
 from components.blocks import Entry, Part
 from components.columns import Tone
 
 _LINKS = {"dataset": "/datasets/{}", "import": "/imports/{}", "job": "/jobs/{}"}
 _BAD = {Action.SESSION_REFUSED, Action.ACCESS_REFUSED}
+_BOOKS = {Action.JOB_RETRIED, Action.JOB_CANCELLED}
+"""What they change is the ledger's book-keeping: words for engineers."""
 _GONE = {Action.DATASET_DELETED, Action.DATASET_REMOVED, Action.IMPORT_DELETED}
 
 
-def audit_entry(entry: Any, *, whole: bool = False) -> Entry:  # noqa: ANN401 - a row of the audit log
-    """One entry of the audit log for a time line. Unless ``whole``, it links to the entry itself, and what a creation
-    or a deletion wrote is left out: only differences fit into a line.
+def audit_entry(entry: Any, *, whole: bool = False, linked: bool = False) -> Entry:  # noqa: ANN401 - a row of the log
+    """One entry of the audit log for a time line. Unless ``whole``, what a creation or a deletion wrote is left out:
+    only differences fit into a line. ``linked``: the reader may open the entry itself.
     """
     known = entry.action in set(Action)
     tone: Tone = "bad" if known and Action(entry.action) in _BAD else "info"
-    told = changes(entry) if whole or (entry.actor_kind != "system" and is_difference(entry)) else ()
-    return Entry(entry.at, parts(entry), entry.reason or "", told, tone, "" if whole else f"/audit/{entry.id}")
+    brief = entry.actor_kind == "system" or entry.action in _BOOKS or not is_difference(entry)
+    told = () if brief and not whole else changes(entry)
+    return Entry(entry.at, parts(entry), entry.reason or "", told, tone, f"/audit/{entry.id}" if linked else "")
 
 
 def parts(entry: Any) -> list[Part]:  # noqa: ANN401 - a row of the audit log
@@ -52,11 +58,33 @@ def is_difference(entry: Any) -> bool:  # noqa: ANN401 - a row of the audit log
 
 
 def shown(value: Any) -> Any:  # noqa: ANN401 - a JSON value
-    """A value in a difference: short, and never an object that would be drawn as code."""
+    """A value in a difference or a list of facts: short, several choices as "a; b", an object as JSON."""
     if isinstance(value, dict | list):
-        text = str(value)
+        text = as_text(value)
         return text if len(text) <= 200 else text[:200] + "…"
     return value
+
+
+def as_text(value: Any) -> str:  # noqa: ANN401 - a JSON value
+    """A value as one would type it; a missing one is empty."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case Decimal():
+            return format(value, "f")
+        case list() if value and all(isinstance(item, str) for item in value):
+            return "; ".join(value)
+        case _:
+            return exact_json.dumps(value)
+
+
+def in_words(conflict: Conflict) -> Conflict:
+    """The same conflict about one value, with its three sides as a person reads them."""
+    sides = (as_text(side) for side in (conflict.original, conflict.theirs, conflict.yours))
+    original, theirs, yours = sides
+    return Conflict(conflict.message, original=original, theirs=theirs, yours=yours)
 
 
 def job_event(event: JobEvent) -> Entry:

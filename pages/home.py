@@ -34,12 +34,11 @@ async def home_screen(view: View) -> None:
         if lately is not None:
             lately.replace(_lately(now))
 
-    for topic in (topics.jobs, topics.datasets, topics.audit):
-        Live(topic, again)
+    Live((topics.jobs, topics.datasets, topics.audit), again)
 
 
 def _lately(seen: Overview) -> list[Entry]:
-    return [audit_entry(entry) for entry in seen.lately or ()]
+    return [audit_entry(entry, linked=True) for entry in seen.lately or ()]
 
 
 def _first_steps(view: View) -> None:

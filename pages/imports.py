@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from app import clock, topics
+from app.errors import NotFound
 from app.models import ImportStatus, JobStatus
 from app.paging import PageRequest
 from app.permissions import Permission
@@ -18,11 +19,13 @@ from components.downloads import Download
 from components.filters import TextFilter
 from components.ids import record_id
 from components.live import Live
+from components.pace import Pace
 from components.screen import View, screen
 from components.table import DataTable, Empty
 from components.toasts import done
 from pages.words import IMPORT, plural
 
+_LEAVING = {ImportStatus.DELETING, ImportStatus.DELETED}
 _ENDED = {ImportStatus.SUCCEEDED, ImportStatus.REFUSED, ImportStatus.FAILED, ImportStatus.CANCELLED}
 
 
@@ -72,22 +75,31 @@ async def import_screen(view: View) -> None:
         id=head.id,
         actions=_actions(view, seen),
     )
-    progress = Progress(_step(seen), label="Import") if head.status not in _ENDED else None
-    if head.status in _ENDED:
+    pace = Pace()
+    progress = None
+    if head.status in _LEAVING:
+        Note("Its rows are being removed", "The import disappears from here as soon as the last one is gone.")
+    elif head.status in _ENDED:
         _result(seen)
+    else:
+        progress = Progress(_step(seen, pace), label="Import")
     facts = Facts(_facts(seen), title="About this import")
     if head.rows_bad:
         _bad_rows(view, seen)
 
     async def again() -> None:
-        now = await imports.get(view.actor, import_id)
+        try:
+            now = await imports.get(view.actor, import_id)
+        except NotFound:  # its last rows have just been removed
+            frame.navigate(f"/datasets/{head.dataset_id}/imports")
+            return
         if now.head.status != head.status:
             await frame.redraw()
             return
         page_head.update_head(status=IMPORT[now.head.status])
         facts.replace(_facts(now))
         if progress is not None:
-            progress.replace(_step(now))
+            progress.replace(_step(now, pace))
 
     if head.status not in _ENDED:
         Live(topics.jobs, again, about=head.job_id)
@@ -157,19 +169,17 @@ class _Acts:
             frame.navigate(f"/datasets/{head.dataset_id}/imports")
 
 
-def _step(seen: ImportView) -> Step:
-    """Where the job is: rows, rate, time left."""
+def _step(seen: ImportView, pace: Pace) -> Step:
+    """Where the job is: rows, and as far as this page has seen it move, rate and time left."""
     job = seen.job
     if job is None or job.status == JobStatus.QUEUED:
         return Step("Waiting for a worker", state="waiting")
     if job.cancel_requested_at is not None and job.status == JobStatus.RUNNING:
         return Step("Asked to stop; stops at its next step", state="waiting")
-    seconds = (clock.now() - job.started_at).total_seconds() if job.started_at else 0
     fraction = job.progress / 100
-    left = seconds * (1 - fraction) / fraction if fraction > 0.02 and seconds > 1 else None
-    rate = job.progress_done / seconds if seconds > 1 and job.progress_done else None
-    facts = [("Bad rows", f"{seen.head.rows_bad:,}")]
     words = job.progress_text.partition(":")[0] or "Starting"
+    rate, left = pace.see((job.epoch, words), clock.now(), job.progress_done, fraction)
+    facts = [("Bad rows", f"{seen.head.rows_bad:,}")]
     return Step(words, job.progress_done, job.progress_total, rate=rate, left=left, fraction=fraction, facts=facts)
 
 
@@ -215,11 +225,7 @@ def _group(group: Any) -> Fact:  # noqa: ANN401 - a JSON object
 
 def _bad_rows(view: View, seen: ImportView) -> None:
     head = seen.head
-    groups = [
-        Fact(f"{g['field'] or 'whole row'}: {g['code'].replace('_', ' ')}", g["count"], "number")
-        for g in head.error_groups
-    ]
-    Facts(groups[:12], title="What was wrong")
+    Facts([_group(group) for group in head.error_groups[:12]], title="What was wrong")
     Download("Download all bad rows", f"/api/imports/{head.id}/errors.csv", f"{head.filename}-errors.csv")
     DataTable(
         "Bad rows",

@@ -15,6 +15,7 @@ from components.dialogs import ask_reason
 from components.filters import ChoiceFilter, IdFilter, TimeRangeFilter
 from components.ids import record_id
 from components.live import Live
+from components.pace import Pace
 from components.screen import View, screen
 from components.table import DataTable, Empty, RowAction
 from components.toasts import done
@@ -82,14 +83,16 @@ async def job_screen(view: View) -> None:
         id=job.id,
         actions=_actions(view, seen),
     )
-    progress = Progress(_step(job), label="Job") if job.status in {JobStatus.QUEUED, JobStatus.RUNNING} else None
+    pace = Pace()
+    progress = Progress(_step(job, pace), label="Job") if job.status in {JobStatus.QUEUED, JobStatus.RUNNING} else None
     if job.error:
         _why(view, job)
     facts = Facts(_facts(seen), title="About this job")
     if job.result:
         Facts([Fact(key, shown(value)) for key, value in job.result.items()], title="Result")
     Facts([Fact(key, shown(value)) for key, value in job.input.items()], title="Input")
-    line = Timeline(_line(seen), title="What happened")
+    linked = view.may(Permission.AUDIT_READ)
+    line = Timeline(_line(seen, linked=linked), title="What happened")
 
     async def again() -> None:
         now = await jobs.get(view.actor, job_id)
@@ -97,9 +100,9 @@ async def job_screen(view: View) -> None:
             await frame.redraw()
             return
         facts.replace(_facts(now))
-        line.replace(_line(now))
+        line.replace(_line(now, linked=linked))
         if progress is not None:
-            progress.replace(_step(now.job))
+            progress.replace(_step(now.job, pace))
 
     Live(topics.jobs, again, about=job_id)
 
@@ -152,13 +155,12 @@ def _status(job: Job) -> tuple[str, Any]:
     return CANCELLING if _state(job) == "cancelling" else JOB[job.status]
 
 
-def _step(job: Job) -> Step:
+def _step(job: Job, pace: Pace) -> Step:
     if job.status == JobStatus.QUEUED:
         return Step("Waiting for a worker", state="waiting")
-    seconds = (clock.now() - job.started_at).total_seconds() if job.started_at else 0
     fraction = job.progress / 100
-    left = seconds * (1 - fraction) / fraction if fraction > 0.02 and seconds > 1 else None
     words = job.progress_text.partition(":")[0] or "Starting"
+    _, left = pace.see((job.epoch, words), clock.now(), job.progress_done, fraction)
     return Step(words, job.progress_done, job.progress_total, unit="", left=left, fraction=fraction)
 
 
@@ -179,9 +181,9 @@ def _facts(seen: JobView) -> list[Fact]:
     ]
 
 
-def _line(seen: JobView) -> list[Any]:
+def _line(seen: JobView, *, linked: bool) -> list[Any]:
     """What the engine and staff did, in one line, newest first."""
-    entries = [*(job_event(e) for e in seen.events), *(audit_entry(a) for a in seen.acts)]
+    entries = [*(job_event(e) for e in seen.events), *(audit_entry(a, linked=linked) for a in seen.acts)]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
 

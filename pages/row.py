@@ -1,10 +1,14 @@
 """One row of a dataset: its values, its neighbours, what happened to it."""
 
-from app import topics
-from app.errors import Conflict
+from decimal import Decimal
+from typing import Literal
+
+from app import exact_json, topics
+from app.errors import Conflict, Invalid
 from app.permissions import Permission
 from app.services import rows
 from app.services.rows import RowView
+from app.values import MAX_JSON, MAX_TEXT, Rules
 from components import frame
 from components.blocks import Action, Fact, Facts, PageHead, Timeline
 from components.dialogs import ask, resolve_conflict
@@ -13,7 +17,7 @@ from components.ids import record_id
 from components.live import Live
 from components.screen import View, screen
 from components.toasts import done
-from pages.entries import audit_entry, shown
+from pages.entries import as_text, audit_entry, in_words, shown
 from pages.words import ROW
 
 
@@ -39,7 +43,7 @@ async def row_screen(view: View) -> None:
             Action("Edit a value", edit, needs=Permission.ROWS_EDIT, main=True),
         ],
     )
-    Facts([Fact(f.label, shown(row.data.get(f.key))) for f in dataset.fields], title="Values")
+    Facts([Fact(f.label, _shown(row.data.get(f.key))) for f in dataset.fields], title="Values")
     Facts(
         [
             Fact("Status", ROW[row.status], "status"),
@@ -49,7 +53,9 @@ async def row_screen(view: View) -> None:
         ],
         title="About this row",
     )
-    Timeline([audit_entry(e) for e in row.history], title="What happened", nothing="Nobody has changed this row.")
+    linked = view.may(Permission.AUDIT_READ)
+    history = [audit_entry(e, linked=linked) for e in row.history]
+    Timeline(history, title="What happened", nothing="Nobody has changed this row.")
     Live(topics.rows, frame.redraw, about=dataset.id)
 
 
@@ -62,29 +68,59 @@ async def _edit(view: View, row: RowView) -> None:
         return
     field = fields[picked["field"]]
     seen = row.data.get(field.key)
+    said = ""
 
     async def save(values: Values) -> None:
-        await _save(view, row, field.key, seen, values["value"])
+        nonlocal said
+        said = await _save(view, row, (field.key, field.label), seen, values["value"])
 
-    kind = "long" if field.type in {"long_text", "json"} else "text"
-    value = Field(
-        "value",
-        field.label,
-        kind,  # type: ignore[arg-type]  # one of the two literals above
-        value="" if seen is None else str(seen),
-        required=field.required,
-        hint=f"{field.type.replace('_', ' ').capitalize()}; empty means missing.",
-        max_length=20_000,
-    )
-    if await ask(f"Edit {field.label}", submit="Save", fields=[value], on_submit=save) is not None:
-        done(f"{field.label} is saved.")
+    if await ask(f"Edit {field.label}", submit="Save", fields=[_input(field, seen)], on_submit=save) is not None:
+        done(said)
         await frame.redraw()
 
 
-async def _save(view: View, row: RowView, key: str, seen: object, typed: str) -> None:
+async def _save(view: View, row: RowView, field: tuple[str, str], seen: object, typed: str) -> str:
+    """Save one value, asking whose counts where two collide; returns what happened, in words.
+
+    ``field`` is its key and its label.
+    """
+    key, label = field
     try:
         await rows.edit(view.actor, row.dataset.id, row.id, key, seen, typed)
     except Conflict as conflict:
-        choice = await resolve_conflict(conflict)
-        if choice and choice.get("value") == "mine":
-            await rows.edit(view.actor, row.dataset.id, row.id, key, conflict.theirs, typed)
+        choice = await resolve_conflict(in_words(conflict), labels={"value": label})
+        if choice is None:
+            raise Invalid(value="Not saved: somebody else changed it meanwhile. Save again to choose.") from None
+        if choice.get("value") == "theirs":
+            return f"{label} stays as the other person saved it."
+        await rows.edit(view.actor, row.dataset.id, row.id, key, conflict.theirs, typed)
+    return f"{label} is saved."
+
+
+def _input(field: Rules, seen: object) -> Field:
+    """The input of a field's type, holding what is there now."""
+    choices: list[tuple[str, str]] = []
+    kind: Literal["text", "long", "number", "choice"] = "text"
+    value = exact_json.dumps(seen, indent=2) if field.type == "json" and seen is not None else as_text(seen)
+    match field.type:
+        case "long_text" | "json":
+            kind = "long"
+        case "integer" | "number":
+            kind = "number"
+        case "boolean":
+            kind, choices = "choice", [("true", "True"), ("false", "False")]
+        case "choice" if field.enum:
+            kind, choices = "choice", [(word, word) for word in field.enum]
+    if choices and value not in dict(choices):
+        value = ""
+    hint = f"{field.type.replace('_', ' ').capitalize()}; {_HINTS.get(field.type, 'empty means missing')}."
+    longest = MAX_JSON if field.type == "json" else MAX_TEXT
+    return Field("value", field.label, kind, value, hint, field.required, choices, max_length=longest)
+
+
+_HINTS = {"multi_choice": "several are divided by a semicolon, empty means missing"}
+
+
+def _shown(value: object) -> object:
+    """As the time line shows it, with every digit."""
+    return as_text(value) if isinstance(value, Decimal) else shown(value)
