@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.models import Action, AuditEntry
 from app.paging import Page, PageRequest, Sort
@@ -44,6 +45,19 @@ async def of_record(work: Work, kind: str, id_: str, limit: int = 100) -> list[A
     """The latest entries about one record, newest first."""
     query = _listed().where(AuditEntry.target_type == kind, AuditEntry.target_id == id_)
     return list((await work.execute(query.order_by(AuditEntry.id.desc()).limit(limit))).all())
+
+
+async def actors(work: Work, kind: str, among_latest: int) -> list[Any]:
+    """Who acted in the latest entries in sight, as (id, name), by name; each once, by the latest of their names."""
+    recent = select(AuditEntry.id, AuditEntry.actor_id, AuditEntry.actor_name, AuditEntry.actor_kind)
+    latest_ = recent.order_by(AuditEntry.id.desc()).limit(among_latest).subquery()
+    query = (
+        select(latest_.c.actor_id, latest_.c.actor_name)
+        .ext(distinct_on(latest_.c.actor_id))
+        .where(latest_.c.actor_kind == kind, latest_.c.actor_id.is_not(None))
+        .order_by(latest_.c.actor_id, latest_.c.id.desc())
+    ).subquery()
+    return list((await work.execute(select(query).order_by(query.c.actor_name))).all())
 
 
 async def latest(work: Work, limit: int) -> list[Any]:

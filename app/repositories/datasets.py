@@ -176,7 +176,9 @@ async def add_to_counts(work: Work, number: int, team_id: UUID, status: str, n: 
 async def totals(work: Work) -> tuple[Count, int]:
     """How many datasets (counted up to the cap) and rows (from counters) are in sight."""
     living = select(Dataset.id).where(Dataset.status == DatasetStatus.ACTIVE)
-    rows = await work.scalar(select(cast(func.coalesce(func.sum(DatasetCount.n), 0), BigInteger)))
+    counted = select(cast(func.coalesce(func.sum(DatasetCount.n), 0), BigInteger))
+    mine = counted.join(Dataset, Dataset.number == DatasetCount.dataset_number)
+    rows = await work.scalar(mine.where(Dataset.status == DatasetStatus.ACTIVE))
     return await capped_count(work, living), rows
 
 

@@ -9,6 +9,9 @@ from app.permissions import Permission
 from app.repositories import audit as audit_table
 from app.work import reading
 
+LATELY = 2_000
+"""Entries among which people are looked for."""
+
 
 async def search(actor: Actor, request: PageRequest) -> Page[Any]:
     """The entries that one may see, newest first."""
@@ -19,10 +22,8 @@ async def search(actor: Actor, request: PageRequest) -> Page[Any]:
 async def people(actor: Actor) -> list[tuple[str, str]]:
     """Who has acted lately, as (id, name), for the filter by person."""
     async with reading(actor, Permission.AUDIT_READ) as work:
-        entries = await audit_table.latest(work, 500)
-    return sorted(
-        {(str(e.actor_id), e.actor_name) for e in entries if e.actor_id and e.actor_kind == "staff"}, key=lambda p: p[1]
-    )
+        found = await audit_table.actors(work, "staff", LATELY)
+    return [(str(actor_id), name) for actor_id, name in found]
 
 
 async def get(actor: Actor, entry_id: int) -> Any:  # noqa: ANN401 - a row of the list

@@ -85,3 +85,12 @@ async def test_viewers_do_not_read_it(company: Company) -> None:
     for verb in (audit.search(company.vic, PageRequest()), audit.people(company.vic), audit.get(company.vic, 1)):
         with pytest.raises(Forbidden):
             await verb
+
+
+async def test_people_are_told_once_by_the_latest_of_their_names(
+    company: Company, flights: Made, admin: asyncpg.Connection
+) -> None:
+    await datasets.rename(company.ann, flights.id, "Departures", "Flights")
+    await admin.execute("UPDATE staff SET name = 'Ann Young' WHERE id = $1", company.ann.staff_id)
+    await datasets.rename(company.ann, flights.id, "Flights", "Departures")
+    assert await audit.people(company.sue) == [(str(company.ann.staff_id), "Ann Young")]

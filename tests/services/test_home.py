@@ -18,13 +18,13 @@ async def test_numbers_are_exact_and_those_of_ones_own_teams(company: Company, a
         await admin.execute("UPDATE imports SET rows_bad = 2")
         await datasets.rename(company.ann, made.id, "Departures", "Flights")
     everything = await home.overview(company.ann)
-    assert (everything.datasets, everything.rows) == (2, 43)
+    assert (everything.datasets.value, everything.rows) == (2, 43)
     assert {status: n for status, n in everything.jobs.items() if n} == {JobStatus.FAILED: 2}
     assert [row.team for row in everything.imports_with_bad_rows] == ["Nordlicht", "Acme"]
     assert everything.lately is not None
     assert [entry.action for entry in everything.lately] == ["dataset.renamed"] * 2
     ours = await home.overview(company.tess)
-    assert (ours.datasets, ours.rows, ours.jobs[JobStatus.FAILED]) == (1, 3, 1)
+    assert (ours.datasets.value, ours.rows, ours.jobs[JobStatus.FAILED]) == (1, 3, 1)
     assert [row.team for row in ours.imports_with_bad_rows] == ["Acme"]
     assert ours.lately is not None
     assert [entry.team_id for entry in ours.lately] == [company.acme]
@@ -41,3 +41,14 @@ async def test_who_may_not_read_the_log_sees_none_of_it(company: Company) -> Non
     assert (await home.overview(company.vic)).lately is None
     with pytest.raises(Forbidden):
         await home.overview(company.nil)
+
+
+async def test_rows_of_datasets_that_are_being_deleted_do_not_count(
+    company: Company, admin: asyncpg.Connection
+) -> None:
+    for name, rows in (("Flights", 3), ("Old", 40)):
+        made = await make_dataset(admin, company.acme, name, {"n": "integer"})
+        await add_import(admin, made, rows, "jsonb_build_object('n', n)")
+    await datasets.delete(company.ann, made.id, "Old", "not needed any more")
+    seen = await home.overview(company.ann)
+    assert (seen.datasets.value, seen.rows) == (1, 3)
