@@ -16,7 +16,7 @@ from app.services.imports import Looked
 from app.services.uploads import Store
 from components import frame
 from components.blocks import ErrorCard, Note, PageHead
-from components.column_types import ColumnTypes
+from components.column_types import ColumnChoice, ColumnTypes
 from components.form import Field, Form, Values
 from components.ids import record_id
 from components.refusals import Refusal
@@ -27,7 +27,6 @@ from pages.words import plural
 
 _ACCEPT = "CSV or TSV, also gzipped. The content decides, not the name."
 _BAD = [("skip", "Import the good rows and report the bad ones"), ("all", "Import nothing if any row is bad")]
-_PREVIEW = 50
 _FIRST_TEAM = "Internal"
 
 
@@ -114,7 +113,16 @@ class _Wizard:
             small=True,
         )
         Form(self._fields(looked), submit="Start import", on_submit=self.start, label="Import")
-        self.columns = ColumnTypes(_columns_json(looked, self.dataset))
+        self.columns = ColumnTypes(_columns_json(looked, self.dataset), self.changed)
+        self.changed(self.columns.value)
+
+    def changed(self, chosen: Sequence[ColumnChoice]) -> None:
+        """Other types, other words for "missing": mark the cells of the first rows that do not fit."""
+        if self.looked is None or self.columns is None:
+            return
+        fields = self.dataset.fields if self.dataset is not None else None
+        rejected = imports.judge_preview(self.looked, _choices(chosen), fields)
+        self.columns.show_preview({"rows": _preview(self.looked), "rejected": rejected})
 
     def _fields(self, looked: Looked) -> list[Field]:
         bad = Field("bad", "Bad rows", "choice", value="skip", choices=_BAD)
@@ -138,7 +146,7 @@ class _Wizard:
         """Start, and go to the import's own page."""
         if self.looked is None or self.columns is None:
             raise Invalid("Choose a file first.")
-        choices = [imports.Choice(c.key, c.type, c.missing, c.required) for c in self.columns.value]
+        choices = _choices(self.columns.value)
         skip_bad = values["bad"] == "skip"
         if self.dataset is None:
             team = await self._team(values)
@@ -168,6 +176,14 @@ class _Wizard:
         return self.made.id
 
 
+def _choices(chosen: Sequence[ColumnChoice]) -> list[imports.Choice]:
+    return [imports.Choice(c.key, c.type, c.missing, c.required) for c in chosen]
+
+
+def _preview(looked: Looked) -> list[list[str]]:
+    return [list(row) for row in looked.inspection.preview[: imports.PREVIEW]]
+
+
 def _chosen_team(value: str) -> UUID:
     try:
         return UUID(value)
@@ -193,8 +209,8 @@ def _columns_json(looked: Looked, dataset: DatasetView | None) -> str:
         }
         for column in inspection.columns
     ]
-    rows = [list(row) for row in inspection.preview[:_PREVIEW]]
-    return json.dumps({"types": imports.TYPES, "columns": columns, "preview": {"rows": rows, "rejected": []}})
+    preview = {"rows": _preview(looked), "rejected": []}
+    return json.dumps({"types": imports.TYPES, "columns": columns, "preview": preview})
 
 
 def _note(nulls: int, key: str, dataset: DatasetView | None) -> str:

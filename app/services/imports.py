@@ -33,12 +33,16 @@ from app.repositories.datasets import Field
 from app.services import uploads
 from app.tabular.inspection import Inspection, inspect
 from app.tabular.plan import ImportPlan, PlanColumn, dump
-from app.tabular.types import FieldType
+from app.tabular.types import SPACE, VERBATIM, FieldType
 from app.topics import datasets as topic
+from app.values import kept
 from app.work import Work, reading, writing
 
 TYPES = [kind.value for kind in FieldType]
 """What a column can become."""
+
+PREVIEW = 50
+"""Rows of a file that are shown before it is imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +201,41 @@ async def delete(actor: Actor, import_id: UUID, reason: str) -> None:
             file=import_.filename,
         )
         work.notify(topic, import_.dataset_id)
+
+
+def judge_preview(
+    looked: Looked, choices: Sequence[Choice], fields: Sequence[Field] | None = None
+) -> list[tuple[int, int, str]]:
+    """Which cells of the first rows would not fit, as (row, column, sentence), from 0. ``fields`` are those of a
+    dataset that is there: its rules count too, and columns without a field are left out.
+    """
+    chosen = {choice.key: choice for choice in choices}
+    known = None if fields is None else {field.key: field for field in fields}
+    found = []
+    for n, column in enumerate(looked.inspection.columns):
+        choice = chosen.get(column.key)
+        if choice is None or (known is not None and column.key not in known):
+            continue
+        label = column.label or column.key
+        rules = Field(column.key, label, choice.type, choice.required, (), None, None, None)
+        if known is not None:
+            rules = known[column.key]
+        cells = [(row, cells[n]) for row, cells in enumerate(looked.inspection.preview[:PREVIEW]) if n < len(cells)]
+        found += [(row, n, wrong) for row, cell in cells if (wrong := _wrong(rules, choice.missing, cell))]
+    return sorted(found)
+
+
+def _wrong(rules: Field, missing: Sequence[str], cell: str) -> str:
+    """What is wrong with a cell of a file, in a sentence, or nothing."""
+    verbatim = rules.type in VERBATIM
+    value = cell if verbatim else cell.strip(SPACE)
+    if verbatim and value == "" and value not in missing:  # an empty text is a value unless it was said to be none
+        return ""
+    try:
+        kept(rules, None if value in missing else value)
+    except Invalid as refusal:
+        return refusal.message
+    return ""
 
 
 def _fitted(inspection: Inspection, fields: Sequence[Field], choices: Sequence[Choice]) -> ImportPlan:
