@@ -20,6 +20,7 @@ from components.ids import record_id
 from components.live import Hears, Live
 from components.screen import View, screen
 from components.toasts import done
+from pages.entries import in_words
 from pages.words import ROW, plural
 
 
@@ -106,7 +107,7 @@ class _Page:
         grid = self._drawn()
         grid.answer(edit.row_id, edit.field, conflict.theirs, "conflict", conflict.message)
         label = next((f.label for f in self.dataset.fields if f.key == edit.field), edit.field)
-        choice = await resolve_conflict(conflict, labels={"value": label})
+        choice = await resolve_conflict(in_words(conflict), labels={"value": label})
         if choice is None:
             return
         if choice.get("value") == "theirs":
