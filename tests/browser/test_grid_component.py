@@ -8,30 +8,17 @@ import time
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.grid_hands import cell, go_to, seen, top_numbers
 
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 Open = Callable[..., Awaitable[Page]]
-FIELDS = (
-    "flight",
-    "year",
-    "dep_delay",
-    "cancelled",
-    "day",
-    "time_hour",
-    "origin",
-    "tags",
-    "notes",
-    "home",
-    "photo",
-    "extra",
-)
 
 
 @pytest.fixture(scope="module")
@@ -68,29 +55,6 @@ async def visit(harness: str, browser: Browser) -> Open:
         return page
 
     return open_
-
-
-def cell(page: Page, row: int, field: str) -> Locator:
-    """The cell of a field in the row with this index of the window."""
-    return page.locator(f'[row-index="{row}"] [col-id="f{FIELDS.index(field)}"]')
-
-
-async def top_numbers(page: Page) -> list[int]:
-    """The row numbers on screen, from the top."""
-    await expect(page.locator(".qd-table .qd-skeleton")).to_have_count(0)
-    texts = await page.locator(".ag-pinned-left-cols-container .qd-position").all_inner_texts()
-    return sorted(int(text.replace(",", "")) for text in texts)
-
-
-async def go_to(page: Page, row: int) -> None:
-    await page.get_by_role("textbox", name="Go to row").fill(str(row))
-    await page.keyboard.press("Enter")
-
-
-async def seen(page: Page) -> dict[str, Any]:
-    """What the harness has heard."""
-    answer: dict[str, Any] = await (await page.request.get("/api/seen")).json()
-    return answer
 
 
 async def test_first_rows_are_text_only(visit: Open) -> None:

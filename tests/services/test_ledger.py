@@ -1,86 +1,21 @@
-"""The ledger: what is asked of it, what runs write and may not write any more, what the sweep mends."""
+"""The ledger: what is asked of it, and what runs write and may not write any more."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import UUID
 
-import asyncpg
 import pytest
-from sqlalchemy import func, select
 
-from app import clock, ledger
+from app import ledger
 from app.actor import System
 from app.errors import Duplicate
 from app.ids import uuid7
-from app.ledger import Claimed, Failure, LeaseLost, Run, Task
-from app.models import Action, Job, Team, Worker
+from app.ledger import Claimed, LeaseLost, Run
+from app.models import Action, Team
 from app.permissions import Permission
-from app.work import keeping, reading, writing
-from tests.people import Company
-
-COUNT = Task("test.count", "Count", permissions=frozenset({Permission.IMPORTS_RUN}))
-BROKEN = Failure("INTERNAL_ERROR", "It broke.", "It broke.\n\nTraceback …", "test.count Broken")
-
-
-class Books:
-    """A company's jobs, asked for by ann and looked at from behind the door."""
-
-    def __init__(self, company: Company, admin: asyncpg.Connection) -> None:
-        self.company, self.admin = company, admin
-
-    async def submit(self, **values: Any) -> UUID:
-        async with writing(self.company.ann, Permission.IMPORTS_RUN) as work:
-            team = await work.get(Team, self.company.acme, lock=True)
-            work.record(Action.TEAM_CREATED, team)
-            created_by = self.company.ann.staff_id
-            job = await ledger.submit(work, COUNT, team_id=team.id, created_by=created_by, **values)
-        return job.id
-
-    async def claimed(self, **values: Any) -> Claimed:
-        claimed = await ledger.claim(await self.submit(**values), worker(), 60)
-        assert claimed is not None
-        return claimed
-
-    async def act(self, job_id: UUID, action: Action, verb: Callable[..., Awaitable[None]], **values: Any) -> None:
-        """As the services do it: lock, do, record."""
-        async with writing(self.company.ann, Permission.JOBS_RETRY) as work:
-            job = await work.get(Job, job_id, lock=True)
-            await verb(work, job, by=work.who.id, **values)
-            work.record(action, job)
-
-    async def row(self, job_id: UUID) -> asyncpg.Record:
-        return await self.admin.fetchrow("SELECT * FROM jobs WHERE id = $1", job_id)
-
-    async def kinds(self, job_id: UUID) -> list[str]:
-        found = await self.admin.fetch("SELECT kind FROM job_events WHERE job_id = $1 ORDER BY id", job_id)
-        return [row["kind"] for row in found]
-
-    async def messages(self) -> list[str]:
-        found = await self.admin.fetch("SELECT dedupe_key FROM engine.pgqueuer ORDER BY id")
-        return [row["dedupe_key"].split(":")[1] for row in found]
-
-    async def change(self, job_id: UUID, sql: str) -> None:
-        await self.admin.execute(f"UPDATE jobs SET {sql} WHERE id = $1", job_id)
-
-
-@pytest.fixture
-async def books(company: Company, admin: asyncpg.Connection) -> AsyncIterator[Books]:
-    yield Books(company, admin)
-    counted = await admin.fetch("SELECT status, sum(n)::int FROM job_counts GROUP BY 1 HAVING sum(n) <> 0 ORDER BY 1")
-    assert counted == await admin.fetch("SELECT status, count(*)::int FROM jobs GROUP BY 1 ORDER BY 1")
-
-
-def worker(pid: int = 1, host: str = "here") -> Worker:
-    now = clock.now()
-    values = {"started_at": now, "heartbeat_at": now, "concurrency": 1, "engine": "pgqueuer", "version": "0"}
-    return Worker(id=uuid7(), host=host, pid=pid, **values)
-
-
-async def sign_on(someone: Worker) -> None:
-    async with keeping("worker: sign on") as work:
-        work.add(someone)
+from app.work import keeping, writing
+from tests.services.books import BROKEN, COUNT, Books, worker
 
 
 async def test_submit_writes_job_event_and_message_together(books: Books) -> None:
@@ -321,127 +256,3 @@ async def test_a_running_job_hears_of_its_cancellation_at_every_write(books: Boo
         assert await ledger.checkpoint_in(work, run, {})
     await ledger.cancelled(run)
     assert await books.kinds(run.job_id) == ["queued", "claimed", "cancel_requested", "cancelled"]
-
-
-async def test_the_sweep_frees_jobs_of_lost_workers(books: Books) -> None:
-    lost, last, unwanted, fine = [(await books.claimed()).run.job_id for _ in range(4)]
-    for job_id in (lost, last, unwanted):
-        await books.change(job_id, "lease_until = now() - interval '1 s'")
-    await books.change(last, "attempts = max_attempts")
-    await books.change(unwanted, "cancel_requested_at = now()")
-    assert await ledger.sweep(60) == 3
-    assert [(await books.row(job_id))["status"] for job_id in (lost, last, unwanted, fine)] == [
-        "queued",
-        "failed",
-        "cancelled",
-        "running",
-    ]
-    assert (await books.row(last))["error"] == "The worker was lost 3 times while it ran this job."
-    assert await books.kinds(lost) == ["queued", "claimed", "lease_lost"]
-    assert await ledger.claim(lost, worker(), 60) is not None
-    assert (await books.kinds(lost))[-1] == "taken_over"
-
-
-async def test_the_sweep_leaves_a_run_alone_that_is_in_the_middle_of_its_act(books: Books) -> None:
-    claimed = await books.claimed()
-    await books.change(claimed.run.job_id, "lease_until = now() - interval '1 s'")
-    actor = System(claimed.run.job_id, claimed.run.epoch, claimed.team_id, COUNT.permissions)
-    async with writing(actor, Permission.IMPORTS_RUN) as work:
-        team = await work.get(Team, claimed.team_id, lock=True)
-        assert await ledger.sweep(60) == 0
-        work.record(Action.TEAM_CREATED, team)
-        await ledger.finish_in(work, claimed.run)
-    assert (await books.row(claimed.run.job_id))["status"] == "succeeded"
-
-
-async def test_the_sweep_delivers_again_what_nobody_took_less_and_less_often(books: Books) -> None:
-    job_id = await books.submit()
-    await books.admin.execute("DELETE FROM engine.pgqueuer")
-    assert await ledger.sweep(30) == 0
-    await books.change(job_id, "delivered_at = now() - interval '31 s'")
-    assert await ledger.sweep(30) == 1
-    assert (await books.row(job_id))["deliveries"] == 2
-    await books.admin.execute("DELETE FROM engine.pgqueuer")
-    await books.change(job_id, "delivered_at = now() - interval '31 s'")
-    assert await ledger.sweep(30) == 0
-    await books.change(job_id, "delivered_at = now() - interval '61 s'")
-    assert await ledger.sweep(30) == 1
-    assert await books.kinds(job_id) == ["queued", "delivered", "delivered"]
-
-
-async def test_a_message_that_is_still_there_is_not_sent_twice(books: Books) -> None:
-    job_id = await books.submit()
-    await books.change(job_id, "deliveries = 0, delivered_at = NULL")
-    assert await ledger.sweep(30) == 0
-    assert (await books.messages(), await books.kinds(job_id)) == (["0"], ["queued"])
-    assert (await books.row(job_id))["deliveries"] == 1
-
-
-async def test_one_worker_sweeps_at_a_time(books: Books) -> None:
-    await books.change(await books.submit(), "deliveries = 0")
-    await books.admin.execute("DELETE FROM engine.pgqueuer")
-    async with keeping("test") as work:
-        await work.scalar(select(func.pg_advisory_xact_lock(0x71645F7377656570)))
-        assert await ledger.sweep(30) == 0
-        assert await ledger.release_dead(worker(), lambda _: False) == 0
-    assert await ledger.sweep(30) == 1
-
-
-async def test_the_jobs_of_a_gone_process_of_this_machine_are_freed_without_waiting(books: Books) -> None:
-    me, gone, reborn, alive, elsewhere = worker(10), worker(11), worker(10), worker(12), worker(11, "there")
-    jobs = {}
-    for someone in (me, gone, reborn, alive, elsewhere):
-        await sign_on(someone)
-        job_id = await books.submit()
-        assert await ledger.claim(job_id, someone, 60) is not None
-        jobs[someone.id] = job_id
-    assert await ledger.release_dead(me, lambda pid: pid == 12) == 2
-    freed = {id_ for id_, job_id in jobs.items() if (await books.row(job_id))["status"] == "queued"}
-    assert freed == {gone.id, reborn.id}
-    left = {row["id"] for row in await books.admin.fetch("SELECT id FROM workers")}
-    assert left == {me.id, alive.id, elsewhere.id}
-    assert await ledger.release_dead(me, lambda pid: pid == 12) == 0
-
-
-async def test_workers_that_have_been_silent_for_long_are_forgotten(books: Books) -> None:
-    await sign_on(worker())
-    await books.admin.execute("UPDATE workers SET heartbeat_at = now() - interval '2 h'")
-    await ledger.sweep(30)
-    assert await books.admin.fetchval("SELECT count(*) FROM workers") == 0
-
-
-async def test_people_see_the_jobs_of_their_teams_only(books: Books) -> None:
-    job_id = await books.submit()
-    await books.change(job_id, "priority = 1")
-    async with reading(books.company.tess, Permission.JOBS_READ) as work:
-        assert (await work.get(Job, job_id)).priority == 1
-
-
-def test_kinds_have_names_for_people() -> None:
-    assert ledger.label_of("dataset.import") == "Import a file"
-    assert ledger.label_of("of.another.version") == "of.another.version"
-
-
-async def test_people_s_roles_may_enqueue_but_neither_read_nor_change_what_the_engine_has(
-    books: Books, admin: asyncpg.Connection
-) -> None:
-    await books.submit()
-    for role in ("quarterdeck_platform", "quarterdeck_team", "quarterdeck_keeper"):
-        for sql in (
-            "SELECT payload FROM engine.pgqueuer",
-            "DELETE FROM engine.pgqueuer",
-            "UPDATE engine.pgqueuer SET priority = 9",
-            "SELECT * FROM engine.pgqueuer_log",
-        ):
-            with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                async with admin.transaction():
-                    await admin.execute(f"SET LOCAL ROLE {role}")
-                    await admin.execute(sql)
-
-
-async def test_the_engine_s_role_reaches_nothing_of_ours(books: Books, admin: asyncpg.Connection) -> None:
-    for table in ("jobs", "job_events", "audit_entries", "staff"):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            async with admin.transaction():
-                await admin.execute("SET LOCAL ROLE quarterdeck_worker")
-                await admin.execute(f"SELECT * FROM public.{table}")
