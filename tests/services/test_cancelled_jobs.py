@@ -7,9 +7,7 @@ import pytest
 from app import ledger
 from app.ledger import Failure, Run
 from app.models import Action
-from tests.services.test_ledger import BROKEN, Books, books, worker
-
-__all__ = ["books"]
+from tests.services.books import BROKEN, Books, worker
 
 GIVEN_BACK: dict[str, Callable[[Run], Awaitable[None]]] = {
     "failed for now": lambda run: ledger.fail(run, BROKEN, retry_in=0),
