@@ -195,7 +195,7 @@ async def test_a_limited_person_whose_last_team_is_taken_away_sees_nothing(
 ) -> None:
     await admin.execute("DELETE FROM staff_teams")
     assert await teams.names(theirs.tess) == []
-    assert (await home.overview(theirs.tess)).datasets == 0
+    assert (await home.overview(theirs.tess)).datasets.value == 0
     with pytest.raises(AppError):
         await datasets.get(theirs.tess, uuid7())
 
