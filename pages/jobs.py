@@ -44,7 +44,7 @@ async def jobs_screen(view: View) -> None:
         load=partial(jobs.search, view.actor),
         columns=[
             IdColumn("id", opens="/jobs/{id}"),
-            TextColumn("kind", opens="/jobs/{id}", card=True),
+            TextColumn("kind", read=_label, opens="/jobs/{id}", card=True),
             StatusColumn("status", read=_state, shows={**JOB, "cancelling": CANCELLING}, card=True),
             ProgressColumn("progress", read=_progress),
             TextColumn("team"),

@@ -100,9 +100,10 @@ async def receive(actor: Actor, store: Store, name: str, declared: int | None, b
     part = store.folder / f"{upload_id}.part"
     try:
         size, digest = await _write(store, part, body)
-        part.rename(store.path(upload_id))
         upload = Upload(upload_id, _plain_name(name), size, digest, owner)
+        # The facts first: a file without them would never be tidied up.
         store.facts(upload_id).write_text(json.dumps(asdict(upload), default=str))
+        part.rename(store.path(upload_id))
     except OSError as problem:
         raise Unavailable("The file could not be kept: the disk does not take it. Tell an administrator.") from problem
     finally:
@@ -167,7 +168,7 @@ def _make_room(store: Store, declared: int) -> None:
 def _forget_old(store: Store) -> None:
     """Remove leftovers: broken uploads and those that no import took. Files of imports have lost their facts."""
     oldest = clock.now().timestamp() - KEPT_HOURS * 3600
-    for leftover in (*store.folder.glob("*.part"), *store.folder.glob("*.json")):
+    for leftover in (*store.folder.glob("*.part"), *store.folder.glob("*.json"), *store.folder.glob("chunk-*.csv")):
         with contextlib.suppress(FileNotFoundError):  # another upload tidies up at the same time, or is done
             if leftover.stat().st_mtime < oldest:
                 leftover.with_suffix(".data").unlink(missing_ok=True)

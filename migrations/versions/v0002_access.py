@@ -34,7 +34,8 @@ WRITABLE = [t for t in TENANT if t not in {"audit_entries", "job_counts", "job_e
 KEEPER_BY_TEAM = ("dataset_rows", "dataset_counts", "import_errors", "imports")
 KEEPER_ANY_TEAM = ("jobs", "job_events", "job_counts", "datasets", "schemas", "schema_fields", "teams")
 
-MINE = "team_id = ANY ((SELECT current_setting('app.team_ids', true))::uuid[])"
+# The inner cast parses the list once per statement; the outer one keeps the subselect from being a set of rows.
+MINE = "team_id = ANY ((SELECT current_setting('app.team_ids', true)::uuid[])::uuid[])"
 AUDIT_COLUMNS = (
     "team_id, actor_id, actor_name, actor_kind, session_id, ip, request, action, target_type, target_id, "
     "target_label, reason, before, after, detail"

@@ -42,7 +42,8 @@ async def test_every_table_is_protected_by_team_or_named_global(admin: asyncpg.C
             assert policy["roles"] == [f"quarterdeck_{kind}"]
             assert (policy["permissive"], policy["cmd"], policy["with_check"]) == ("PERMISSIVE", "ALL", None)
         assert by_name["platform"]["qual"] == by_name["owner"]["qual"] == "true"
-        mine = f"({column} = ANY ((( SELECT current_setting('app.team_ids'::text, true) AS current_setting))::uuid[]))"
+        teams = "( SELECT (current_setting('app.team_ids'::text, true))::uuid[] AS current_setting)"
+        mine = f"({column} = ANY ({teams}::uuid[]))"
         assert by_name["team"]["qual"] == mine, name
 
 
