@@ -121,7 +121,7 @@ class _Wizard:
         if self.looked is None or self.columns is None:
             return
         fields = self.dataset.fields if self.dataset is not None else None
-        rejected = imports.judge_preview(self.looked, _choices(chosen), fields)
+        rejected = self.looked.misfits(_choices(chosen), fields)
         self.columns.show_preview({"rows": _preview(self.looked), "rejected": rejected})
 
     def _fields(self, looked: Looked) -> list[Field]:

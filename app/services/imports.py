@@ -63,6 +63,25 @@ class Looked:
     inspection: Inspection
     same: Any | None
 
+    def misfits(self, choices: Sequence[Choice], fields: Sequence[Field] | None = None) -> list[tuple[int, int, str]]:
+        """Which cells of the first rows would not fit, as (row, column, sentence), from 0. ``fields`` are those of a
+        dataset that is there: its rules count too, and columns without a field are left out.
+        """
+        chosen = {choice.key: choice for choice in choices}
+        known = None if fields is None else {field.key: field for field in fields}
+        found = []
+        for n, column in enumerate(self.inspection.columns):
+            choice = chosen.get(column.key)
+            if choice is None or (known is not None and column.key not in known):
+                continue
+            label = column.label or column.key
+            rules = Field(column.key, label, choice.type, choice.required, (), None, None, None)
+            if known is not None:
+                rules = known[column.key]
+            cells = [(row, cells[n]) for row, cells in enumerate(self.inspection.preview[:PREVIEW]) if n < len(cells)]
+            found += [(row, n, wrong) for row, cell in cells if (wrong := _wrong(rules, choice.missing, cell))]
+        return sorted(found)
+
 
 @dataclass(frozen=True, slots=True)
 class ImportView:
@@ -201,28 +220,6 @@ async def delete(actor: Actor, import_id: UUID, reason: str) -> None:
             file=import_.filename,
         )
         work.notify(topic, import_.dataset_id)
-
-
-def judge_preview(
-    looked: Looked, choices: Sequence[Choice], fields: Sequence[Field] | None = None
-) -> list[tuple[int, int, str]]:
-    """Which cells of the first rows would not fit, as (row, column, sentence), from 0. ``fields`` are those of a
-    dataset that is there: its rules count too, and columns without a field are left out.
-    """
-    chosen = {choice.key: choice for choice in choices}
-    known = None if fields is None else {field.key: field for field in fields}
-    found = []
-    for n, column in enumerate(looked.inspection.columns):
-        choice = chosen.get(column.key)
-        if choice is None or (known is not None and column.key not in known):
-            continue
-        label = column.label or column.key
-        rules = Field(column.key, label, choice.type, choice.required, (), None, None, None)
-        if known is not None:
-            rules = known[column.key]
-        cells = [(row, cells[n]) for row, cells in enumerate(looked.inspection.preview[:PREVIEW]) if n < len(cells)]
-        found += [(row, n, wrong) for row, cell in cells if (wrong := _wrong(rules, choice.missing, cell))]
-    return sorted(found)
 
 
 def _wrong(rules: Field, missing: Sequence[str], cell: str) -> str:

@@ -280,6 +280,7 @@ async def test_a_frame_and_a_screen_take_few_elements(page: Page) -> None:
 async def test_a_lost_connection_is_said_and_typed_text_stays(page: Page) -> None:
     await page.goto("/states")
     await page.get_by_role("textbox", name="Name").fill("half a na")
+    await page.wait_for_function("() => window.socket?.connected")
     await page.evaluate("window.socket.disconnect()")
     await expect(page.locator("#popup")).to_have_attribute("aria-hidden", "false")
     await page.evaluate("window.socket.connect()")

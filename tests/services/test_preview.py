@@ -23,7 +23,7 @@ def test_cells_that_do_not_fit_are_told_with_their_place(looked: imports.Looked)
         Choice("people", "integer", ("NA",)),
         Choice("open", "boolean"),
     ]
-    assert imports.judge_preview(looked, choices) == [
+    assert looked.misfits(choices) == [
         (1, 2, "open is true or false."),
         (2, 0, "city is required."),
         (2, 1, "people is a whole number, such as 42."),
@@ -33,9 +33,9 @@ def test_cells_that_do_not_fit_are_told_with_their_place(looked: imports.Looked)
 
 def test_texts_take_everything_and_a_word_counts_as_missing_only_when_chosen(looked: imports.Looked) -> None:
     texts = [Choice(key, "text") for key in ("city", "people", "open")]
-    assert imports.judge_preview(looked, texts) == []
+    assert looked.misfits(texts) == []
     numbers = [Choice("people", "integer")]
-    assert [row for row, _, _ in imports.judge_preview(looked, numbers)] == [1, 2, 3]
+    assert [row for row, _, _ in looked.misfits(numbers)] == [1, 2, 3]
 
 
 async def test_the_rules_of_a_dataset_that_is_there_count(
@@ -45,4 +45,4 @@ async def test_the_rules_of_a_dataset_that_is_there_count(
     made: Made = await make_dataset(admin, company.acme, "Cities", fields)
     known = (await datasets.get(company.ann, made.id)).fields
     choices = [Choice("city", "integer"), Choice("people", "integer", ("NA", "1_000", "x"))]
-    assert imports.judge_preview(looked, choices, known) == [(0, 1, "People is at most 100.")]
+    assert looked.misfits(choices, known) == [(0, 1, "People is at most 100.")]
