@@ -34,6 +34,9 @@ BOOKKEEPING: Mapping[str, Kept] = MappingProxyType(
         # removed in batches only after the recorded act that deletes their import or dataset.
         "dataset_rows": Kept(insert=True, delete=True),
         "dataset_counts": Kept(insert=True, delete=True, update=frozenset({"n"})),
+        # What triggers noted is added up: numbers about changes, themselves no change.
+        "stats_deltas": Kept(delete=True),
+        "stats_buckets": Kept(insert=True, update=frozenset({"n", "total"})),
         "staff_sessions": Kept(update=frozenset({"last_seen_at"})),
     }
 )

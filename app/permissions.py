@@ -15,13 +15,29 @@ class Permission(StrEnum):
     ROWS_EDIT = "rows:edit"
     IMPORTS_RUN = "imports:run"
     IMPORTS_DELETE = "imports:delete"
+    USERS_READ = "users:read"
+    USERS_CREATE = "users:create"
+    USERS_EDIT = "users:edit"
+    USERS_PLAN = "users:plan"
+    USERS_DEACTIVATE = "users:deactivate"
+    USERS_MOVE = "users:move"
     TEAMS_READ = "teams:read"
     TEAMS_CREATE = "teams:create"
+    TEAMS_RENAME = "teams:rename"
+    TEAMS_SUSPEND = "teams:suspend"
+    TEAMS_LIMIT = "teams:limit"
+    PAYMENTS_READ = "payments:read"
+    STATS_READ = "stats:read"
+    LISTS_EXPORT = "lists:export"
+    PROFILE_EDIT = "profile:edit"
     JOBS_READ = "jobs:read"
     JOBS_RETRY = "jobs:retry"
     JOBS_CANCEL = "jobs:cancel"
     AUDIT_READ = "audit:read"
+    STAFF_READ = "staff:read"
     STAFF_CREATE = "staff:create"
+    STAFF_ROLE = "staff:role"
+    STAFF_DEACTIVATE = "staff:deactivate"
     STAFF_PASSWORD = "staff:password"  # noqa: S105 - the name of a permission, not a secret
 
 
@@ -42,13 +58,22 @@ class Role(StrEnum):
 
 
 _P = Permission
-_VIEWER = frozenset({_P.HOME_READ, _P.DATASETS_READ, _P.TEAMS_READ, _P.JOBS_READ})
-_SUPPORT = _VIEWER | {_P.JOBS_RETRY, _P.JOBS_CANCEL, _P.AUDIT_READ}
+_VIEWER = frozenset(
+    {
+        *(_P.HOME_READ, _P.STATS_READ, _P.DATASETS_READ, _P.TEAMS_READ, _P.USERS_READ, _P.JOBS_READ, _P.PAYMENTS_READ),
+        _P.PROFILE_EDIT,
+    }
+)
+_SUPPORT = _VIEWER | {
+    *(_P.JOBS_RETRY, _P.JOBS_CANCEL, _P.AUDIT_READ, _P.LISTS_EXPORT),
+    *(_P.USERS_CREATE, _P.USERS_EDIT, _P.USERS_PLAN, _P.USERS_DEACTIVATE),
+}
 _REVIEWER = _VIEWER | {_P.ROWS_EDIT}
 _ADMIN = (
     _SUPPORT
     | _REVIEWER
-    | {_P.TEAMS_CREATE, _P.DATASETS_CREATE, _P.DATASETS_RENAME, _P.DATASETS_DELETE, _P.IMPORTS_RUN, _P.IMPORTS_DELETE}
+    | {_P.DATASETS_CREATE, _P.DATASETS_RENAME, _P.DATASETS_DELETE, _P.IMPORTS_RUN, _P.IMPORTS_DELETE}
+    | {_P.TEAMS_CREATE, _P.TEAMS_RENAME, _P.TEAMS_SUSPEND, _P.TEAMS_LIMIT, _P.USERS_MOVE, _P.STAFF_READ}
 )
 
 ROLE_PERMISSIONS = MappingProxyType(

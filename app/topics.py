@@ -60,7 +60,11 @@ class Topic:
 jobs = Topic("jobs")
 datasets = Topic("datasets")
 rows = Topic("rows")
+users = Topic("users")
+teams = Topic("teams")
+payments = Topic("payments")
+staff = Topic("staff")
 audit = Topic("audit")
 sessions = Topic("sessions")
 
-TOPICS = {topic.name: topic for topic in (jobs, datasets, rows, audit, sessions)}
+TOPICS = {topic.name: topic for topic in (jobs, datasets, rows, users, teams, payments, staff, audit, sessions)}

@@ -16,11 +16,14 @@ from app.models.dataset import (
     SchemaVersion,
 )
 from app.models.job import Job, JobCount, JobEvent, JobEventKind, JobStatus, Worker
-from app.models.staff import StaffMember, StaffSession, StaffStatus, StaffTeam
+from app.models.payment import Payment, PaymentStatus
+from app.models.staff import LinkPurpose, StaffLink, StaffMember, StaffSession, StaffStatus, StaffTeam
+from app.models.stats import ALWAYS, Metric, StatsBucket, StatsDelta
 from app.models.team import Team, TeamStatus
-from app.models.user import Plan, User, UserStatus
+from app.models.user import Plan, User, UserDay, UserStatus
 
 __all__ = [
+    "ALWAYS",
     "GLOBAL_TABLES",
     "SENTENCES",
     "Action",
@@ -38,18 +41,26 @@ __all__ = [
     "JobEvent",
     "JobEventKind",
     "JobStatus",
+    "LinkPurpose",
+    "Metric",
+    "Payment",
+    "PaymentStatus",
     "Plan",
     "RowStatus",
     "Schema",
     "SchemaField",
     "SchemaVersion",
+    "StaffLink",
     "StaffMember",
     "StaffSession",
     "StaffStatus",
     "StaffTeam",
+    "StatsBucket",
+    "StatsDelta",
     "Team",
     "TeamStatus",
     "User",
+    "UserDay",
     "UserStatus",
     "Worker",
 ]

@@ -20,8 +20,27 @@ class Action(StrEnum):
     SESSION_ENDED = "session.ended"
     ACCESS_REFUSED = "access.refused"
     STAFF_CREATED = "staff.created"
+    STAFF_INVITED = "staff.invited"
+    STAFF_LINK_MADE = "staff.link_made"
+    STAFF_LINK_USED = "staff.link_used"
+    STAFF_RENAMED = "staff.renamed"
+    STAFF_ROLE_CHANGED = "staff.role_changed"
+    STAFF_TEAMS_CHANGED = "staff.teams_changed"
+    STAFF_DEACTIVATED = "staff.deactivated"
+    STAFF_REACTIVATED = "staff.reactivated"
     STAFF_PASSWORD_CHANGED = "staff.password_changed"  # noqa: S105 - an action's name
     TEAM_CREATED = "team.created"
+    TEAM_RENAMED = "team.renamed"
+    TEAM_SUSPENDED = "team.suspended"
+    TEAM_RESUMED = "team.resumed"
+    TEAM_LIMITS_CHANGED = "team.limits_changed"
+    USER_CREATED = "user.created"
+    USER_PLAN_CHANGED = "user.plan_changed"
+    USER_DEACTIVATED = "user.deactivated"
+    USER_REACTIVATED = "user.reactivated"
+    USER_EMAIL_CORRECTED = "user.email_corrected"
+    USER_MOVED = "user.moved"
+    USER_OPTIONS_EDITED = "user.options_edited"
     DATASET_CREATED = "dataset.created"
     DATASET_RENAMED = "dataset.renamed"
     DATASET_DELETED = "dataset.deleted"
@@ -33,6 +52,7 @@ class Action(StrEnum):
     ROW_EDITED = "row.edited"
     JOB_RETRIED = "job.retried"
     JOB_CANCELLED = "job.cancelled"
+    LIST_EXPORTED = "list.exported"
 
 
 SENTENCES: dict[Action, tuple[str, str]] = {
@@ -42,7 +62,26 @@ SENTENCES: dict[Action, tuple[str, str]] = {
     Action.ACCESS_REFUSED: ("was refused", ""),
     Action.STAFF_CREATED: ("created the staff account of", ""),
     Action.STAFF_PASSWORD_CHANGED: ("changed the password of", ""),
+    Action.STAFF_INVITED: ("invited", "to the staff"),
+    Action.STAFF_LINK_MADE: ("made a one-time link for", ""),
+    Action.STAFF_LINK_USED: ("chose a password by the one-time link of", ""),
+    Action.STAFF_RENAMED: ("changed the name of", ""),
+    Action.STAFF_ROLE_CHANGED: ("changed the role of", ""),
+    Action.STAFF_TEAMS_CHANGED: ("changed which teams are seen by", ""),
+    Action.STAFF_DEACTIVATED: ("deactivated the staff account of", ""),
+    Action.STAFF_REACTIVATED: ("reactivated the staff account of", ""),
     Action.TEAM_CREATED: ("created the team", ""),
+    Action.TEAM_RENAMED: ("renamed the team", ""),
+    Action.TEAM_SUSPENDED: ("suspended the team", ""),
+    Action.TEAM_RESUMED: ("resumed the team", ""),
+    Action.TEAM_LIMITS_CHANGED: ("changed the limits of the team", ""),
+    Action.USER_CREATED: ("created the user", ""),
+    Action.USER_PLAN_CHANGED: ("changed the plan of", ""),
+    Action.USER_DEACTIVATED: ("deactivated", ""),
+    Action.USER_REACTIVATED: ("reactivated", ""),
+    Action.USER_EMAIL_CORRECTED: ("corrected the e-mail of", ""),
+    Action.USER_MOVED: ("moved", "to another team"),
+    Action.USER_OPTIONS_EDITED: ("edited the options of", ""),
     Action.DATASET_CREATED: ("created the dataset", ""),
     Action.DATASET_RENAMED: ("renamed the dataset", ""),
     Action.DATASET_DELETED: ("deleted the dataset", ""),
@@ -54,6 +93,7 @@ SENTENCES: dict[Action, tuple[str, str]] = {
     Action.ROW_EDITED: ("edited", ""),
     Action.JOB_RETRIED: ("retried", ""),
     Action.JOB_CANCELLED: ("asked to cancel", ""),
+    Action.LIST_EXPORTED: ("exported", ""),
 }
 """What stands between the actor and the target ("Ana *renamed the dataset* Flights"), and after the target."""
 
@@ -87,5 +127,7 @@ class AuditEntry(Base):
     reason: Mapped[str | None]
     before: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    origin: Mapped[str] = mapped_column(server_default=text("'live'"))
+    """"demo" for the history of the demo company, "live" for everything that somebody did."""
     detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """Numbers that belong to the sentence, such as ``{"rows": 336776}``."""

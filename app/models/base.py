@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 from app import clock
 from app.ids import uuid7
 
-GLOBAL_TABLES = frozenset({"staff", "staff_sessions", "staff_teams", "workers", "alembic_version"})
+GLOBAL_TABLES = frozenset({"staff", "staff_sessions", "staff_teams", "staff_links", "workers", "alembic_version"})
 """Tables of no team. The role ``quarterdeck_team`` cannot read them. Every other table is protected by team."""
 
 Id = Annotated[UUID, mapped_column(Uuid, primary_key=True, default=uuid7)]

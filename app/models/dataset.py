@@ -182,6 +182,8 @@ class DatasetRow(Base):
     status: Mapped[str] = mapped_column(default=RowStatus.PENDING)
     author_id: Mapped[UUID | None]
     reviewer_id: Mapped[UUID | None]
+    reviewed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When it was decided in review."""
     lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     version: Mapped[int] = mapped_column(default=1)
     import_id: Mapped[UUID | None]

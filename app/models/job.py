@@ -69,6 +69,9 @@ class Job(Base):
         Index("ix_jobs_due", "run_after", postgresql_where=text("status = 'queued'")),
         Index("ix_jobs_lease", "lease_until", postgresql_where=text("status = 'running'")),
         Index("ix_jobs_team", "team_id", text("id DESC")),
+        Index("ix_jobs_user", "user_id", text("id DESC"), postgresql_where=text("user_id IS NOT NULL")),
+        Index("uq_jobs_payment", "payment_id", unique=True, postgresql_where=text("payment_id IS NOT NULL")),
+        ForeignKeyConstraint(["team_id", "payment_id"], ["payments.team_id", "payments.id"]),
         Index("ix_jobs_status", "status", text("id DESC")),
         Index("ix_jobs_created", "created_at"),
         Index("ix_jobs_kind", "kind", text("id DESC")),
@@ -113,6 +116,11 @@ class Job(Base):
     started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_by: Mapped[UUID | None]
+    """The staff member who asked for it; None for the customers' own jobs."""
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    """The customer's user who asked for it."""
+    payment_id: Mapped[UUID | None]
+    """The payment that it delivers; a payment brings one job."""
     created_at: Mapped[Created]
     unique_key: Mapped[str | None]
 

@@ -39,6 +39,8 @@ class StaffMember(Base):
     limited: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     """True: sees only the teams of ``staff_teams``. False: sees all teams."""
     status: Mapped[str] = mapped_column(default=StaffStatus.ACTIVE)
+    password_set_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """None: invited, and has not chosen a password so far."""
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[Created]
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=clock.now, onupdate=clock.now)
@@ -53,6 +55,34 @@ class StaffTeam(Base):
 
     staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id", ondelete="CASCADE"), primary_key=True)
     team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True)
+
+
+class LinkPurpose(StrEnum):
+    """What a one-time link is for."""
+
+    INVITE = "invite"
+    RESET = "reset"
+
+
+class StaffLink(Base):
+    """A one-time link by which a person chooses a password. Only a digest is kept; the link itself is shown once."""
+
+    __tablename__ = "staff_links"
+    __table_args__ = (
+        one_of("purpose", LinkPurpose),
+        Index("ix_staff_links_staff", "staff_id", "created_at"),
+    )
+
+    id: Mapped[Id]
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id", ondelete="CASCADE"))
+    purpose: Mapped[str]
+    digest: Mapped[bytes] = mapped_column(unique=True, deferred=True, info={"secret": True})
+    """SHA-256 of the token in the link."""
+    created_by: Mapped[UUID | None]
+    created_at: Mapped[Created]
+    expires_at: Mapped[When]
+    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class StaffSession(Base):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import DateTime
+from sqlalchemy import CheckConstraint, DateTime, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app import clock
@@ -21,11 +21,21 @@ class Team(Base):
     """A customer's organisation."""
 
     __tablename__ = "teams"
-    __table_args__ = (one_of("status", TeamStatus),)
+    __table_args__ = (
+        one_of("status", TeamStatus),
+        CheckConstraint("user_limit >= 0", name="user_limit"),
+        CheckConstraint("dataset_limit >= 0", name="dataset_limit"),
+        Index("ix_teams_search", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
+        Index("ix_teams_created", "created_at", "id"),
+    )
 
     id: Mapped[Id]
     name: Mapped[str] = mapped_column(unique=True)
     status: Mapped[str] = mapped_column(default=TeamStatus.ACTIVE)
+    user_limit: Mapped[int | None]
+    """How many active users it may have; None: any number."""
+    dataset_limit: Mapped[int | None]
+    """How many datasets it may have; None: any number."""
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[Created]
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=clock.now, onupdate=clock.now)

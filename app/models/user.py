@@ -1,11 +1,11 @@
 """Users: the customers' people. Staff are not users."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import Date, DateTime, ForeignKey, Index, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -36,6 +36,17 @@ class User(Base):
         one_of("status", UserStatus),
         UniqueConstraint("team_id", "id"),
         Index("uq_users_email_lower", text("lower(email)"), unique=True),
+        Index("ix_users_team", "team_id", text("id DESC")),
+        Index("ix_users_plan", "plan", text("id DESC")),
+        Index("ix_users_status", "status", text("id DESC")),
+        Index("ix_users_created", "created_at", "id"),
+        Index("ix_users_name", text("lower(name)"), "id"),
+        Index(
+            "ix_users_search",
+            *("name", "email"),
+            postgresql_using="gin",
+            postgresql_ops={"name": "gin_trgm_ops", "email": "gin_trgm_ops"},
+        ),
     )
 
     id: Mapped[Id]
@@ -50,3 +61,14 @@ class User(Base):
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=clock.now, onupdate=clock.now)
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own shape
+
+
+class UserDay(Base):
+    """A user did something on this day (UTC): started a job or paid. Kept by triggers; tells who is active."""
+
+    __tablename__ = "user_days"
+    __table_args__ = (PrimaryKeyConstraint("user_id", "day"),)
+
+    user_id: Mapped[UUID]
+    day: Mapped[date] = mapped_column(Date)
+    team_id: Mapped[UUID]

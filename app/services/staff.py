@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
+from app import clock
 from app.actor import Actor
 from app.crypto import passwords
 from app.errors import Invalid, NotFound
@@ -29,7 +30,14 @@ async def create(actor: Actor, email: str, name: str, role: Role, password: str)
     address = _address(email)
     hashed = await passwords.hash_password(password)
     async with writing(actor, Permission.STAFF_CREATE) as work:
-        member = StaffMember(id=uuid7(), email=address, name=name.strip() or address, role=role, password_hash=hashed)
+        member = StaffMember(
+            id=uuid7(),
+            email=address,
+            name=name.strip() or address,
+            role=role,
+            password_hash=hashed,
+            password_set_at=clock.now(),
+        )
         work.add(member)
         work.record(Action.STAFF_CREATED, member)
     return member
@@ -42,7 +50,7 @@ async def set_password(actor: Actor, email: str, password: str) -> None:
         member = await staff_table.by_email(work, _address(email))
         if member is None:
             raise NotFound(f"There is no staff account with the e-mail {email}.")
-        member.password_hash = hashed
+        member.password_hash, member.password_set_at = hashed, clock.now()
         ended = await staff_table.end_sessions(work, member.id, "password changed")
         work.record_bulk(
             Action.STAFF_PASSWORD_CHANGED, member, StaffSession, len(ended), detail={"sessions_ended": len(ended)}

@@ -44,8 +44,8 @@ async def test_checks_keys_and_indexes_are_those_of_the_models(engine: AsyncEngi
     superuser = create_async_engine(make_url(database.admin_url).set(drivername="postgresql+asyncpg"))
     async with superuser.begin() as connection:
         await connection.exec_driver_sql("CREATE SCHEMA twin")
-        await connection.exec_driver_sql("SET LOCAL search_path = twin")
-        await connection.run_sync(Base.metadata.create_all)
+        await connection.exec_driver_sql("SET LOCAL search_path = twin, public")
+        await connection.run_sync(lambda c: Base.metadata.create_all(c, checkfirst=False))
     await superuser.dispose()
     admin = await asyncpg.connect(database.admin_url)
     try:
@@ -118,6 +118,6 @@ async def test_a_newer_schema_is_a_sentence(database: Database, admin: asyncpg.C
 
 
 async def test_missing_tables_are_a_sentence(database: Database, admin: asyncpg.Connection) -> None:
-    await admin.execute("DROP TABLE import_errors; DROP TABLE users")
+    await admin.execute("DROP TABLE import_errors; DROP TABLE users CASCADE")
     with pytest.raises(SchemaProblem, match="The database is damaged: import_errors, users missing"):
         await upgrade(database.url("quarterdeck_owner"))

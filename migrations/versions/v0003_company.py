@@ -1,0 +1,284 @@
+"""The company around the datasets: payments, limits of teams, one-time links of staff, and numbers kept exactly."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from migrations.script import run
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+MINE = "team_id = ANY ((SELECT current_setting('app.team_ids', true)::uuid[])::uuid[])"
+NEW_TENANT = ("payments", "user_days", "stats_deltas", "stats_buckets")
+
+GRANTS = """
+GRANT SELECT, INSERT, UPDATE, DELETE ON payments TO quarterdeck_platform, quarterdeck_team;
+GRANT SELECT ON user_days, stats_deltas, stats_buckets TO quarterdeck_platform, quarterdeck_team;
+GRANT SELECT (password_set_at) ON staff TO quarterdeck_platform;
+GRANT SELECT (id, staff_id, purpose, created_by, created_at, expires_at, used_at, revoked_at), INSERT,
+    UPDATE (revoked_at) ON staff_links TO quarterdeck_platform;
+GRANT SELECT, DELETE ON stats_deltas TO quarterdeck_keeper;
+GRANT SELECT, INSERT, UPDATE (n, total) ON stats_buckets TO quarterdeck_keeper;
+CREATE POLICY keeper ON stats_deltas TO quarterdeck_keeper USING (true);
+CREATE POLICY keeper ON stats_buckets TO quarterdeck_keeper USING (true);
+"""
+
+BUCKET = "date_bin('15 minutes', {}, '1970-01-01 00:00+00')"
+ALWAYS = "timestamptz '1970-01-01 00:00+00'"
+COLUMNS = "metric, team_id, dimension, bucket, n, total"
+
+# What the rows of a table add to the numbers. A statement takes away what its old rows added and adds the new ones'.
+FACTS = {
+    "teams": [f"SELECT 'teams', id, status, {ALWAYS}, {{sign}}, 0 FROM {{rows}}"],
+    "users": [
+        f"SELECT 'users', team_id, plan || '|' || status, {ALWAYS}, {{sign}}, 0 FROM {{rows}}",
+        f"SELECT 'signups', team_id, '', {BUCKET.format('created_at')}, {{sign}}, 0 FROM {{rows}}",
+    ],
+    "payments": [
+        (
+            f"SELECT 'payments', team_id, currency || '|' || status, {BUCKET.format('created_at')}, {{sign}}, "
+            "{sign} * amount_minor FROM {rows}"
+        ),
+        (
+            f"SELECT 'refunds', team_id, currency, {BUCKET.format('created_at')}, {{sign}}, {{sign}} * refunded_minor "
+            "FROM {rows} WHERE refunded_minor > 0"
+        ),
+    ],
+    "jobs": [
+        (
+            f"SELECT 'jobs', team_id, kind || '|' || status, {BUCKET.format('finished_at')}, {{sign}}, {{sign}} * "
+            "coalesce(round(extract(epoch FROM finished_at - started_at) * 1000), 0)::bigint FROM {rows} "
+            "WHERE finished_at IS NOT NULL AND status IN ('succeeded', 'failed', 'cancelled')"
+        ),
+    ],
+}
+# What happened once and stays: an import brought rows, a row was decided, somebody acted.
+EVENTS = {
+    ("imports", "INSERT"): f"SELECT 'imported', team_id, '', {BUCKET.format('coalesce(finished_at, now())')}, 1, "
+    "rows_good FROM new_rows WHERE status = 'succeeded'",
+    ("imports", "UPDATE"): f"SELECT 'imported', n.team_id, '', {BUCKET.format('coalesce(n.finished_at, now())')}, 1, "
+    "n.rows_good FROM new_rows n JOIN old_rows o USING (id) WHERE n.status = 'succeeded' AND o.status <> 'succeeded'",
+    ("dataset_rows", "UPDATE"): f"SELECT 'reviewed', n.team_id, n.status, {BUCKET.format('n.reviewed_at')}, 1, 0 "
+    "FROM new_rows n JOIN old_rows o USING (id) "
+    "WHERE n.reviewed_at IS NOT NULL AND n.reviewed_at IS DISTINCT FROM o.reviewed_at",
+    ("audit_entries", "INSERT"): f"SELECT 'actions', team_id, action, {BUCKET.format('at')}, 1, 0 FROM new_rows "
+    "WHERE actor_kind = 'staff'",
+}
+ACTIVE = """
+CREATE FUNCTION {table}_days() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    WITH fresh AS (
+        INSERT INTO public.user_days (user_id, day, team_id)
+        SELECT user_id, (created_at AT TIME ZONE 'UTC')::date, team_id
+        FROM new_rows WHERE user_id IS NOT NULL
+        ON CONFLICT DO NOTHING RETURNING team_id, day
+    )
+    INSERT INTO public.stats_deltas (metric, team_id, dimension, bucket, n, total)
+    SELECT 'active', team_id, '', day::timestamp AT TIME ZONE 'UTC', count(*), 0 FROM fresh GROUP BY team_id, day;
+    RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION {table}_days FROM PUBLIC;
+CREATE TRIGGER user_days AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION {table}_days();
+"""
+REFERENCING = {
+    "INSERT": "NEW TABLE AS new_rows",
+    "UPDATE": "OLD TABLE AS old_rows NEW TABLE AS new_rows",
+    "DELETE": "OLD TABLE AS old_rows",
+}
+SIGNS = {"INSERT": (("new_rows", 1),), "UPDATE": (("new_rows", 1), ("old_rows", -1)), "DELETE": (("old_rows", -1),)}
+
+
+def upgrade() -> None:
+    op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+    _tables()
+    _columns()
+    for table in NEW_TENANT:
+        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+        op.execute(f"CREATE POLICY owner ON {table} TO quarterdeck_owner USING (true)")
+        op.execute(f"CREATE POLICY platform ON {table} TO quarterdeck_platform USING (true)")
+        op.execute(f"CREATE POLICY team ON {table} TO quarterdeck_team USING ({MINE})")
+    run(GRANTS)
+    for table, facts in FACTS.items():
+        for operation, sides in SIGNS.items():
+            _count(table, operation, [fact.format(rows=rows, sign=sign) for fact in facts for rows, sign in sides])
+    for (table, operation), event in EVENTS.items():
+        _count(table, operation, [event])
+    for table in ("jobs", "payments"):
+        run(ACTIVE.format(table=table))
+
+
+def _count(table: str, operation: str, selects: list[str]) -> None:
+    """A statement trigger that appends what a statement changed in the numbers."""
+    name = f"stats_{table}_{operation.lower()}"
+    run(f"""
+CREATE FUNCTION {name}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO public.stats_deltas ({COLUMNS})
+    SELECT metric, team_id, dimension, bucket, sum(n), sum(total) FROM ({" UNION ALL ".join(selects)})
+        AS changed ({COLUMNS})
+    GROUP BY metric, team_id, dimension, bucket HAVING sum(n) <> 0 OR sum(total) <> 0;
+    RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION {name} FROM PUBLIC;
+CREATE TRIGGER stats_{operation.lower()} AFTER {operation} ON {table} REFERENCING {REFERENCING[operation]}
+    FOR EACH STATEMENT EXECUTE FUNCTION {name}();
+""")
+
+
+def _tables() -> None:
+    op.create_table(
+        "stats_buckets",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("metric", sa.String(), nullable=False),
+        sa.Column("team_id", sa.Uuid(), nullable=True),
+        sa.Column("dimension", sa.String(), nullable=False),
+        sa.Column("bucket", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stats_buckets")),
+    )
+    op.create_index(
+        "uq_stats_buckets",
+        "stats_buckets",
+        ["metric", "team_id", "bucket", "dimension"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+        postgresql_include=["n", "total"],
+    )
+    op.create_table(
+        "stats_deltas",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("metric", sa.String(), nullable=False),
+        sa.Column("team_id", sa.Uuid(), nullable=True),
+        sa.Column("dimension", sa.String(), nullable=False),
+        sa.Column("bucket", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stats_deltas")),
+    )
+    op.create_table(
+        "user_days",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("team_id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", "day", name=op.f("pk_user_days")),
+    )
+    op.create_table(
+        "staff_links",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("purpose", sa.String(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("created_by", sa.Uuid(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("purpose IN ('invite', 'reset')", name=op.f("ck_staff_links_purpose")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_staff_links_staff_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_staff_links")),
+        sa.UniqueConstraint("digest", name=op.f("uq_staff_links_digest")),
+    )
+    op.create_index("ix_staff_links_staff", "staff_links", ["staff_id", "created_at"], unique=False)
+    op.create_table(
+        "payments",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("team_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("refunded_minor", sa.BigInteger(), nullable=False),
+        sa.Column("description", sa.String(), nullable=False),
+        sa.Column("failure", sa.String(), nullable=True),
+        sa.Column("stripe_payment_intent", sa.String(), nullable=True),
+        sa.Column("stripe_charge", sa.String(), nullable=True),
+        sa.Column("last_event_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name=op.f("ck_payments_currency")),
+        sa.CheckConstraint(
+            "status IN ('pending', 'succeeded', 'failed', 'cancelled', 'disputed')", name=op.f("ck_payments_status")
+        ),
+        sa.CheckConstraint("amount_minor >= 0", name=op.f("ck_payments_amount_minor")),
+        sa.CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name=op.f("ck_payments_refunded_minor")),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_payments_team_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_payments_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
+        sa.UniqueConstraint("team_id", "id", name=op.f("uq_payments_team_id_id")),
+    )
+    op.create_index("ix_payments_amount", "payments", ["amount_minor", "id"], unique=False)
+    op.create_index("ix_payments_created", "payments", ["created_at", "id"], unique=False)
+    op.create_index("ix_payments_currency", "payments", ["currency", sa.literal_column("id DESC")], unique=False)
+    op.create_index("ix_payments_status", "payments", ["status", sa.literal_column("id DESC")], unique=False)
+    op.create_index("ix_payments_team", "payments", ["team_id", sa.literal_column("id DESC")], unique=False)
+    op.create_index("ix_payments_user", "payments", ["user_id", sa.literal_column("id DESC")], unique=False)
+    op.create_index(
+        "uq_payments_charge",
+        "payments",
+        ["stripe_charge"],
+        unique=True,
+        postgresql_where=sa.text("stripe_charge IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_payments_intent",
+        "payments",
+        ["stripe_payment_intent"],
+        unique=True,
+        postgresql_where=sa.text("stripe_payment_intent IS NOT NULL"),
+    )
+
+
+def _columns() -> None:
+    op.add_column("audit_entries", sa.Column("origin", sa.String(), server_default=sa.text("'live'"), nullable=False))
+    op.add_column("dataset_rows", sa.Column("reviewed_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("jobs", sa.Column("user_id", sa.Uuid(), nullable=True))
+    op.add_column("jobs", sa.Column("payment_id", sa.Uuid(), nullable=True))
+    op.create_index(
+        "ix_jobs_user",
+        "jobs",
+        ["user_id", sa.literal_column("id DESC")],
+        unique=False,
+        postgresql_where=sa.text("user_id IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_jobs_payment", "jobs", ["payment_id"], unique=True, postgresql_where=sa.text("payment_id IS NOT NULL")
+    )
+    op.create_foreign_key(
+        op.f("fk_jobs_team_id_payment_id"), "jobs", "payments", ["team_id", "payment_id"], ["team_id", "id"]
+    )
+    op.create_foreign_key(op.f("fk_jobs_user_id"), "jobs", "users", ["user_id"], ["id"])
+    op.add_column("staff", sa.Column("password_set_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("teams", sa.Column("user_limit", sa.Integer(), nullable=True))
+    op.add_column("teams", sa.Column("dataset_limit", sa.Integer(), nullable=True))
+    op.create_check_constraint(op.f("ck_teams_user_limit"), "teams", "user_limit >= 0")
+    op.create_check_constraint(op.f("ck_teams_dataset_limit"), "teams", "dataset_limit >= 0")
+    op.create_index("ix_teams_created", "teams", ["created_at", "id"], unique=False)
+    op.create_index(
+        "ix_teams_search",
+        "teams",
+        ["name"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"name": "gin_trgm_ops"},
+    )
+    op.create_index("ix_users_created", "users", ["created_at", "id"], unique=False)
+    op.create_index("ix_users_name", "users", [sa.literal_column("lower(name)"), "id"], unique=False)
+    op.create_index("ix_users_plan", "users", ["plan", sa.literal_column("id DESC")], unique=False)
+    op.create_index(
+        "ix_users_search",
+        "users",
+        ["name", "email"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"name": "gin_trgm_ops", "email": "gin_trgm_ops"},
+    )
+    op.create_index("ix_users_status", "users", ["status", sa.literal_column("id DESC")], unique=False)
+    op.create_index("ix_users_team", "users", ["team_id", sa.literal_column("id DESC")], unique=False)
