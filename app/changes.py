@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.models import Base
 
 # Book-keeping columns that follow every change and would only be noise.
-_SILENT = frozenset({"version", "updated_at"})
+_SILENT = frozenset({"version", "updated_at", "password_set_at"})
 
 
 class Changes:
