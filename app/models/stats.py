@@ -24,6 +24,8 @@ class Metric(StrEnum):
     """Users there are now, by "plan|status"."""
     TEAMS = "teams"
     """Teams there are now, by status."""
+    DATASETS = "datasets"
+    """Datasets there are now, by status."""
     SIGNUPS = "signups"
     """Users created, by the moment of their creation."""
     ACTIVE = "active"

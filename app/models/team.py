@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, DateTime, Index
+from sqlalchemy import CheckConstraint, DateTime, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app import clock
@@ -27,6 +27,8 @@ class Team(Base):
         CheckConstraint("dataset_limit >= 0", name="dataset_limit"),
         Index("ix_teams_search", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
         Index("ix_teams_created", "created_at", "id"),
+        Index("ix_teams_name", text("lower(name)"), "id"),
+        Index("ix_teams_status", "status", text("id DESC")),
     )
 
     id: Mapped[Id]
