@@ -74,6 +74,7 @@ class Job(Base):
         ForeignKeyConstraint(["team_id", "payment_id"], ["payments.team_id", "payments.id"]),
         Index("ix_jobs_status", "status", text("id DESC")),
         Index("ix_jobs_created", "created_at"),
+        Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         Index("ix_jobs_kind", "kind", text("id DESC")),
         Index("ix_jobs_signature", "error_signature", text("id DESC"), postgresql_where=text("status = 'failed'")),
         Index(

@@ -48,6 +48,8 @@ class StatsDelta(Base):
     """What one statement changed; waits to be added to its bucket."""
 
     __tablename__ = "stats_deltas"
+    # It is emptied all the time: without a vacuum soon, readers would walk over what has gone.
+    __table_args__ = {"postgresql_with": {"autovacuum_vacuum_scale_factor": 0, "autovacuum_vacuum_threshold": 5000}}  # noqa: RUF012 - SQLAlchemy's own shape
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     metric: Mapped[str]
