@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from app.permissions import ROLE_PERMISSIONS, Permission, Role
+from app.permissions import Permission, Role, granted
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Staff:
 
     def may(self, permission: Permission) -> bool:
         """Whether to offer it on a screen. No protection: the door decides."""
-        return permission in ROLE_PERMISSIONS[self.role]
+        return permission in granted(self.role, limited=self.team_ids is not None)
 
 
 @dataclass(frozen=True, slots=True)

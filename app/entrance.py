@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.actor import Actor, Command, Nobody, Staff, System
 from app.errors import NotSignedIn
-from app.permissions import ROLE_PERMISSIONS, Permission, Role
+from app.permissions import Permission, Role, granted
 from app.trace import request_reference
 
 _SET = """
@@ -69,7 +69,7 @@ async def identify(session: AsyncSession, actor: Actor, timeout: float, *, read_
             row = await enter(session, _ENTER_STAFF, {"sid": actor.session_id, **context(seen, timeout, read_only)})
             if row is None:
                 raise NotSignedIn
-            teams, allowed = tuple(row.teams) if row.limited else None, ROLE_PERMISSIONS[Role(row.role)]
+            teams, allowed = tuple(row.teams) if row.limited else None, granted(Role(row.role), limited=row.limited)
             return Who("staff", row.staff_id, row.name, actor.session_id, actor.ip, teams, allowed)
         case System():
             seen = Who("system", actor.started_by, "system")

@@ -87,3 +87,11 @@ ROLE_PERMISSIONS = MappingProxyType(
     }
 )
 """The whole matrix. Nothing else grants anything."""
+
+ALL_TEAMS_ONLY = frozenset({_P.STAFF_READ, _P.STAFF_CREATE, _P.STAFF_ROLE, _P.STAFF_DEACTIVATE, _P.STAFF_PASSWORD})
+"""What nobody may do who is limited to some teams, whatever their role: staff accounts belong to no team."""
+
+
+def granted(role: Role, *, limited: bool) -> frozenset[Permission]:
+    """What somebody with this role may do, when they see all teams, or are ``limited`` to some."""
+    return ROLE_PERMISSIONS[role] - ALL_TEAMS_ONLY if limited else ROLE_PERMISSIONS[role]

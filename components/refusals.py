@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app import ids
 from app.actor import Staff
 from app.errors import AppError, Forbidden, NotFound, TooSlow, Unavailable
-from app.permissions import ROLE_PERMISSIONS, Permission
+from app.permissions import ALL_TEAMS_ONLY, ROLE_PERMISSIONS, Permission
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,8 @@ def missing_permission(actor: Staff, permission: Permission) -> Forbidden:
     """The refusal for a screen that this person may not open, naming whom to ask."""
     if not ROLE_PERMISSIONS[actor.role]:
         return Forbidden(no_rights(actor))
+    if permission in ALL_TEAMS_ONLY & ROLE_PERMISSIONS[actor.role]:
+        return Forbidden("Only people who see all teams may open this. Ask an administrator if you need it.")
     return Forbidden(
         f"Your role, {actor.role.label}, does not include “{permission.value}”. Ask an administrator to change it."
     )
