@@ -18,7 +18,7 @@ from app.errors import AppError
 from app.ids import uuid7
 from app.models.job import Worker
 from app.work import keeping
-from app.worker import place
+from app.worker import place, stats
 from app.worker.execution import Ending, Execution
 
 UNREACHABLE = (AppError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -65,6 +65,7 @@ class WorkerProcess:
             loops = [
                 group.create_task(self._every(settings.heartbeat_seconds, self._show_life)),
                 group.create_task(self._every(settings.sweep_seconds, self._sweep)),
+                group.create_task(self._every(settings.sweep_seconds, stats.add_up)),
             ]
             await self.stop.wait()
             await self._drain(consumer)
@@ -101,7 +102,7 @@ class WorkerProcess:
         finally:
             self._executions.discard(execution)
 
-    async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+    async def _every(self, seconds: float, act: Callable[[], Awaitable[object]]) -> None:
         while True:
             try:
                 await act()
