@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -46,6 +46,15 @@ class Settings(BaseSettings):
     session_key: SecretStr | None = Field(None, description="Key that signs session cookies. Unset: made and kept.")
     session_hours: int = Field(24, ge=1, le=168, description="How long a session lasts at most.")
 
+    stripe_key: SecretStr | None = Field(
+        None, description="Secret or restricted key of Stripe; reading payments is enough. Unset: Stripe is not asked."
+    )
+    stripe_api_base: str = Field(
+        "https://api.stripe.com",
+        pattern=r"^(https://[^/\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)/?$",
+        description="Where Stripe answers. Another address is for tests: https, or this machine.",
+    )
+
     upload_max_bytes: int = Field(2_000_000_000, ge=1, description="Largest file that may be uploaded.")
     worker_concurrency: int = Field(2, ge=1, le=64, description="Jobs that one worker runs at the same time.")
     lease_seconds: float = Field(60, gt=0, description="How long a job belongs to its worker without a sign of life.")
@@ -60,6 +69,13 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
+
+    @field_validator("stripe_key")
+    @classmethod
+    def _can_be_sent(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not (key.get_secret_value().isascii() and key.get_secret_value().isprintable()):
+            raise ValueError("a key is made of plain letters, digits and underscores")
+        return key
 
     @property
     def browser_origin(self) -> str:

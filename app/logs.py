@@ -17,7 +17,10 @@ from app import trace
 from app.errors import AppError
 
 # These say at INFO what concerns only their own makers, or repeat what the guard says better.
-_TALKATIVE = ("asyncio", "engineio.server", "socketio", "socketio.server", "uvicorn.access", "uvicorn.error", "alembic")
+_TALKATIVE = (
+    *("asyncio", "engineio.server", "socketio", "socketio.server", "uvicorn.access", "uvicorn.error", "alembic"),
+    *("httpx", "stripe"),
+)
 
 _NOT_FOUND = re.compile(r"https?://\S+ not found$")
 

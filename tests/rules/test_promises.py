@@ -24,7 +24,6 @@ DUE_DEPENDENCIES = DEPENDENCIES if (ROOT / "app/main.py").exists() else []
 USED_WITHOUT_AN_IMPORT = {
     "python-multipart": "FastAPI reads forms with it",
     "argon2-cffi": "passlib hashes with it",
-    "stripe": "fixed here for the payments screens, so that its version is chosen with the others",
 }
 DEV_DEPENDENCIES = [one for group in PROJECT["dependency-groups"].values() for one in group]
 
