@@ -32,6 +32,8 @@ class Metric(StrEnum):
     """Users who started a job or paid, once a day (UTC), at the day's start."""
     PAYMENTS = "payments"
     """Payments by "currency|status", their amounts in minor units, by the moment of their creation."""
+    PAYMENTS_NOW = "payments_now"
+    """Payments there are now, by "currency|status", and their amounts in minor units."""
     REFUNDS = "refunds"
     """Payments with money given back, by currency, and how much, by the moment of the payment."""
     JOBS = "jobs"

@@ -43,6 +43,10 @@ FACTS = {
             "{sign} * amount_minor FROM {rows}"
         ),
         (
+            f"SELECT 'payments_now', team_id, currency || '|' || status, {ALWAYS}, {{sign}}, {{sign}} * amount_minor "
+            "FROM {rows}"
+        ),
+        (
             f"SELECT 'refunds', team_id, currency, {BUCKET.format('created_at')}, {{sign}}, {{sign}} * refunded_minor "
             "FROM {rows} WHERE refunded_minor > 0"
         ),
@@ -126,6 +130,123 @@ REFERENCING = {
 SIGNS = {"INSERT": (1,), "UPDATE": (1, -1), "DELETE": (-1,)}
 
 
+# One-time links: whoever holds one chooses a password before they are anybody. And what people mend of their own account,
+# those limited to some teams too, whose role cannot reach the table of staff.
+LINKS = """
+CREATE FUNCTION link_find(token bytea) RETURNS TABLE (name text, email text, purpose text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT m.name::text, m.email::text, l.purpose::text
+    FROM public.staff_links l JOIN public.staff m ON m.id = l.staff_id
+    WHERE l.digest = token AND l.used_at IS NULL AND l.revoked_at IS NULL AND l.expires_at > now()
+        AND m.status = 'active'
+$$;
+
+-- Open pages hear of it; the sign-in asks the row. Returns how many lived.
+CREATE FUNCTION end_sessions_of(member uuid, but uuid, why text) RETURNS integer
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ended uuid;
+    n integer := 0;
+BEGIN
+    FOR ended IN
+        UPDATE public.staff_sessions SET revoked_at = now(), revoke_reason = why
+            WHERE staff_id = member AND revoked_at IS NULL AND expires_at > now() AND id IS DISTINCT FROM but
+            RETURNING id
+    LOOP
+        PERFORM pg_notify('quarterdeck', jsonb_build_array('sessions', ended, 'revoked')::text);
+        n := n + 1;
+    END LOOP;
+    RETURN n;
+END $$;
+
+-- The row of the person is locked first, as by whoever makes or takes back links: one of two users of a link loses.
+CREATE FUNCTION link_use(token bytea, new_hash text, address text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    member public.staff;
+    sort text;
+    ended integer;
+BEGIN
+    SELECT m.* INTO member FROM public.staff m
+        WHERE m.id = (SELECT l.staff_id FROM public.staff_links l WHERE l.digest = token) AND m.status = 'active'
+        FOR NO KEY UPDATE;
+    UPDATE public.staff_links SET used_at = now()
+        WHERE digest = token AND staff_id = member.id AND used_at IS NULL AND revoked_at IS NULL AND expires_at > now()
+        RETURNING purpose INTO sort;
+    IF sort IS NULL THEN RETURN false; END IF;
+    UPDATE public.staff SET password_hash = new_hash, password_set_at = now(), updated_at = now(), version = version + 1
+        WHERE id = member.id;
+    ended := public.end_sessions_of(member.id, NULL, 'password chosen');
+    INSERT INTO public.audit_entries (actor_id, actor_name, actor_kind, ip, request, action, target_type, target_id,
+        target_label, before, after, detail)
+    VALUES (member.id, member.name, 'staff', address, nullif(current_setting('app.request', true), ''),
+        'staff.link_used', 'staff', member.id::text, member.name, '{"password_hash": null}',
+        '{"password_hash": "changed"}', jsonb_build_object('purpose', sort, 'sessions_ended', ended));
+    PERFORM pg_notify('quarterdeck', '["audit",null,"created"]');
+    PERFORM pg_notify('quarterdeck', jsonb_build_array('staff', member.id, 'changed')::text);
+    RETURN true;
+END $$;
+
+CREATE FUNCTION own_account(sid uuid) RETURNS TABLE (id uuid, name text, email text, role text, limited boolean,
+    password_set_at timestamptz, created_at timestamptz, sessions integer)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT m.id, m.name::text, m.email::text, m.role::text, m.limited, m.password_set_at, m.created_at,
+        (SELECT count(*)::integer FROM public.staff_sessions o
+            WHERE o.staff_id = m.id AND o.revoked_at IS NULL AND o.expires_at > now())
+    FROM public.staff_sessions s JOIN public.staff m ON m.id = s.staff_id
+    WHERE s.id = sid AND s.revoked_at IS NULL AND s.expires_at > now() AND m.status = 'active'
+$$;
+
+CREATE FUNCTION own_name(sid uuid, wanted text, address text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE member public.staff;
+BEGIN
+    SELECT m.* INTO member FROM public.staff m
+        WHERE m.id = (SELECT a.id FROM public.own_account(sid) a) FOR NO KEY UPDATE;
+    IF member.id IS NULL THEN RETURN false; END IF;
+    IF member.name = wanted THEN RETURN true; END IF;
+    UPDATE public.staff SET name = wanted, updated_at = now(), version = version + 1 WHERE id = member.id;
+    INSERT INTO public.audit_entries (actor_id, actor_name, actor_kind, session_id, ip, request, action, target_type,
+        target_id, target_label, before, after)
+    VALUES (member.id, member.name, 'staff', sid, address, nullif(current_setting('app.request', true), ''),
+        'staff.renamed', 'staff', member.id::text, wanted, jsonb_build_object('name', member.name),
+        jsonb_build_object('name', wanted));
+    PERFORM pg_notify('quarterdeck', '["audit",null,"created"]');
+    PERFORM pg_notify('quarterdeck', jsonb_build_array('staff', member.id, 'changed')::text);
+    RETURN true;
+END $$;
+
+-- ``verified`` is what the present password was measured against. NULL: it is not theirs any more. Else how many other
+-- sessions ended.
+CREATE FUNCTION own_password(sid uuid, verified text, new_hash text, address text) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    member public.staff;
+    ended integer;
+BEGIN
+    SELECT m.* INTO member FROM public.staff m
+        WHERE m.id = (SELECT a.id FROM public.own_account(sid) a) AND m.password_hash = verified FOR NO KEY UPDATE;
+    IF member.id IS NULL THEN RETURN NULL; END IF;
+    UPDATE public.staff SET password_hash = new_hash, password_set_at = now(), updated_at = now(), version = version + 1
+        WHERE id = member.id;
+    UPDATE public.staff_links SET revoked_at = now()
+        WHERE staff_id = member.id AND used_at IS NULL AND revoked_at IS NULL;
+    ended := public.end_sessions_of(member.id, sid, 'password changed');
+    INSERT INTO public.audit_entries (actor_id, actor_name, actor_kind, session_id, ip, request, action, target_type,
+        target_id, target_label, before, after, detail)
+    VALUES (member.id, member.name, 'staff', sid, address, nullif(current_setting('app.request', true), ''),
+        'staff.password_changed', 'staff', member.id::text, member.name, '{"password_hash": null}',
+        '{"password_hash": "changed"}', jsonb_build_object('sessions_ended', ended));
+    PERFORM pg_notify('quarterdeck', '["audit",null,"created"]');
+    PERFORM pg_notify('quarterdeck', jsonb_build_array('staff', member.id, 'changed')::text);
+    RETURN ended;
+END $$;
+REVOKE ALL ON FUNCTION link_find, link_use, end_sessions_of, own_account, own_name, own_password FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION link_find, link_use TO quarterdeck_app;
+GRANT EXECUTE ON FUNCTION own_account, own_name, own_password TO quarterdeck_platform, quarterdeck_team;
+"""
+
+
 def upgrade() -> None:
     op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     _tables()
@@ -146,6 +267,7 @@ def upgrade() -> None:
     for (table, operation), (when, values) in EVENTS.items():
         _note(table, operation, when, values)
     run(ACTIVE)
+    run(LINKS)
 
 
 def _count(table: str, operation: str, selects: list[str], when: str | None) -> None:
@@ -266,11 +388,20 @@ def _tables() -> None:
         sa.UniqueConstraint("team_id", "id", name=op.f("uq_payments_team_id_id")),
     )
     op.create_index("ix_payments_amount", "payments", ["amount_minor", "id"], unique=False)
+    op.create_index("ix_payments_currency_amount", "payments", ["currency", "amount_minor", "id"], unique=False)
+    op.create_index(
+        "ix_payments_search",
+        "payments",
+        ["description"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"description": "gin_trgm_ops"},
+    )
     op.create_index("ix_payments_created", "payments", ["created_at", "id"], unique=False)
-    op.create_index("ix_payments_currency", "payments", ["currency", sa.literal_column("id DESC")], unique=False)
-    op.create_index("ix_payments_status", "payments", ["status", sa.literal_column("id DESC")], unique=False)
-    op.create_index("ix_payments_team", "payments", ["team_id", sa.literal_column("id DESC")], unique=False)
-    op.create_index("ix_payments_user", "payments", ["user_id", sa.literal_column("id DESC")], unique=False)
+    op.create_index("ix_payments_currency", "payments", ["currency", "created_at", "id"], unique=False)
+    op.create_index("ix_payments_status", "payments", ["status", "created_at", "id"], unique=False)
+    op.create_index("ix_payments_team", "payments", ["team_id", "created_at", "id"], unique=False)
+    op.create_index("ix_payments_user", "payments", ["user_id", "created_at", "id"], unique=False)
     op.create_index(
         "uq_payments_charge",
         "payments",
@@ -314,6 +445,8 @@ def _columns() -> None:
     )
     op.create_foreign_key(op.f("fk_jobs_user_id"), "jobs", "users", ["user_id"], ["id"])
     op.add_column("staff", sa.Column("password_set_at", sa.DateTime(timezone=True), nullable=True))
+    op.execute("UPDATE staff SET password_set_at = created_at")  # until now nobody came without a password
+    op.create_index("ix_staff_name", "staff", [sa.literal_column("lower(name)"), "id"], unique=False)
     op.add_column("teams", sa.Column("user_limit", sa.Integer(), nullable=True))
     op.add_column("teams", sa.Column("dataset_limit", sa.Integer(), nullable=True))
     op.create_check_constraint(op.f("ck_teams_user_limit"), "teams", "user_limit >= 0")
