@@ -60,12 +60,12 @@ class Work:
     _after: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     async def get(self, model: type[M], id_: UUID, *, lock: bool = False) -> M:
-        """The record with this id, locked for the rest of the block on demand.
+        """The record with this id, locked against other changes for the rest of the block on demand.
 
         Raises:
             NotFound: there is none, or it is another team's.
         """
-        found = await self._session.get(model, id_, with_for_update=lock or None)
+        found = await self._session.get(model, id_, with_for_update={"key_share": True} if lock else None)
         if found is None:
             raise NotFound(f"This {_noun(model)} does not exist, or you may not see it.")
         return found

@@ -55,8 +55,8 @@ export class RowWindow {
   }
 
   scroll(pixels) {
-    const viewport = this.viewport();
-    if (viewport) viewport.scrollTop = pixels;
+    // AG Grid's own scroll bar is a second scrolling box. A shorter list clamps it, and its late event would win.
+    for (const box of [this.viewport(), this.element.querySelector(".ag-body-vertical-scroll-viewport")]) if (box) box.scrollTop = pixels;
   }
 
   baseFor(index, total) {

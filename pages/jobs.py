@@ -126,7 +126,7 @@ def _can_retry(job: Any) -> bool:  # noqa: ANN401 - a row of the list
 
 def _can_cancel(job: Any) -> bool:  # noqa: ANN401 - a row of the list
     waits = job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.cancel_requested_at is None
-    return waits and job.kind in jobs.CANCELLABLE
+    return waits and job.kind not in jobs.LASTING
 
 
 def _progress(job: Any) -> float | str | None:  # noqa: ANN401 - a row of the list

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from app import db
+from app import db, topics
 from app.config import Settings
 from app.embedded import EmbeddedPostgres
 from app.migrate import LOGINS, make_database, prepare, upgrade
@@ -65,6 +65,14 @@ async def admin(database: Database) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database.admin_url)
     yield connection
     await connection.close()
+
+
+@pytest.fixture(autouse=True)
+def nobody_listens_on() -> Iterator[None]:
+    """A screen that a test leaves open would hear of the next test's changes, on a loop that is closed."""
+    yield
+    for topic in topics.TOPICS.values():
+        topic._listeners.clear()
 
 
 @pytest.fixture

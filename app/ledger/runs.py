@@ -50,12 +50,16 @@ class Cancelled(Exception):
 
 _CLAIM = text(
     """
+    WITH due AS MATERIALIZED (
+        SELECT id FROM jobs WHERE id = :job AND cancel_requested_at IS NULL AND (
+            (status = 'queued' AND run_after <= now())
+            OR (status = 'running' AND lease_until < now() AND attempts < max_attempts))
+        FOR UPDATE
+    )
     UPDATE jobs SET status = 'running', epoch = epoch + 1, attempts = attempts + 1, worker = :worker,
         lease_until = now() + make_interval(secs => :lease), started_at = coalesce(started_at, now())
-    WHERE id = :job AND cancel_requested_at IS NULL AND (
-        (status = 'queued' AND run_after <= now())
-        OR (status = 'running' AND lease_until < now() AND attempts < max_attempts))
-    RETURNING id, team_id, kind, input, checkpoint, epoch, attempts, created_by, old.worker AS worker_before
+    FROM due WHERE jobs.id = due.id
+    RETURNING jobs.id, team_id, kind, input, checkpoint, epoch, attempts, created_by, old.worker AS worker_before
     """
 )
 

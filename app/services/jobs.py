@@ -22,8 +22,8 @@ from app.work import Work, reading, writing
 KINDS: Mapping[str, str] = MappingProxyType({task.kind: task.label for task in TASKS.values()})
 """The kinds of jobs as people read them. A kind of an older or newer version is not among them."""
 
-CANCELLABLE = frozenset(task.kind for task in TASKS.values() if task.can_cancel)
-"""Kinds that can be cancelled; a deletion that has begun cannot."""
+LASTING = frozenset(task.kind for task in TASKS.values() if not task.can_cancel)
+"""Kinds that cannot be cancelled: a deletion that has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ async def cancel(actor: Actor, job_id: UUID, reason: str) -> None:
     why = reasons.checked(reason)
     async with writing(actor, Permission.JOBS_CANCEL) as work:
         job = await work.get(Job, job_id, lock=True)
-        if job.kind not in CANCELLABLE:
+        if job.kind in LASTING:
             raise Conflict("Deleting has begun and cannot be cancelled.")
         if not job.can_cancel:
             raise Conflict(f"This job cannot be cancelled any more; it is {job.status}.")

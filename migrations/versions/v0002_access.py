@@ -84,13 +84,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WHERE s.id = sid AND s.revoked_at IS NULL AND s.expires_at > now() AND m.status = 'active'
 $$;
 
--- Step 1 of the door for running jobs. Holding the row makes a takeover wait until this run's transaction has ended.
+-- Step 1 of the door for running jobs. Holding the row makes a takeover (which locks FOR UPDATE) wait until this run's
+-- transaction has ended, and lets people ask it to stop meanwhile.
 CREATE FUNCTION door_job(job uuid, run integer, hold boolean) RETURNS TABLE (team_id uuid, started_by uuid, kind text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF hold THEN
         RETURN QUERY SELECT j.team_id, j.created_by, j.kind::text FROM public.jobs j
-            WHERE j.id = job AND j.epoch = run AND j.status = 'running' FOR SHARE;
+            WHERE j.id = job AND j.epoch = run AND j.status = 'running' FOR KEY SHARE;
     ELSE
         RETURN QUERY SELECT j.team_id, j.created_by, j.kind::text FROM public.jobs j
             WHERE j.id = job AND j.epoch = run AND j.status = 'running';

@@ -229,7 +229,7 @@ async def look_at_the_audit_log(j: Journey) -> None:
     table = j.page.get_by_role("table", name="Audit log")
     await expect(table).to_be_visible()
     await j.hand.press(j.page.get_by_role("button", name="Action any"))
-    await j.hand.press(j.page.get_by_role("checkbox", name="Edited"))
+    await j.hand.press(j.page.get_by_role("checkbox", name="Edited", exact=True))
     await expect(j.page).to_have_url(re.compile(r"/audit\?action=row\.edited$"))
     await j.page.keyboard.press("Escape")
     entries = table.get_by_role("row").filter(has_text=f"of {j.name}")
