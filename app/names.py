@@ -1,4 +1,4 @@
-"""The names that people give to datasets."""
+"""The names that people give to datasets, and the names of people."""
 
 from app.errors import Invalid
 
@@ -17,4 +17,12 @@ def checked(name: str) -> str:
         raise Invalid(name="Give the dataset a name.")
     if len(wanted) > LENGTH or not wanted.isprintable():
         raise Invalid(name=f"A name has at most {LENGTH} characters, and no line breaks.")
+    return wanted
+
+
+def of_a_person(name: str) -> str:
+    """A person's name without the spaces around it; :class:`Invalid` for the same reasons."""
+    wanted = name.strip()
+    if not wanted or len(wanted) > LENGTH or not wanted.isprintable():
+        raise Invalid(name=f"Give a name of at most {LENGTH} characters, without line breaks.")
     return wanted

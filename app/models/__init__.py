@@ -17,7 +17,16 @@ from app.models.dataset import (
 )
 from app.models.job import Job, JobCount, JobEvent, JobEventKind, JobStatus, Worker
 from app.models.payment import Payment, PaymentStatus
-from app.models.staff import LinkPurpose, StaffLink, StaffMember, StaffSession, StaffStatus, StaffTeam
+from app.models.staff import (
+    LinkPurpose,
+    StaffLink,
+    StaffMember,
+    StaffSession,
+    StaffState,
+    StaffStatus,
+    StaffTeam,
+    state_of,
+)
 from app.models.stats import ALWAYS, Metric, StatsBucket, StatsDelta
 from app.models.team import Team, TeamStatus
 from app.models.user import Plan, User, UserDay, UserStatus
@@ -53,6 +62,7 @@ __all__ = [
     "StaffLink",
     "StaffMember",
     "StaffSession",
+    "StaffState",
     "StaffStatus",
     "StaffTeam",
     "StatsBucket",
@@ -63,4 +73,5 @@ __all__ = [
     "UserDay",
     "UserStatus",
     "Worker",
+    "state_of",
 ]

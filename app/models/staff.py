@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import DateTime, ForeignKey, Index, Text, text
@@ -20,6 +21,14 @@ class StaffStatus(StrEnum):
     DEACTIVATED = "deactivated"
 
 
+class StaffState(StrEnum):
+    """How an account stands, as people read it."""
+
+    ACTIVE = "active"
+    INVITED = "invited"
+    DEACTIVATED = "deactivated"
+
+
 class StaffMember(Base):
     """A person who may sign in here."""
 
@@ -28,6 +37,7 @@ class StaffMember(Base):
         one_of("role", Role),
         one_of("status", StaffStatus),
         Index("uq_staff_email_lower", text("lower(email)"), unique=True),
+        Index("ix_staff_name", text("lower(name)"), "id"),
     )
 
     id: Mapped[Id]
@@ -46,6 +56,18 @@ class StaffMember(Base):
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=clock.now, onupdate=clock.now)
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own shape
+
+    @property
+    def state(self) -> StaffState:
+        """How the account stands."""
+        return state_of(self)
+
+
+def state_of(member: Any) -> StaffState:  # noqa: ANN401 - a staff member, or a row of the list
+    """How an account stands: whoever has not chosen a password so far is still invited."""
+    if member.status == StaffStatus.DEACTIVATED:
+        return StaffState.DEACTIVATED
+    return StaffState.ACTIVE if member.password_set_at else StaffState.INVITED
 
 
 class StaffTeam(Base):

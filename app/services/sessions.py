@@ -67,7 +67,7 @@ async def find(token: str) -> Staff | None:
     claims = tokens.read(token, *_how().keys)
     if claims is None:
         return None
-    async with _asking() as login:
+    async with asking() as login:
         row = await sessions.living(login, claims.session_id)
     if row is None or row.staff_id != claims.staff_id:
         return None
@@ -77,20 +77,20 @@ async def find(token: str) -> Staff | None:
 
 async def living(session_ids: Iterable[UUID]) -> frozenset[UUID]:
     """Which of these sessions still live: asked for the pages that stand open."""
-    async with _asking() as login:
+    async with asking() as login:
         return frozenset([sid for sid in session_ids if await sessions.living(login, sid)])
 
 
 async def sign_in(nobody: Nobody, email: str, password: str, user_agent: str) -> SignedIn:
     """Let somebody in. A new session every time; :class:`WrongPassword` says the same for a wrong e-mail."""
     email = email.replace("\0", "").strip()[:EMAIL_LENGTH]
-    async with _asking() as login:
+    async with asking() as login:
         found = await sessions.candidate(login, email)
     good, new_hash = await passwords.verify_and_update(password, found.password_hash if found else None)
     if found is None or not good:
         raise await _refused(nobody, email)
     claims = _new_claims(found.staff_id)
-    async with _asking() as login:
+    async with asking() as login:
         started = await sessions.start(
             login,
             found,
@@ -105,21 +105,35 @@ async def sign_in(nobody: Nobody, email: str, password: str, user_agent: str) ->
     return SignedIn(tokens.sign(claims, _how().keys[0]), claims.expires_at)
 
 
+async def measured(actor: Staff, password: str) -> str:
+    """The hash that the actor's own password was measured against: to give to whatever then changes it.
+
+    Raises:
+        WrongPassword: it is not theirs. Recorded like a refused sign-in.
+    """
+    async with asking() as login:
+        found = await sessions.candidate(login, actor.email)
+    good, _ = await passwords.verify_and_update(password, found.password_hash if found else None)
+    if found is None or not good or found.staff_id != actor.staff_id:
+        raise await _refused(Nobody(actor.ip), actor.email)
+    return found.password_hash
+
+
 async def _refused(nobody: Nobody, email: str) -> WrongPassword:
     """Record the refusal; returns what to raise."""
-    async with _asking() as login:
+    async with asking() as login:
         await sessions.refuse(login, email, nobody.ip)
     return WrongPassword()
 
 
 async def sign_out(actor: Staff) -> None:
     """End the actor's session: its open pages leave, its cookie opens nothing any more."""
-    async with _asking() as login:
+    async with asking() as login:
         await sessions.end(login, actor.session_id)
 
 
 @asynccontextmanager
-async def _asking() -> AsyncIterator[AsyncSession]:
+async def asking() -> AsyncIterator[AsyncSession]:
     """The login role's transaction; a database that is away comes out as a sentence."""
     try:
         async with db.login() as login:

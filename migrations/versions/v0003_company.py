@@ -130,8 +130,8 @@ REFERENCING = {
 SIGNS = {"INSERT": (1,), "UPDATE": (1, -1), "DELETE": (-1,)}
 
 
-# One-time links: whoever holds one chooses a password before they are anybody. And what people mend of their own account,
-# those limited to some teams too, whose role cannot reach the table of staff.
+# One-time links: whoever holds one chooses a password before they are anybody. And what people mend of their own
+# account, those limited to some teams too, whose role cannot reach the table of staff.
 LINKS = """
 CREATE FUNCTION link_find(token bytea) RETURNS TABLE (name text, email text, purpose text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -1,0 +1,41 @@
+"""One-time links, for whoever holds one: choose a password, then sign in with it. Made by ``services.staff``."""
+
+from app.actor import Nobody
+from app.crypto import links, passwords
+from app.errors import NotFound
+from app.repositories import links as links_table
+from app.repositories.links import Holder
+from app.services.sessions import asking
+
+
+class DeadLink(NotFound):
+    """Never made, used, taken back or expired: which of these is never said."""
+
+    def __init__(self) -> None:
+        super().__init__("This link does not work any more. Ask whoever sent it to you for a new one.")
+
+
+async def find(token: str) -> Holder:
+    """Whom a link is for. Looking never uses it up.
+
+    Raises:
+        DeadLink: it does not work, or not any more.
+    """
+    async with asking() as login:
+        holder = await links_table.find(login, links.digest(token))
+    if holder is None:
+        raise DeadLink
+    return holder
+
+
+async def use(nobody: Nobody, token: str, password: str) -> None:
+    """Choose a password, once: all sessions of the person end, and they sign in with it.
+
+    Raises:
+        Invalid: the password may not become one; the link still works.
+        DeadLink: it does not work, or not any more. The password is hashed all the same: each answer costs the same.
+    """
+    hashed = await passwords.hash_password(password)
+    async with asking() as login:
+        if not await links_table.use(login, links.digest(token), hashed, nobody.ip):
+            raise DeadLink
