@@ -172,7 +172,10 @@ class _Wizard:
         if not name:
             return _chosen_team(values.get("team", ""))
         if self.made is None or self.made.name != name:
-            self.made = await teams.create(self.view.actor, name)
+            try:
+                self.made = await teams.create(self.view.actor, name)
+            except Invalid as refusal:
+                raise Invalid(new_team=refusal.message) from None
         return self.made.id
 
 

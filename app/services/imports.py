@@ -22,13 +22,13 @@ from app.models import (
     Schema,
     SchemaField,
     SchemaVersion,
-    Team,
 )
 from app.paging import Page, PageRequest
 from app.permissions import Permission
 from app.repositories import datasets as datasets_table
 from app.repositories import imports as imports_table
 from app.repositories import staff as staff_table
+from app.repositories import teams as teams_table
 from app.repositories.datasets import Field
 from app.services import uploads
 from app.tabular.inspection import Inspection, inspect
@@ -124,7 +124,7 @@ async def start_new(
     async with writing(actor, Permission.DATASETS_CREATE) as work:
         if done := await imports_table.by_file(work, looked.upload.id):
             return done
-        team = await work.get(Team, team_id)
+        team = await teams_table.room_for_a_dataset(work, team_id)
         schema = Schema(id=uuid7(), team_id=team.id, name=wanted)
         version = SchemaVersion(schema_id=schema.id, version=1, team_id=team.id, created_by=work.who.id)
         dataset = Dataset(id=uuid7(), team_id=team.id, schema_id=schema.id, name=wanted, created_by=work.who.id)
@@ -153,6 +153,7 @@ async def start(
         dataset = await work.get(Dataset, dataset_id, lock=True)
         if dataset.status != DatasetStatus.ACTIVE:
             raise NotFound("This dataset has been deleted.")
+        await teams_table.working(work, dataset.team_id)
         work.implied(Import)
         await imports_table.settle(work, dataset.id)
         fields = await datasets_table.fields(work, dataset.schema_id)

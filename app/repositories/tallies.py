@@ -1,0 +1,66 @@
+"""How many there are now, from the counters that triggers keep: exact at every moment, and no table is counted.
+
+A number is the sum of its bucket and of the changes that are not added up yet; one statement reads both.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ColumnElement, cast, func, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.models import ALWAYS, Metric, StatsBucket, StatsDelta
+from app.work import Work
+
+
+async def now(
+    work: Work, metric: Metric, *, teams: Sequence[UUID] | None = None, dimensions: Sequence[str] | None = None
+) -> int:
+    """How many there are now: of all teams in sight, or of these; of every kind, or of these ``dimensions``."""
+    if teams is None and work.who.team_ids is not None:
+        teams = work.who.team_ids
+    buckets = select(StatsBucket.n).where(*_now(StatsBucket, metric, dimensions))
+    deltas = select(StatsDelta.n).where(*_now(StatsDelta, metric, dimensions))
+    if teams is None:  # the bucket of no team is the sum over all
+        buckets = buckets.where(StatsBucket.team_id.is_(None))
+    else:
+        buckets, deltas = buckets.where(StatsBucket.team_id.in_(teams)), deltas.where(StatsDelta.team_id.in_(teams))
+    parts = union_all(buckets, deltas).subquery()
+    return int(await work.scalar(select(_total(parts.c.n))))
+
+
+async def by_team(work: Work, metric: Metric, teams: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """How many each of these teams has now, by dimension; what there is none of is left out."""
+    sides = [
+        select(table.team_id, table.dimension, table.n).where(*_now(table, metric, None), table.team_id.in_(teams))
+        for table in (StatsBucket, StatsDelta)
+    ]
+    parts = union_all(*sides).subquery()
+    query = select(parts.c.team_id, parts.c.dimension, _total(parts.c.n)).group_by(parts.c.team_id, parts.c.dimension)
+    found: dict[UUID, dict[str, int]] = {team: {} for team in teams}
+    for team, dimension, n in await work.execute(query):
+        if n:
+            found[team][dimension] = int(n)
+    return found
+
+
+def of_team(metric: Metric, team: InstrumentedAttribute[UUID], dimensions: Sequence[str]) -> ColumnElement[int]:
+    """The same number as a column beside a team's row, for a file of them."""
+    sides = [
+        select(table.n).where(*_now(table, metric, dimensions), table.team_id == team).correlate(team.class_)
+        for table in (StatsBucket, StatsDelta)
+    ]
+    parts = union_all(*sides).subquery()
+    return select(_total(parts.c.n)).scalar_subquery()
+
+
+def _now(
+    table: type[StatsBucket | StatsDelta], metric: Metric, dimensions: Sequence[str] | None
+) -> list[ColumnElement[bool]]:
+    known = [table.metric == metric.value, table.bucket == ALWAYS]
+    return known if dimensions is None else [*known, table.dimension.in_(dimensions)]
+
+
+def _total(n: Any) -> ColumnElement[int]:  # noqa: ANN401 - a column
+    return cast(func.coalesce(func.sum(n), 0), BigInteger)

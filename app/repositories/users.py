@@ -1,0 +1,130 @@
+"""Questions about users, the customers' people."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from itertools import product
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select
+
+from app.errors import NotFound
+from app.models import Metric, Plan, Team, User, UserDay, UserStatus
+from app.paging import Count, Page, PageRequest, Sort
+from app.repositories import tallies
+from app.repositories.filters import among, as_uuid, within
+from app.repositories.keyset import Listing, Query, page
+from app.repositories.teams import patterns
+from app.work import Work
+
+LISTING = Listing(User.id, Sort("id"), {"name": func.lower(User.name), "created_at": User.created_at})
+
+_last_active = (
+    select(UserDay.day)
+    .where(UserDay.user_id == User.id)
+    .order_by(UserDay.day.desc())
+    .limit(1)
+    .correlate(User)
+    .scalar_subquery()
+)
+EXPORT: Mapping[str, Any] = MappingProxyType(
+    {
+        "id": User.id,
+        "name": User.name,
+        "email": User.email,
+        "team_id": User.team_id,
+        "team": Team.name,
+        "plan": User.plan,
+        "status": User.status,
+        "last_active_day": _last_active,
+        "created_at": User.created_at,
+    }
+)
+"""The columns of a file of users, over the same question as the list."""
+
+
+def matching(request: PageRequest, *, limited: bool = False) -> Query:
+    """Users by the filters plan, status, team and created_at, searched by name, e-mail or id.
+
+    ``limited`` asks the way that is fast for people who see only some teams, and finds nothing for others; without it
+    everybody gets the right answer.
+    """
+    query: Query = select(
+        User.id,
+        User.name,
+        User.email,
+        User.plan,
+        User.status,
+        User.team_id,
+        User.version,
+        User.created_at,
+        Team.name.label("team"),
+        _last_active.label("last_active"),
+    ).join(Team, Team.id == User.team_id)
+    if plans := among(request, "plan", Plan):
+        query = query.where(User.plan.in_(plans))
+    if states := among(request, "status", UserStatus):
+        query = query.where(User.status.in_(states))
+    if teams := _teams(request):
+        query = query.where(User.team_id.in_(teams))
+    query = query.where(*within(request, "created_at", User.created_at))
+    if words := request.search.strip():
+        query = query.where(_found(words, limited=limited))
+    return query
+
+
+async def search(work: Work, request: PageRequest) -> Page[Any]:
+    """Users in sight, newest first unless asked otherwise."""
+    if request.sort is None and any(request.filters.get("created_at", ())):
+        request = replace(request, sort=Sort("created_at"))  # the order of the index that the range is read from
+    query = matching(request, limited=work.who.team_ids is not None)
+    return await page(work, query, LISTING, request, count=await _counted(work, request))
+
+
+async def last_active(work: Work, user_id: UUID) -> date | None:
+    """The last day (UTC) on which a user started a job or paid."""
+    found: date | None = await work.scalar(select(func.max(UserDay.day)).where(UserDay.user_id == user_id))
+    return found
+
+
+async def team_of(work: Work, user_id: UUID) -> UUID:
+    """The team of a user, unlocked: whoever locks it looks again."""
+    return UUID(str(await _one(work, User.team_id, user_id)))
+
+
+async def is_active(work: Work, user_id: UUID) -> bool:
+    """Whether a user may sign in, unlocked: whoever locks it looks again."""
+    return bool(await _one(work, User.status, user_id) == UserStatus.ACTIVE)
+
+
+async def _one(work: Work, column: Any, user_id: UUID) -> Any:  # noqa: ANN401 - a column and its value
+    found = await work.scalar(select(column).where(User.id == user_id))
+    if found is None:
+        raise NotFound("This user does not exist, or you may not see it.")
+    return found
+
+
+async def _counted(work: Work, request: PageRequest) -> Count | None:
+    """How many match, where the counters know it: they know plans, states and teams, no words and no times."""
+    if request.search.strip() or any(request.filters.get("created_at", ())):
+        return None
+    plans, states = among(request, "plan", Plan), among(request, "status", UserStatus)
+    kinds = [f"{plan}|{state}" for plan, state in product(plans or list(Plan), states or list(UserStatus))]
+    teams = _teams(request) or None
+    return Count(await tallies.now(work, Metric.USERS, teams=teams, dimensions=kinds))
+
+
+def _teams(request: PageRequest) -> list[UUID]:
+    return [as_uuid(value) for value in request.filters.get("team", ())]
+
+
+def _found(words: str, *, limited: bool) -> ColumnElement[bool]:
+    try:
+        return User.id == UUID(words)
+    except ValueError:
+        pass
+    if limited:
+        return or_(*(User.id.in_(select(func.users_like(pattern))) for pattern in patterns(words)))
+    return or_(*(column.ilike(pattern) for column in (User.name, User.email) for pattern in patterns(words)))
