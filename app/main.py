@@ -16,6 +16,7 @@ from app import __version__, db, listen, logs, migrate, websocket
 from app.api import datasets, errors, health, sign_in
 from app.config import Settings
 from app.guard import Guard
+from app.integrations import stripe
 from app.services import sessions, uploads
 from app.services.health import schema_revision
 from components import assets
@@ -46,7 +47,7 @@ def build(settings: Settings) -> ASGIApp:
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        async with listen.listening(database):
+        async with listen.listening(database), stripe.connected(settings):
             yield
         await db.dispose()
 

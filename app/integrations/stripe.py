@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeGuard
 
 import httpx
 import stripe
@@ -26,6 +26,7 @@ TRY_SECONDS, ALL_SECONDS = 4.0, 10.0
 """How long one try may take, and all of them together."""
 INTENT = re.compile(r"pi_\w{1,250}", re.ASCII)
 CHARGE = re.compile(r"(?:ch|py)_\w{1,250}", re.ASCII)
+_NO_ID = "This payment carries no Stripe id, so there is nothing to ask Stripe for."
 
 _STATES: Mapping[str, PaymentStatus] = {
     "succeeded": PaymentStatus.SUCCEEDED,
@@ -43,6 +44,7 @@ _STATES: Mapping[str, PaymentStatus] = {
 class Problem(StrEnum):
     """Why Stripe could not tell."""
 
+    NO_ID = "no_id"
     NO_KEY = "no_key"
     KEY_REFUSED = "key_refused"
     NOT_FOUND = "not_found"
@@ -94,11 +96,12 @@ class Connection:
         """
         try:
             async with asyncio.timeout(self._patience):
-                if intent and INTENT.fullmatch(intent):
+                if _is(intent, INTENT):
                     answer = await self._client.v1.payment_intents.retrieve_async(intent, {"expand": ["latest_charge"]})
                     return _of_intent(answer.to_dict())
-                if charge and CHARGE.fullmatch(charge):
+                if _is(charge, CHARGE):
                     return _of_charge((await self._client.v1.charges.retrieve_async(charge)).to_dict())
+                raise Trouble(Problem.NO_ID, _NO_ID)
         except stripe.StripeError as error:
             raise _trouble(error) from error
         except TimeoutError:
@@ -106,7 +109,6 @@ class Connection:
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
             sentence = "Stripe's answer could not be read. Look at the payment in Stripe's dashboard."
             raise Trouble(Problem.UNREACHABLE, sentence) from error
-        raise Trouble(Problem.NOT_FOUND, "This payment has no Stripe id to ask for.")
 
     async def check(self) -> None:
         """Ask for nothing but whether this key may read payments.
@@ -159,6 +161,8 @@ async def read(intent: str | None, charge: str | None) -> Live:
     Raises:
         Trouble: it could not be read, or no key is set.
     """
+    if not (_is(intent, INTENT) or _is(charge, CHARGE)):
+        raise Trouble(Problem.NO_ID, _NO_ID)
     if _here.connection is None:
         raise Trouble(Problem.NO_KEY, "No Stripe key is set, so Stripe is not asked. An administrator can set one.")
     return await _here.connection.read(intent, charge)
@@ -167,9 +171,14 @@ async def read(intent: str | None, charge: str | None) -> Live:
 def dashboard(intent: str | None, charge: str | None) -> str | None:
     """The page about a payment in Stripe's dashboard (of the test mode, unless the key is a live one), or None."""
     for known, form in ((intent, INTENT), (charge, CHARGE)):
-        if known and form.fullmatch(known):
+        if _is(known, form):
             return f"{DASHBOARD}/{'test/' if _here.testing else ''}payments/{known}"
     return None
+
+
+def _is(id_: str | None, form: re.Pattern[str]) -> TypeGuard[str]:
+    """Nothing else ever gets into an address."""
+    return id_ is not None and form.fullmatch(id_) is not None
 
 
 def _of_intent(intent: Mapping[str, Any]) -> Live:
