@@ -117,6 +117,68 @@ async def resolve_conflict(conflict: Conflict, *, labels: Mapping[str, str] | No
     return await ask("Somebody changed this meanwhile", submit="Save my choice", extra=extra)
 
 
+Save = Callable[[Mapping[str, Any], Mapping[str, Any]], Awaitable[None]]
+ABSENT = object()
+"""Stands for a field that one side does not have."""
+
+
+async def save_over(
+    save: Save,
+    yours: Mapping[str, Any],
+    seen: Mapping[str, Any],
+    *,
+    labels: Mapping[str, str] | None = None,
+    show: Callable[[Any], str] | None = None,
+) -> bool:
+    """Save the fields ``yours``, made from those ``seen`` when the form was opened: ``save`` gets both.
+
+    Where somebody was faster, what only one of the two changed is kept of each, and the person decides about the
+    fields that both changed; then it is saved over what is there now. ``show`` puts a value into words. Returns whether
+    anything of yours was saved.
+
+    Raises:
+        Invalid: the person closed the question. Nothing is saved, and the form still holds what was typed.
+    """
+    while True:
+        try:
+            await save(yours, seen)
+        except Conflict as conflict:
+            if not isinstance(conflict.theirs, Mapping):
+                raise  # about a state or a rule, not about values
+            seen = dict(conflict.theirs)
+            yours = await _merged(conflict, labels, show)
+            if yours == seen:
+                return False
+        else:
+            return True
+
+
+async def _merged(
+    conflict: Conflict, labels: Mapping[str, str] | None, show: Callable[[Any], str] | None
+) -> dict[str, Any]:
+    """Of each field what was changed, by whoever did; where both did, what the person chooses."""
+    original, theirs, yours = (_by_field(part) for part in (conflict.original, conflict.theirs, conflict.yours))
+    merged: dict[str, Any] = {}
+    both = []
+    for name in {**original, **theirs, **yours}:
+        was, they, mine = (side.get(name, ABSENT) for side in (original, theirs, yours))
+        merged[name] = they if mine == was else mine
+        if mine not in (was, they) and they != was:
+            both.append(name)
+    if both:
+        sides = [{name: _worded(side.get(name, ABSENT), show) for name in both} for side in (original, theirs, yours)]
+        question = Conflict(conflict.message, original=sides[0], theirs=sides[1], yours=sides[2])
+        choice = await resolve_conflict(question, labels=labels)
+        if choice is None:
+            raise Invalid("Not saved: somebody else changed it meanwhile. Save again to choose.")
+        merged |= {name: theirs.get(name, ABSENT) for name in both if choice.get(name) != "mine"}
+    return {name: value for name, value in merged.items() if value is not ABSENT}
+
+
+def _worded(value: Any, show: Callable[[Any], str] | None) -> str:  # noqa: ANN401 - any value of a field
+    return "not there" if value is ABSENT else (show or _shown)(value)
+
+
 def _by_field(part: object) -> dict[str, Any]:
     return dict(part) if isinstance(part, Mapping) else {"value": part}
 

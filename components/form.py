@@ -10,18 +10,22 @@ from app.errors import AppError, Invalid, NotSignedIn
 from components.element import JsonElement
 
 Values = Mapping[str, str]
+Kind = Literal["text", "long", "number", "choice", "email", "json"]
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """One input. ``kind`` "choice" needs ``choices`` (value, words); ``must_equal`` asks to type exactly this.
 
+    "json" is an object that is edited as text: what is wrong with it is said while one types, and it is not sent
+    before it can be read. ``max_length`` of it are bytes, without the spaces that only lay it out.
+
     Never for passwords or codes: those are typed only into plain HTML forms.
     """
 
     name: str
     label: str
-    kind: Literal["text", "long", "number", "choice"] = "text"
+    kind: Kind = "text"
     value: str = ""
     hint: str = ""
     required: bool = True

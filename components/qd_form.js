@@ -1,10 +1,29 @@
 // A form, alone or in a native dialog. What is typed stays here until it is sent.
 import { h } from "vue";
 
+/** What is wrong with a text that ought to be a JSON object of at most so many bytes; "" is nothing. */
+export function problemOf(text, most) {
+  let value;
+  try { value = JSON.parse(text); } catch (error) { return `Not JSON yet${place(text, String(error.message))}.`; }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return "Write an object: names and values between { and }.";
+  const size = new Blob([JSON.stringify(value)]).size;
+  return size > most ? `${(size / 1024).toFixed(1)} KB: at most ${Math.floor(most / 1024)} KB fit.` : "";
+}
+
+/** Browsers say the place in words of their own: "at position 12", "at line 2 column 3", or not at all. */
+function place(text, message) {
+  const lines = /line (\d+) column (\d+)/.exec(message), position = /position (\d+)/.exec(message);
+  if (lines) return `: look at line ${lines[1]}, column ${lines[2]}`;
+  if (!position) return ": the end is missing";
+  const before = text.slice(0, Number(position[1])).split("\n");
+  return `: look at line ${before.length}, column ${before.at(-1).length + 1}`;
+}
+
 export default {
   props: { data: String },
   emits: ["submit", "close"],
-  data: () => ({ values: {}, busy: false }),
+  // No prototype: what is asked about in a conflict may be called "__proto__".
+  data: () => ({ values: Object.create(null), busy: false }),
   computed: { d() { return Vue.markRaw(JSON.parse(this.data)); } },
   watch: {
     "d.stamp"() {
@@ -28,8 +47,10 @@ export default {
     if (this.opener?.isConnected) this.opener.focus();
   },
   methods: {
+    /** What is wrong with a field, as far as it can be told here. */
+    wrong(f) { return f.kind === "json" ? problemOf(String(this.values[f.name]), f.max_length) : ""; },
     ready() {
-      return this.d.fields.every((f) => (!f.required || String(this.values[f.name]).trim()) && (!f.must_equal || this.values[f.name] === f.must_equal))
+      return this.d.fields.every((f) => !this.wrong(f) && (!f.required || String(this.values[f.name]).trim()) && (!f.must_equal || this.values[f.name] === f.must_equal))
         && (this.d.conflict ?? []).every((c) => this.values[c.name]);
     },
     send(event) {
@@ -39,18 +60,19 @@ export default {
       this.$emit("submit", { ...this.values });
     },
     field(f) {
-      const id = `f-${this.$.uid}-${f.name}`, error = this.d.errors[f.name];
+      const id = `f-${this.$.uid}-${f.name}`, wrong = this.wrong(f), error = wrong || this.d.errors[f.name];
       const common = {
-        id, name: f.name, required: f.required, value: this.values[f.name], autocomplete: "off", maxlength: f.max_length, "aria-invalid": String(!!error),
+        id, name: f.name, required: f.required, value: this.values[f.name], autocomplete: "off", maxlength: f.kind === "json" ? null : f.max_length, "aria-invalid": String(!!error),
         "aria-describedby": error || f.hint ? `${id}-hint` : null, onInput: (e) => { this.values[f.name] = e.target.value; },
         onKeydown: (e) => { if (e.key === "Enter" && (e.metaKey || e.ctrlKey)) this.send(e); },
       };
       const input = f.kind === "long" ? h("textarea", { ...common, rows: 3 })
+        : f.kind === "json" ? h("textarea", { ...common, rows: 10, class: "code", spellcheck: false, autocapitalize: "off", wrap: "off" })
         : f.kind === "choice" ? h("select", common, [f.required ? null : h("option", { value: "" }, ""), ...f.choices.map(([v, w]) => h("option", { value: v }, w))])
-          : h("input", { ...common, type: "text", inputmode: f.kind === "number" ? "decimal" : null });
+          : h("input", { ...common, type: f.kind === "email" ? "email" : "text", inputmode: { number: "decimal", email: "email" }[f.kind] ?? null });
       return h("div", { class: "field", key: f.name }, [
         h("label", { for: id }, [f.label, f.required ? null : h("span", { class: "mut" }, " (optional)")]), input,
-        error ? h("p", { class: "wrong", id: `${id}-hint` }, error) : f.hint ? h("p", { class: "hint", id: `${id}-hint` }, f.hint) : null]);
+        error ? h("p", { class: "wrong", id: `${id}-hint`, role: wrong ? "status" : null }, error) : f.hint ? h("p", { class: "hint", id: `${id}-hint` }, f.hint) : null]);
     },
     choice(c) {
       const option = (value, label, text) => h("label", { class: ["side", this.values[c.name] === value && "on"] }, [
