@@ -8,6 +8,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Generic, TypeVar
@@ -18,6 +19,17 @@ T = TypeVar("T")
 
 PAGE_SIZE = 50
 COUNT_CAP = 10_000
+SEARCH, SORT, PLACE = "q", "sort", "page"
+"""The names in a list's address that are no filters: the words searched for, the order, the place in it."""
+RANGES: Mapping[str, tuple[str, timedelta]] = MappingProxyType(
+    {
+        "1h": ("last hour", timedelta(hours=1)),
+        "24h": ("last 24 h", timedelta(hours=24)),
+        "7d": ("last 7 days", timedelta(days=7)),
+        "30d": ("last 30 days", timedelta(days=30)),
+    }
+)
+"""What a range of time may be instead of two moments: its name in the address, its words, its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,21 @@ class PageRequest:
     sort: Sort | None = None
     cursor: Cursor | None = None
     size: int = PAGE_SIZE
+
+    @classmethod
+    def read(
+        cls, query: Mapping[str, tuple[str, ...]], *, sort: Sort | None = None, size: int = PAGE_SIZE
+    ) -> "PageRequest":
+        """What the query string of a list's address asks for; ``sort`` is the order that it does not name."""
+        said = {name: kept for name, values in query.items() if (kept := tuple(value for value in values if value))}
+        search, order, place = (said.pop(name, ("",))[0] for name in (SEARCH, SORT, PLACE))
+        return cls(
+            said,
+            search.strip(),
+            Sort.decode(order) if order else sort,
+            Cursor.decode(place) if place else None,
+            size,
+        )
 
     def one(self, name: str) -> str | None:
         """The single value of a filter, or None."""

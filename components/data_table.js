@@ -19,7 +19,7 @@ export default {
     ask(changes, keepPage = false) {
       const params = new URLSearchParams(location.search);
       const name = (n) => (this.d.key ? `${this.d.key}.${n}` : n);
-      if (!keepPage) params.delete(name("at"));
+      if (!keepPage) params.delete(name("page"));
       for (const [n, values] of Object.entries(changes)) {
         params.delete(name(n));
         values.forEach((value) => params.append(name(n), value));
@@ -109,13 +109,13 @@ export default {
           e.reference ? h("span", { class: "mut" }, ["Reference ", h("code", null, e.reference)]) : null], "alert");
       }
       if (filtered) return box("Nothing matches these filters", "Take one of them away to see more.", [clear]);
-      if (d.query.at) return box("This page of the list is empty", "", [h("button", { type: "button", class: "btn", onClick: () => this.ask({ at: [] }) }, "Go to the first page")]);
+      if (d.query.page) return box("This page of the list is empty", "", [h("button", { type: "button", class: "btn", onClick: () => this.ask({ page: [] }) }, "Go to the first page")]);
       return box(d.empty.title, d.empty.sentence, [d.empty.opens ? h("a", { class: "btn", href: d.empty.opens }, d.empty.link) : null]);
     },
     foot() {
       const d = this.d, long = this.busy && this.waited >= 1000;
       if (d.rows && !d.rows.length && !d.next && !d.previous && !this.busy) return null;
-      const page = (words, cursor) => h("button", { type: "button", class: "btn small", disabled: !cursor, onClick: () => this.ask({ at: [cursor] }) }, words);
+      const page = (words, cursor) => h("button", { type: "button", class: "btn small", disabled: !cursor, onClick: () => this.ask({ page: [cursor] }) }, words);
       return h("div", { class: "foot" }, [
         h("span", { role: "status", "aria-live": "polite" }, long ? `Asking for ${Math.floor(this.waited / 1000)} s …`
           : d.rows === null ? "" : d.error ? "" : `${d.rows.length} shown · ${d.count} match · ${d.seconds} s`),

@@ -2,22 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import Enum
-from types import MappingProxyType
 from typing import Any, ClassVar
 
-Choices = type[Enum] | Mapping[str, str] | Iterable[str]
+from app.paging import RANGES
 
-PRESETS: Mapping[str, tuple[str, timedelta]] = MappingProxyType(
-    {
-        "1h": ("last hour", timedelta(hours=1)),
-        "24h": ("last 24 h", timedelta(hours=24)),
-        "7d": ("last 7 days", timedelta(days=7)),
-        "30d": ("last 30 days", timedelta(days=30)),
-    }
-)
-"""What a time range may be instead of two moments: its name in the URL, its words, its length."""
+Choices = type[Enum] | Mapping[str, str] | Iterable[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +52,13 @@ class ChoiceFilter(Filter):
 
 @dataclass(frozen=True, slots=True)
 class TimeRangeFilter(Filter):
-    """A range of time. In the URL: ``24h`` (see :data:`PRESETS`), or ``from..to`` in ISO 8601, one end may be open."""
+    """A range of time. In the URL: ``24h`` (see ``RANGES``), or ``from..to`` in ISO 8601, one end may be open."""
 
     kind: ClassVar[str] = "time"
 
     def describe(self) -> dict[str, Any]:
-        """With the presets as pairs of value and words."""
-        return Filter.describe(self) | {"choices": [[key, words] for key, (words, _) in PRESETS.items()]}
+        """With the named ranges as pairs of value and words."""
+        return Filter.describe(self) | {"choices": [[key, words] for key, (words, _) in RANGES.items()]}
 
 
 def pairs(choices: Choices) -> list[tuple[str, str]]:

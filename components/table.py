@@ -13,14 +13,14 @@ from nicegui.events import GenericEventArguments
 
 from app import clock
 from app.errors import Invalid, NotSignedIn
-from app.paging import PAGE_SIZE, Cursor, Page, PageRequest, Sort
+from app.paging import PAGE_SIZE, PLACE, SEARCH, SORT, Page, PageRequest, Sort
 from app.permissions import Permission
 from app.topics import Change, Topic
 from components import frame
 from components.columns import Column, plain
 from components.dialogs import ask_reason
 from components.element import JsonElement
-from components.filters import PRESETS, Filter, TimeRangeFilter
+from components.filters import Filter
 from components.refusals import Refusal, explain
 from components.screen import Query
 
@@ -129,14 +129,10 @@ class DataTable(JsonElement, component="data_table.js"):
         return self._draw(answer, time.perf_counter() - started)
 
     def _request(self, query: Query) -> PageRequest:
-        mine = self._own_query(query)
-        filters = {item.name: _values(item, mine[item.name]) for item in self._filters if item.name in mine}
-        sort = Sort.decode(mine["sort"][0]) if "sort" in mine else self._sort
-        cursor = Cursor.decode(mine["at"][0]) if "at" in mine else None
-        return PageRequest(filters, mine.get("q", ("",))[0].strip(), sort, cursor, self._size)
+        return PageRequest.read(self._own_query(query), sort=self._sort, size=self._size)
 
     def _own_query(self, query: Query) -> dict[str, tuple[str, ...]]:
-        known = {"q", "sort", "at", *(item.name for item in self._filters)}
+        known = {SEARCH, SORT, PLACE, *(item.name for item in self._filters)}
         prefix = f"{self._key}." if self._key else ""
         return {name: query[prefix + name] for name in known if any(query.get(prefix + name, ()))}
 
@@ -261,16 +257,6 @@ def _describe(column: Column) -> dict[str, Any]:
     known = {"kind": column.kind, "head": column.head, "right": column.right, "sort": column.sorts_by}
     extra = {name: getattr(column, name) for name in ("card", "quiet", "wide") if getattr(column, name, None)}
     return known | extra
-
-
-def _values(item: Filter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """A filter's values as the question gets them: of a time range always two moments, "" is open."""
-    if not isinstance(item, TimeRangeFilter):
-        return tuple(value for value in values if value)
-    if values[0] in PRESETS:
-        return ((clock.now() - PRESETS[values[0]][1]).isoformat(), "")
-    start, _, end = values[0].partition("..")
-    return (start, end)
 
 
 def _link(template: str, row: object) -> str | None:

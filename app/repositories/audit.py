@@ -1,5 +1,7 @@
 """Questions about the audit log."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
@@ -13,14 +15,19 @@ from app.work import Work
 
 LISTING = Listing(AuditEntry.id, Sort("id"), {})
 COLUMNS = [column for column in AuditEntry.__table__.columns if column.name != "session_id"]
+_FIRST = ("id", "at", "actor_name", "action", "target_label", "reason")
+EXPORT: Mapping[str, Any] = MappingProxyType(
+    {name: AuditEntry.__table__.c[name] for name in dict.fromkeys([*_FIRST, *(column.name for column in COLUMNS)])}
+)
+"""The columns of a file of entries, the telling ones first."""
 
 
 def _listed() -> Query:
     return select(*COLUMNS)
 
 
-async def search(work: Work, request: PageRequest) -> Page[Any]:
-    """Entries in sight, newest first. Filters: person, action, record (``type`` or ``type:id``), at."""
+def matching(request: PageRequest) -> Query:
+    """Entries by the filters person, action, record (``type`` or ``type:id``) and at."""
     query = _listed()
     if person := identity(request, "person"):
         query = query.where(AuditEntry.actor_id == person)
@@ -33,7 +40,12 @@ async def search(work: Work, request: PageRequest) -> Page[Any]:
             query = query.where(AuditEntry.target_id == id_)
     for condition in within(request, "at", AuditEntry.at):
         query = query.where(condition)
-    return await page(work, query, LISTING, request)
+    return query
+
+
+async def search(work: Work, request: PageRequest) -> Page[Any]:
+    """Entries in sight, newest first."""
+    return await page(work, matching(request), LISTING, request)
 
 
 async def get(work: Work, entry_id: int) -> Any:  # noqa: ANN401 - a row of the list

@@ -1,9 +1,10 @@
 """Questions about datasets, their fields and their counters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,18 @@ _rows = (
     .scalar_subquery()
 )
 LISTING = Listing(Dataset.id, Sort("id"), {"name": func.lower(Dataset.name), "updated_at": Dataset.updated_at})
+EXPORT: Mapping[str, Any] = MappingProxyType(
+    {
+        "id": Dataset.id,
+        "name": Dataset.name,
+        "team_id": Dataset.team_id,
+        "team": Team.name,
+        "rows": _rows,
+        "created_at": Dataset.created_at,
+        "updated_at": Dataset.updated_at,
+    }
+)
+"""The columns of a file of datasets, over the same question as the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +114,19 @@ def _listed() -> Query:
     )
 
 
-async def search(work: Work, request: PageRequest) -> Page[Any]:
-    """Datasets in sight, newest first unless asked otherwise."""
+def matching(request: PageRequest) -> Query:
+    """Datasets by the filter team, searched by name."""
     query = _listed()
     if team := identity(request, "team"):
         query = query.where(Dataset.team_id == team)
     if request.search:
         query = query.where(Dataset.name.ilike(like(request.search)))
-    return await page(work, query, LISTING, request)
+    return query
+
+
+async def search(work: Work, request: PageRequest) -> Page[Any]:
+    """Datasets in sight, newest first unless asked otherwise."""
+    return await page(work, matching(request), LISTING, request)
 
 
 async def head(work: Work, dataset_id: UUID) -> Any:  # noqa: ANN401 - a row of the list
@@ -182,7 +200,7 @@ async def totals(work: Work) -> tuple[Count, int]:
     return await capped_count(work, living), rows
 
 
-def _import_state() -> Any:  # noqa: ANN401 - a column expression
+def import_state() -> Any:  # noqa: ANN401 - a column expression
     """An import whose job ended without it has failed, or was cancelled while it waited."""
     open_ = Import.status.in_([ImportStatus.QUEUED, ImportStatus.CHECKING, ImportStatus.LOADING])
     return case(
@@ -211,5 +229,5 @@ IMPORT_COLUMNS: Sequence[Any] = (
     Dataset.name.label("dataset"),
     Team.name.label("team"),
     Job.status.label("job_status"),
-    _import_state().label("status"),
+    import_state().label("status"),
 )

@@ -7,8 +7,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app import clock
 from app.errors import Invalid
-from app.paging import PageRequest
+from app.paging import RANGES, PageRequest
 
 
 def among(request: PageRequest, name: str, kind: type[StrEnum]) -> list[str]:
@@ -37,14 +38,24 @@ def as_uuid(value: str) -> UUID:
 def within(
     request: PageRequest, name: str, column: ColumnElement[datetime] | InstrumentedAttribute[datetime]
 ) -> list[ColumnElement[bool]]:
-    """Conditions of a time range: two moments in ISO form, the first included; "" leaves an end open."""
-    start, end = (*request.filters.get(name, ()), "", "")[:2]
+    """Conditions of a time range, as :func:`_ends` reads it; the first moment is included."""
+    start, end = _ends(request.filters.get(name, ()))
     found: list[ColumnElement[bool]] = []
     if start:
         found.append(column >= _moment(start))
     if end:
         found.append(column < _moment(end))
     return found
+
+
+def _ends(values: tuple[str, ...]) -> tuple[str, str]:
+    """Two moments in ISO form, from ``24h`` (see ``RANGES``), ``from..to``, or the two; "" leaves an end open."""
+    first, second = (*values, "", "")[:2]
+    if first in RANGES:
+        return (clock.now() - RANGES[first][1]).isoformat(), ""
+    if ".." in first:
+        first, _, second = first.partition("..")
+    return first, second
 
 
 def like(text: str) -> str:

@@ -1,7 +1,8 @@
 """Questions about imports, and the statements that load and remove their rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +12,31 @@ from app import clock
 from app.ids import uuid7
 from app.models import Dataset, DatasetRow, Import, ImportIssue, ImportStatus, Job, JobStatus, Team
 from app.paging import Page, PageRequest, Sort
-from app.repositories.datasets import IMPORT_COLUMNS
+from app.repositories.datasets import IMPORT_COLUMNS, import_state
 from app.repositories.filters import identity
 from app.repositories.keyset import Listing, Query, page
 from app.tabular.plan import RowError
 from app.work import Work
 
 LISTING = Listing(Import.id, Sort("id"), {})
+EXPORT: Mapping[str, Any] = MappingProxyType(
+    {
+        "id": Import.id,
+        "file": Import.filename,
+        "status": import_state(),
+        "dataset_id": Import.dataset_id,
+        "dataset": Dataset.name,
+        "team_id": Import.team_id,
+        "team": Team.name,
+        "rows": Import.rows_good,
+        "bad_rows": Import.rows_bad,
+        "size_bytes": Import.size_bytes,
+        "created_at": Import.created_at,
+        "started_at": Import.started_at,
+        "finished_at": Import.finished_at,
+    }
+)
+"""The columns of a file of imports, over the same question as the list."""
 ISSUES = Listing(ImportIssue.n, Sort("id", descending=False), {})
 
 
@@ -30,12 +49,17 @@ def _listed() -> Query:
     )
 
 
-async def search(work: Work, request: PageRequest) -> Page[Any]:
-    """Imports in sight, newest first; the filter ``dataset`` names whose."""
+def matching(request: PageRequest) -> Query:
+    """Imports; the filter ``dataset`` names whose."""
     query = _listed().where(Import.status != ImportStatus.DELETED)
     if dataset := identity(request, "dataset"):
         query = query.where(Import.dataset_id == dataset)
-    return await page(work, query, LISTING, request)
+    return query
+
+
+async def search(work: Work, request: PageRequest) -> Page[Any]:
+    """Imports in sight, newest first."""
+    return await page(work, matching(request), LISTING, request)
 
 
 async def head(work: Work, import_id: UUID) -> Any:  # noqa: ANN401 - a row of the list

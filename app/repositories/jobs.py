@@ -1,5 +1,7 @@
 """Questions about jobs, for people. The ledger asks its own."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +14,26 @@ from app.repositories.keyset import Listing, Query, page
 from app.work import Work
 
 LISTING = Listing(Job.id, Sort("id"), {})
+EXPORT: Mapping[str, Any] = MappingProxyType(
+    {
+        "id": Job.id,
+        "kind": Job.kind,
+        "status": Job.status,
+        "team_id": Job.team_id,
+        "team": Team.name,
+        "user_id": Job.user_id,
+        "payment_id": Job.payment_id,
+        "attempts": Job.attempts,
+        "progress_percent": Job.progress,
+        "error_code": Job.error_code,
+        "error": Job.error,
+        "cost_micros": Job.cost_micros,
+        "created_at": Job.created_at,
+        "started_at": Job.started_at,
+        "finished_at": Job.finished_at,
+    }
+)
+"""The columns of a file of jobs, over the same question as the list."""
 
 
 def _listed() -> Query:
@@ -33,8 +55,8 @@ def _listed() -> Query:
     ).join(Team, Team.id == Job.team_id)
 
 
-async def search(work: Work, request: PageRequest) -> Page[Any]:
-    """Jobs in sight, newest first. Filters: status, kind, team, created_at; search by id, kind, team or error."""
+def matching(request: PageRequest) -> Query:
+    """Jobs by the filters status, kind, team and created_at, searched by id, kind, team or error."""
     query = _listed()
     if states := among(request, "status", JobStatus):
         query = query.where(Job.status.in_(states))
@@ -46,7 +68,12 @@ async def search(work: Work, request: PageRequest) -> Page[Any]:
         query = query.where(condition)
     if words := request.search.strip():
         query = query.where(_found(words))
-    return await page(work, query, LISTING, request)
+    return query
+
+
+async def search(work: Work, request: PageRequest) -> Page[Any]:
+    """Jobs in sight, newest first."""
+    return await page(work, matching(request), LISTING, request)
 
 
 def _found(words: str) -> Any:  # noqa: ANN401 - a condition

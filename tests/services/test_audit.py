@@ -37,6 +37,8 @@ async def test_filters_by_person_action_record_and_time(
     assert await said(company, record=("job",)) == ["job.retried"]
     assert await said(company, at=((now - timedelta(hours=1)).isoformat(), "")) == await said(company)
     assert await said(company, at=("", (now - timedelta(hours=1)).isoformat())) == []
+    assert await said(company, at=("24h",)) == await said(company)
+    assert await said(company, at=(f"..{(now - timedelta(hours=1)).isoformat()}",)) == []
     people = await audit.people(company.ann)
     assert people == [(str(company.ann.staff_id), "Ann Adler"), (str(company.sue.staff_id), "Sue Super")]
 

@@ -69,3 +69,14 @@ def test_a_count_says_how_well_it_is_known(count: Count, words: str) -> None:
 def test_a_filter_with_one_value() -> None:
     request = PageRequest({"team": ("a", "b"), "none": ()})
     assert (request.one("team"), request.one("none"), request.one("other")) == ("a", None, None)
+
+
+def test_an_address_is_read_into_words_order_place_and_filters() -> None:
+    place = Cursor("b", "1")
+    asked = PageRequest.read(
+        {"q": (" acme ",), "sort": ("-name",), "page": (place.encode(),), "at": ("24h",), "status": ("", "failed")}
+    )
+    assert asked == PageRequest({"at": ("24h",), "status": ("failed",)}, "acme", Sort("name"), place)
+    assert PageRequest.read({"status": ("",)}, sort=Sort("id"), size=7) == PageRequest(sort=Sort("id"), size=7)
+    with pytest.raises(Invalid):
+        PageRequest.read({"page": ("nonsense",)})
