@@ -72,12 +72,18 @@ async def now(work: Work, metric: Metric) -> dict[str, int]:
 
 async def first(work: Work, metrics: Sequence[Metric]) -> datetime | None:
     """The first quarter of an hour of which there is anything; None: there never was."""
-    moments = []
-    for metric in metrics:
-        for table in (StatsBucket, StatsDelta):
-            query = select(table.bucket).where(_mine(work, table), table.metric == metric, table.n != 0)
-            moments.append(await work.scalar(query.order_by(table.bucket).limit(1)))
-    return min((moment for moment in moments if moment is not None), default=None)
+    known = [
+        select(StatsBucket.bucket)
+        .where(team, StatsBucket.metric == metric, StatsBucket.n != 0)
+        .order_by(StatsBucket.team_id, StatsBucket.bucket)  # as the index: "team IS NULL" alone does not tell the order
+        .limit(1)
+        .scalar_subquery()
+        for metric in metrics
+        for team in _one_by_one(work)
+    ]
+    fresh = select(func.min(StatsDelta.bucket)).where(StatsDelta.metric.in_(metrics)).scalar_subquery()
+    found: datetime | None = await work.scalar(select(func.least(fresh, *known)))
+    return found
 
 
 async def add_up(work: Work, limit: int = BATCH) -> int:
@@ -115,6 +121,12 @@ def _mine(work: Work, table: Table) -> ColumnElement[bool]:
     if table is StatsDelta:
         return true()
     return table.team_id.is_(None) if work.who.team_ids is None else table.team_id.is_not(None)
+
+
+def _one_by_one(work: Work) -> list[ColumnElement[bool]]:
+    """Each whose buckets are in sight: the index then gives the first of each without looking at the others."""
+    teams = work.who.team_ids
+    return [StatsBucket.team_id.is_(None)] if teams is None else [StatsBucket.team_id == team for team in teams]
 
 
 def _whole(number: ColumnElement[Any]) -> ColumnElement[int]:
