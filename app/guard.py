@@ -23,6 +23,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import ids, messages, trace
 from app.actor import Staff
 from app.api.errors import as_json, as_page, broken
+from app.api.links import LINKS
+from app.api.profile import PASSWORD
 from app.api.sign_in import cookie_name, own_path
 from app.assets import Assets
 from app.config import Settings
@@ -35,7 +37,7 @@ BODY_MAX = 64 * 1024
 """Bytes of an ordinary request's body. Uploads stream, and count for themselves."""
 
 PUBLIC = frozenset({"/health/live", "/health/ready", "/favicon.ico"})
-SIGN_IN = frozenset({"/login", "/auth/login", "/auth/logout"})
+SIGN_IN = frozenset({"/login", "/auth/login", "/auth/logout", PASSWORD})
 UPLOADS = "/uploads"
 SOCKET = "/_nicegui_ws/"
 NICEGUI_UPLOADS = "/_nicegui/client/"
@@ -96,7 +98,7 @@ class Guard:
         finally:
             took = round((time.perf_counter() - started) * 1000)
             level = logging.DEBUG if scope["method"] in _SAFE and answer.status < 400 else logging.INFO
-            log.log(level, "%s %s %s %s ms", scope["method"], quote(scope["path"]), answer.status or "-", took)
+            log.log(level, "%s %s %s %s ms", scope["method"], _told(scope["path"]), answer.status or "-", took)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request in, or raise why not."""
@@ -105,8 +107,9 @@ class Guard:
         unsafe = scope["method"] not in _SAFE
         if unsafe:
             self._check_origin(headers)
-        actor = None if path in PUBLIC else await self._actor(scope, headers)
-        if actor is None and path not in PUBLIC | SIGN_IN:
+        public = path in PUBLIC or _is_link(path)
+        actor = None if public else await self._actor(scope, headers)
+        if actor is None and not public and path not in SIGN_IN:
             await self._show_the_way(scope, headers)(scope, receive, send)
             return
         if path.startswith((NICEGUI_UPLOADS, SOCKET)):
@@ -188,6 +191,15 @@ def _is_loopback(host: str) -> bool:
 
 def _is_upload(path: str) -> bool:
     return path == UPLOADS or path.startswith(f"{UPLOADS}/")
+
+
+def _is_link(path: str) -> bool:
+    return path == LINKS or path.startswith(f"{LINKS}/")
+
+
+def _told(path: str) -> str:
+    """A path as the log may keep it: without the secret of a one-time link."""
+    return f"{LINKS}/…" if path.startswith(f"{LINKS}/") else quote(path)
 
 
 def _inside(scope: Scope, actor: Staff | None) -> Scope:

@@ -59,7 +59,10 @@ def protect(headers: MutableHeaders, *, nonce: str = "", https: bool = False) ->
     """Put the security headers on an answer. Without ``nonce`` no inline script may run at all."""
     policy = _POLICY.format(nonce=nonce) if nonce else _POLICY.replace(" 'nonce-{nonce}'", "")
     headers["content-security-policy"] = policy
+    quieter = headers.get("referrer-policy")
     headers.update(_ALWAYS)
+    if quieter == "strict-origin":  # an address that holds a secret is told to nobody, not even to ourselves
+        headers["referrer-policy"] = quieter
     if https:
         headers["strict-transport-security"] = "max-age=31536000"
 

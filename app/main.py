@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from app import __version__, db, listen, logs, migrate, websocket
-from app.api import datasets, errors, health, sign_in
+from app.api import datasets, errors, health, links, profile, sign_in
 from app.config import Settings
 from app.guard import Guard
 from app.integrations import stripe
@@ -53,7 +53,13 @@ def build(settings: Settings) -> ASGIApp:
 
     api = FastAPI(title="Quarterdeck", version=__version__, openapi_url=None, lifespan=life)
     errors.install(api)
-    for router in (sign_in.router(settings), health.router(schema_revision, migrate.head()), datasets.router):
+    for router in (
+        sign_in.router(settings),
+        links.router(settings),
+        profile.router(settings),
+        health.router(schema_revision, migrate.head()),
+        datasets.router,
+    ):
         api.include_router(router)
     mount_frame(api, settings, SCREENS)
     websocket.harden(sessions.living)

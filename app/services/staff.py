@@ -5,7 +5,7 @@ who may do more than they, or gives a role that may do more. One who can adminis
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -94,7 +94,7 @@ async def get(actor: Actor, staff_id: UUID) -> StaffView:
 
 
 async def invite(
-    actor: Actor, *, name: str, email: str, role: str, team_ids: Sequence[UUID] | None = None
+    actor: Actor, *, name: str, email: str, role: str, team_ids: Collection[UUID] | None = None
 ) -> OneTimeLink:
     """Create an account without a password, and the link by which its owner chooses one.
     ``team_ids`` None: all teams.
@@ -132,7 +132,7 @@ async def make_link_for(actor: Actor, email: str, reason: str) -> OneTimeLink:
         return await _record_link(work, member, why)
 
 
-async def change_role(actor: Actor, staff_id: UUID, role: str, seen: Role, reason: str) -> None:
+async def change_role(actor: Actor, staff_id: UUID, role: str, seen: str, reason: str) -> None:
     """Give another role. ``seen`` is the role that was on the screen. The person's sessions end.
 
     Raises:
@@ -144,9 +144,8 @@ async def change_role(actor: Actor, staff_id: UUID, role: str, seen: Role, reaso
         member = await _lock(work, staff_id)
         _check_may_give(work, wanted)
         if member.role != seen:
-            theirs = Role(member.role).label
             message = f"Somebody gave {member.name} another role meanwhile."
-            raise Conflict(message, original=seen.label, theirs=theirs, yours=wanted.label)
+            raise Conflict(message, original={"role": seen}, theirs={"role": member.role}, yours={"role": wanted.value})
         if wanted == seen:
             raise Invalid(role=f"{member.name} has this role already.")
         if wanted is not Role.SUPER_ADMIN:
@@ -157,14 +156,14 @@ async def change_role(actor: Actor, staff_id: UUID, role: str, seen: Role, reaso
 
 
 async def change_teams(
-    actor: Actor, staff_id: UUID, team_ids: Sequence[UUID] | None, seen: frozenset[UUID] | None, reason: str
+    actor: Actor, staff_id: UUID, team_ids: Collection[UUID] | None, seen: frozenset[UUID] | None, reason: str
 ) -> None:
     """Limit a person to some teams, or (None) let them see all. ``seen`` is what was on the screen. Their sessions end.
 
     Raises:
         Conflict: somebody changed it meanwhile, or nobody would remain who can administer everybody.
     """
-    why = reasons.checked(reason)
+    why, wanted = reasons.checked(reason), None if team_ids is None else frozenset(team_ids)
     async with writing(actor, Permission.STAFF_ROLE) as work:
         remaining = await staff_table.lock_super_admins(work)
         member = await _lock(work, staff_id)
@@ -172,9 +171,8 @@ async def change_teams(
         now = None if before is None else frozenset(id_ for id_, _ in before)
         if now != seen:
             message = f"Somebody changed meanwhile which teams {member.name} sees."
-            sides = [await _words(work, ids) for ids in (seen, now, team_ids)]
-            raise Conflict(message, original=sides[0], theirs=sides[1], yours=sides[2])
-        if now == (None if team_ids is None else frozenset(team_ids)):
+            raise Conflict(message, original={"teams": seen}, theirs={"teams": now}, yours={"teams": wanted})
+        if now == wanted:
             raise Invalid(teams=f"{member.name} sees exactly these already.")
         if team_ids is not None:
             _check_somebody_remains(remaining, member)
@@ -321,7 +319,7 @@ async def _make_link(work: Work, member: StaffMember, purpose: LinkPurpose) -> O
     return OneTimeLink(member.id, member.name, f"/welcome/{token}", expires_at)
 
 
-async def _write_teams(work: Work, member: StaffMember, team_ids: Sequence[UUID] | None) -> str:
+async def _write_teams(work: Work, member: StaffMember, team_ids: Collection[UUID] | None) -> str:
     """Keep which teams a person sees; returns them in words."""
     known = await staff_table.teams_named(work, team_ids or ())
     if team_ids is not None and (not team_ids or len(known) != len(set(team_ids))):
@@ -329,10 +327,6 @@ async def _write_teams(work: Work, member: StaffMember, team_ids: Sequence[UUID]
     await staff_table.see_only(work, member.id, [id_ for id_, _ in known])
     work.implied(StaffTeam)
     return _listed(None if team_ids is None else known)
-
-
-async def _words(work: Work, team_ids: Sequence[UUID] | frozenset[UUID] | None) -> str:
-    return _listed(None if team_ids is None else await staff_table.teams_named(work, team_ids))
 
 
 def _listed(teams: Sequence[tuple[UUID, str]] | None) -> str:
