@@ -48,7 +48,7 @@ async def held(work: Work, run: Run) -> tuple[Job, datetime]:
     Raises:
         LeaseLost: it is not this run's job any more.
     """
-    statement = select(Job, func.now()).where(run.fence).with_for_update(of=Job)
+    statement = select(Job, func.now()).where(run.fence).with_for_update(of=Job, key_share=True)
     row = (await work.execute(statement.execution_options(populate_existing=True))).one_or_none()
     if row is None:
         raise LeaseLost
@@ -57,12 +57,15 @@ async def held(work: Work, run: Run) -> tuple[Job, datetime]:
 
 
 async def hold(work: Work, run: Run) -> None:
-    """Fence a whole block: it commits only while the job is this run's; a takeover waits until it has ended.
+    """Fence a whole block: it commits only while the job is this run's. A takeover (which locks FOR UPDATE) waits
+    until it has ended; a wish to cancel does not.
 
     Raises:
         LeaseLost: it is not this run's job any more.
     """
-    await held(work, run)
+    statement = select(Job.id).where(run.fence).with_for_update(of=Job, read=True, key_share=True)
+    if await work.scalar(statement) is None:
+        raise LeaseLost
 
 
 async def put_in_queue(work: Work, job: Job, now: datetime, delay: float = 0) -> None:
