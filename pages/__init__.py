@@ -1,10 +1,16 @@
 """The screens, in the order of the menu. ``app.main`` mounts them; tests go through them one by one."""
 
 from components.screen import Screen
-from pages import audit, dataset, datasets, home, imports, jobs, new_import, row
+from pages import audit, dataset, datasets, home, imports, jobs, new_import, row, teams, users
 
 SCREENS: tuple[Screen, ...] = (
     home.home_screen,
+    users.users_screen,
+    users.user_screen,
+    teams.teams_screen,
+    teams.team_screen,
+    payments.payments_screen,
+    payments.payment_screen,
     datasets.datasets_screen,
     new_import.new_dataset_screen,
     dataset.dataset_screen,

@@ -36,6 +36,7 @@ async def audit_screen(view: View) -> None:
             ChoiceFilter("action", choices={a.value: _label(a) for a in Action}, pinned=True),
             TimeRangeFilter("at", label="When", pinned=True),
             IdFilter("record"),
+            IdFilter("team"),
         ],
         live=topics.audit,
         empty=Empty("Nothing recorded yet", "Every sign-in and every change appears here."),

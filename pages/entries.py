@@ -10,7 +10,13 @@ from app.models import SENTENCES, Action, JobEvent, JobEventKind
 from components.blocks import Entry, Part
 from components.columns import Tone
 
-_LINKS = {"dataset": "/datasets/{}", "import": "/imports/{}", "job": "/jobs/{}"}
+_LINKS = {
+    "dataset": "/datasets/{}",
+    "import": "/imports/{}",
+    "job": "/jobs/{}",
+    "user": "/users/{}",
+    "team": "/teams/{}",
+}
 _BAD = {Action.SESSION_REFUSED, Action.ACCESS_REFUSED}
 _BOOKS = {Action.JOB_RETRIED, Action.JOB_CANCELLED}
 """What they change is the ledger's book-keeping: words for engineers."""
@@ -36,6 +42,8 @@ def parts(entry: Any) -> list[Part]:  # noqa: ANN401 - a row of the audit log
         address = _LINKS.get(entry.target_type, "").format(entry.target_id)
         gone = entry.action in {action.value for action in _GONE}
         sentence += [" ", (entry.target_label, "" if gone else address)]
+    if entry.action == Action.USER_MOVED and entry.detail:
+        tail = f"to {entry.detail.get('team', 'another team')}"
     return [*sentence, *([f" {tail}"] if tail else []), *_numbers(entry.detail or {})]
 
 

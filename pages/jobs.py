@@ -57,6 +57,7 @@ async def jobs_screen(view: View) -> None:
             ChoiceFilter("kind", choices=dict(jobs.KINDS)),
             TimeRangeFilter("created_at", pinned=True),
             IdFilter("team"),
+            IdFilter("user"),
         ],
         search="Id, kind, team, error …",
         actions=[

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.models import ImportStatus, JobStatus, RowStatus
+from app.models import ImportStatus, JobStatus, PaymentStatus, Plan, RowStatus, TeamStatus, UserStatus
 from components.columns import Tone
 
 JOB: Mapping[str, tuple[str, Tone]] = {
@@ -34,6 +34,23 @@ ROW: dict[str, tuple[str, Tone]] = {
     RowStatus.CHANGES_REQUESTED: ("Changes requested", "warn"),
     RowStatus.REJECTED: ("Rejected", "bad"),
     RowStatus.NEEDS_FIX: ("Needs fix", "warn"),
+}
+
+PAYMENT: Mapping[str, tuple[str, Tone]] = {
+    PaymentStatus.PENDING: ("Pending", "info"),
+    PaymentStatus.SUCCEEDED: ("Succeeded", "ok"),
+    PaymentStatus.FAILED: ("Failed", "bad"),
+    PaymentStatus.CANCELLED: ("Cancelled", "warn"),
+    PaymentStatus.DISPUTED: ("Disputed", "warn"),
+}
+USER: Mapping[str, tuple[str, Tone]] = {
+    UserStatus.ACTIVE: ("Active", "ok"),
+    UserStatus.DEACTIVATED: ("Deactivated", "idle"),
+}
+PLAN: Mapping[str, tuple[str, Tone]] = {Plan.FREE: ("Free", "idle"), Plan.PREMIUM: ("Premium", "info")}
+TEAM: Mapping[str, tuple[str, Tone]] = {
+    TeamStatus.ACTIVE: ("Active", "ok"),
+    TeamStatus.SUSPENDED: ("Suspended", "warn"),
 }
 
 

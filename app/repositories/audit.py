@@ -27,7 +27,7 @@ def _listed() -> Query:
 
 
 def matching(request: PageRequest) -> Query:
-    """Entries by the filters person, action, record (``type`` or ``type:id``) and at."""
+    """Entries by the filters person, action, record (``type`` or ``type:id``), team and at."""
     query = _listed()
     if person := identity(request, "person"):
         query = query.where(AuditEntry.actor_id == person)
@@ -38,6 +38,8 @@ def matching(request: PageRequest) -> Query:
         query = query.where(AuditEntry.target_type == kind)
         if id_:
             query = query.where(AuditEntry.target_id == id_)
+    if team := identity(request, "team"):
+        query = query.where(AuditEntry.team_id == team)
     for condition in within(request, "at", AuditEntry.at):
         query = query.where(condition)
     return query

@@ -56,7 +56,7 @@ def _listed() -> Query:
 
 
 def matching(request: PageRequest) -> Query:
-    """Jobs by the filters status, kind, team and created_at, searched by id, kind, team or error."""
+    """Jobs by the filters status, kind, team, user and created_at, searched by id, kind, team or error."""
     query = _listed()
     if states := among(request, "status", JobStatus):
         query = query.where(Job.status.in_(states))
@@ -64,6 +64,8 @@ def matching(request: PageRequest) -> Query:
         query = query.where(Job.kind.in_(kinds))
     if team := identity(request, "team"):
         query = query.where(Job.team_id == team)
+    if user := identity(request, "user"):
+        query = query.where(Job.user_id == user)
     for condition in within(request, "created_at", Job.created_at):
         query = query.where(condition)
     if words := request.search.strip():

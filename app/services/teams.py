@@ -22,6 +22,22 @@ MOST = 1_000_000
 """The highest limit that can be set; who needs more has no limit."""
 
 
+__all__ = [
+    "Limits",
+    "TeamRow",
+    "TeamView",
+    "create",
+    "get",
+    "limit",
+    "named",
+    "names",
+    "rename",
+    "resume",
+    "search",
+    "suspend",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much a team may have; None is any number."""

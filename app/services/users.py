@@ -27,6 +27,21 @@ NAME_LENGTH = 120
 _JOINERS = "\u200c\u200d"
 
 
+__all__ = [
+    "History",
+    "UserView",
+    "change_plan",
+    "correct_email",
+    "create",
+    "deactivate",
+    "edit_options",
+    "get",
+    "move",
+    "reactivate",
+    "search",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class UserView:
     """A user with everything the record page shows."""

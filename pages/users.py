@@ -1,0 +1,231 @@
+"""Users, the customers' people: the list and one user."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from app import emails, exact_json, options, topics
+from app.errors import Conflict, Duplicate, Invalid
+from app.models import Plan, UserStatus
+from app.permissions import Permission
+from app.services import users
+from app.services.users import UserView
+from components import frame
+from components.blocks import Action, Entry, Fact, Facts, PageHead, Timeline
+from components.columns import IdColumn, StatusColumn, TextColumn, TimeColumn
+from components.dialogs import save_over
+from components.filters import ChoiceFilter, TimeRangeFilter
+from components.form import Field, Values
+from components.ids import record_id
+from components.live import Live
+from components.screen import View, screen
+from components.table import DataTable, Empty
+from components.toasts import done
+from pages.customers import PLANS, act, ask_new_user, day, line, note, team_field, team_filter, team_of
+from pages.entries import shown
+from pages.words import PLAN, USER
+
+_EMPTY = "Users are the people of your customers' teams. They appear here as soon as they sign up or are added."
+
+
+@screen("/users", title="Users", icon="users", menu="Company", needs=Permission.USERS_READ)
+async def users_screen(view: View) -> None:
+    """All users that one may see."""
+    teams = await team_filter(view)
+
+    async def new() -> None:
+        if (made := await ask_new_user(view)) is not None:
+            done(f"{made.name} is added.")
+            frame.navigate(f"/users/{made.id}")
+
+    PageHead("Users", actions=[Action("New user", new, needs=Permission.USERS_CREATE, main=True)])
+    DataTable(
+        "Users",
+        load=partial(users.search, view.actor),
+        columns=[
+            TextColumn("name", sort="name", opens="/users/{id}", card=True),
+            TextColumn("email", label="E-mail", wide=True),
+            TextColumn("team", opens="/teams/{team_id}", card=True),
+            StatusColumn("plan", shows=PLAN),
+            StatusColumn("status", shows=USER, card=True),
+            TextColumn("last_active", label="Last active", read=lambda user: day(user.last_active), quiet=True),
+            IdColumn("id"),
+            TimeColumn("created_at", sort="created_at"),
+        ],
+        filters=[
+            ChoiceFilter("plan", choices=dict(PLANS), pinned=True),
+            ChoiceFilter("status", choices=UserStatus, pinned=True),
+            teams,
+            TimeRangeFilter("created_at"),
+        ],
+        search="Name, e-mail, id …",
+        live=topics.users,
+        empty=Empty("No users yet", _EMPTY),
+    )
+
+
+@screen("/users/{id}", title="User", needs=Permission.USERS_READ)
+async def user_screen(view: View) -> None:
+    """One user: what is known, what may be done, everything that happened."""
+    user_id = record_id(view.params["id"])
+    desk = _Desk(view, await users.get(view.actor, user_id))
+    user = desk.seen.user
+    PageHead(
+        user.name,
+        trail=[("Users", "/users")],
+        sub=user.email,
+        status=USER[user.status],
+        id=user.id,
+        actions=desk.actions(),
+    )
+    Facts(_facts(desk.seen), title="About this user")
+    Facts(_related(view, desk.seen), title="Belongs to this user")
+    Facts([Fact(key, shown(value)) for key, value in user.options.items()] or [Fact("None", None)], title="Options")
+    desk.tell()
+    Live(topics.users, frame.redraw, about=user_id)
+    Live([topics.jobs, topics.payments], desk.look_again)
+
+
+def _facts(seen: UserView) -> list[Fact]:
+    user = seen.user
+    return [
+        Fact("E-mail", user.email),
+        Fact("Team", seen.team.name, opens=f"/teams/{seen.team.id}"),
+        Fact("Plan", PLAN[user.plan], "status"),
+        Fact("Last active", day(seen.last_active)),
+        Fact("Created", user.created_at, "time"),
+        Fact("Changed", user.updated_at, "time"),
+    ]
+
+
+def _related(view: View, seen: UserView) -> list[Fact]:
+    user = seen.user
+    links = [
+        ("Jobs", f"Jobs of {user.name}", f"/jobs?user={user.id}", Permission.JOBS_READ),
+        ("Payments", f"Payments of {user.name}", f"/payments?user={user.id}", Permission.PAYMENTS_READ),
+        ("Datasets", f"Datasets of {seen.team.name}", f"/datasets?team={seen.team.id}", Permission.DATASETS_READ),
+        ("Changes", "All entries in the audit log", f"/audit?record=user:{user.id}", Permission.AUDIT_READ),
+    ]
+    return [Fact(label, words, opens=opens) for label, words, opens, needs in links if view.may(needs)]
+
+
+@dataclass
+class _Desk:
+    """What staff can do to one user. Each verb is asked in a dialog that stays open until it is done."""
+
+    view: View
+    seen: UserView
+    timeline: Timeline | None = None
+
+    def actions(self) -> list[Action]:
+        """The buttons of the head: what a user of this state allows."""
+        active = self.seen.user.status == UserStatus.ACTIVE
+        return [
+            Action("Change plan", self.change_plan, needs=Permission.USERS_PLAN, main=True),
+            Action("Correct e-mail", self.correct_email, needs=Permission.USERS_EDIT),
+            Action("Edit options", self.edit_options, needs=Permission.USERS_EDIT),
+            Action("Move to a team", self.move, needs=Permission.USERS_MOVE),
+            *([] if active else [Action("Reactivate", self.reactivate, needs=Permission.USERS_DEACTIVATE)]),
+            *([Action("Deactivate user", self.deactivate, needs=Permission.USERS_DEACTIVATE, danger=True)] * active),
+        ]
+
+    def tell(self) -> None:
+        """Draw the time line."""
+        entries = self._line()
+        self.timeline = Timeline(entries, title="What happened", note=note(entries))
+
+    async def look_again(self) -> None:
+        """A job or a payment changed somewhere: it may be this user's."""
+        self.seen = await users.get(self.view.actor, self.seen.user.id)
+        if self.timeline is not None:
+            self.timeline.replace(self._line())
+
+    def _line(self) -> list[Entry]:
+        return line(self.seen.history, linked=self.view.may(Permission.AUDIT_READ))
+
+    async def change_plan(self) -> None:
+        """Free or premium."""
+        user = self.seen.user
+        other = next(plan for plan in Plan if plan != user.plan)
+        field = Field("plan", "Plan", "choice", value=other, choices=PLANS)
+
+        async def save(values: Values) -> str:
+            await users.change_plan(self.view.actor, user.id, values["plan"], values["reason"])
+            return f"{user.name} is on the {values['plan']} plan now."
+
+        await act("Change the plan", "Change plan", [field], save, [f"{user.name} is on the {user.plan} plan."])
+
+    async def correct_email(self) -> None:
+        """Another address to sign in with."""
+        user = self.seen.user
+        field = Field("email", "E-mail", "email", value=user.email, max_length=emails.LENGTH)
+
+        async def save(values: Values) -> str:
+            async def store(yours: Mapping[str, Any], seen: Mapping[str, Any]) -> None:
+                try:
+                    await users.correct_email(self.view.actor, user.id, yours["email"], seen["email"], values["reason"])
+                except Duplicate as taken:
+                    raise Invalid(email=taken.message) from None
+
+            mine = await save_over(store, {"email": values["email"]}, {"email": user.email}, labels={"email": "E-mail"})
+            return f"{user.name} signs in by {values['email']} now." if mine else "The e-mail stays as it was saved."
+
+        plan = ["From now on the user signs in to the product by the new address."]
+        await act("Correct the e-mail", "Correct e-mail", [field], save, plan)
+
+    async def edit_options(self) -> None:
+        """The options as JSON; what somebody else changed meanwhile is kept, or asked about."""
+        user = self.seen.user
+        field = Field(
+            *("options", "Options", "json"), value=options.text(user.options), max_length=options.MAX_BYTES,
+            hint="A JSON object of at most 16 KB. The product reads it at the user's next step.",
+        )  # fmt: skip
+
+        async def save(values: Values) -> str:
+            async def store(yours: Mapping[str, Any], seen: Mapping[str, Any]) -> None:
+                await users.edit_options(self.view.actor, user.id, yours, seen, values["reason"])
+
+            typed = options.checked(values["options"])
+            mine = await save_over(store, typed, user.options, show=exact_json.dumps)
+            return "The options are saved." if mine else "The options stay as the other person saved them."
+
+        await act(f"Edit the options of {user.name}", "Save options", [field], save)
+
+    async def move(self) -> None:
+        """Into another team."""
+        user = self.seen.user
+        field = await team_field(self.view, but=user.team_id)
+        if field.kind == "choice" and not field.choices:
+            raise Conflict("There is no other team that you may see.")
+
+        async def save(values: Values) -> str:
+            await users.move(self.view.actor, user.id, await team_of(self.view, values), values["reason"])
+            return f"{user.name} is in another team now."
+
+        plan = [
+            f"{user.name} leaves {self.seen.team.name}.",
+            "Jobs and payments so far stay with the team that they were made in.",
+        ]
+        await act("Move to another team", "Move user", [field], save, plan)
+
+    async def deactivate(self) -> None:
+        """Keep the user from signing in."""
+        user = self.seen.user
+
+        async def save(values: Values) -> str:
+            await users.deactivate(self.view.actor, user.id, values["reason"])
+            return f"{user.name} is deactivated."
+
+        plan = [f"{user.name} cannot sign in to the product any more.", "Jobs, payments and options stay."]
+        await act(f"Deactivate {user.name}?", "Deactivate user", [], save, plan, danger=True)
+
+    async def reactivate(self) -> None:
+        """Let the user sign in again."""
+        user = self.seen.user
+
+        async def save(values: Values) -> str:
+            await users.reactivate(self.view.actor, user.id, values["reason"])
+            return f"{user.name} can sign in again."
+
+        await act(f"Reactivate {user.name}?", "Reactivate user", [], save)
