@@ -1,9 +1,9 @@
 // The quiet pieces of a screen, each a function of its contents.
 import { h } from "vue";
-import { cell, duration, icon, idCell, Menu, number, pill, bar, when } from "quarterdeck";
+import { cell, duration, icon, idCell, Menu, number, outside, pill, bar, when } from "quarterdeck";
 
 const section = (title, note) => (title ? h("div", { class: "sec" }, [h("h2", null, title), note ? h("span", null, note) : null]) : null);
-const actionButton = (d, emit, a, i, kind) => a.opens ? h("a", { class: kind, href: a.opens }, a.label) : h("button", { type: "button", class: kind, onClick: () => emit("act", i) }, a.label);
+const actionButton = (d, emit, a, i, kind) => a.opens ? h("a", { class: kind, href: a.opens, ...outside(a.opens) }, a.label) : h("button", { type: "button", class: kind, onClick: () => emit("act", i) }, a.label);
 
 const KINDS = {
   head(d, emit) {

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
+from app import money
+
 Tone = Literal["ok", "info", "warn", "bad", "idle"]
 Read = Callable[[Any], Any]
 
@@ -89,6 +91,20 @@ class NumberColumn(Column):
 
     kind: ClassVar[str] = "number"
     right: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyColumn(Column):
+    """An amount of whole minor units, with the decimals of the currency that the row's attribute ``currency`` names."""
+
+    kind: ClassVar[str] = "money"
+    right: ClassVar[bool] = True
+    currency: str = "currency"
+
+    def value(self, row: object) -> object:
+        """The amount in words: ``1,234.50 EUR``."""
+        minor = self.read(row) if self.read else getattr(row, self.name)
+        return None if minor is None else money.shown(minor, getattr(row, self.currency))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The screens, in the order of the menu. ``app.main`` mounts them; tests go through them one by one."""
 
 from components.screen import Screen
-from pages import audit, dataset, datasets, home, imports, jobs, new_import, row, teams, users
+from pages import audit, dataset, datasets, home, imports, jobs, new_import, payments, row, teams, users
 
 SCREENS: tuple[Screen, ...] = (
     home.home_screen,

@@ -16,6 +16,9 @@ from app.repositories import audit as audit_table
 from app.repositories import payments as payments_table
 from app.work import reading
 
+NEWEST = payments_table.LISTING.default
+"""The order of the list unless somebody asks for another."""
+
 Kind = Literal["money", "status", "text", "time", "code"]
 
 
@@ -136,3 +139,6 @@ def _lines(ours: Payment, theirs: Live) -> list[Line]:
 
 def _plain(name: str, kind: Kind, ours: str | None, theirs: str | None) -> Line:
     return Line(name, kind, ours, theirs, (ours or None) == (theirs or None))
+
+
+__all__ = ["NEWEST", "Comparison", "Line", "Overview", "PaymentView", "Problem", "compare", "get", "overview", "search"]

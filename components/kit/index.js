@@ -51,8 +51,11 @@ export function bar(fraction, label) {
   ]);
 }
 
-/** A short id and the button that copies all of it. */
-export function idCell(id, link) {
+/** What a link to a page that is not ours carries: it opens beside ours and learns nothing of it. */
+export const outside = (link) => (/^https:/.test(link) ? { target: "_blank", rel: "noopener noreferrer" } : {});
+
+/** A short id (or all of it as `words`) and the button that copies all of it. */
+export function idCell(id, link, words = shortId(id)) {
   const copy = (event) => {
     const button = event.currentTarget;
     navigator.clipboard?.writeText(id).then(() => {
@@ -61,23 +64,29 @@ export function idCell(id, link) {
       setTimeout(() => { delete button.dataset.copied; button.setAttribute("aria-label", "Copy id"); }, 1500);
     });
   };
-  const words = h("code", { title: id }, shortId(id));
+  const code = h("code", { title: id }, words);
   return h("span", { class: "id" }, [
-    link ? h("a", { href: link, class: "l" }, [words]) : words,
+    link ? h("a", { href: link, class: "l", ...outside(link) }, [code]) : code,
     h("button", { class: "copy", type: "button", "aria-label": "Copy id", title: "Copy id", onClick: copy }, [icon("copy")]),
   ]);
+}
+
+/** "1,234.50 EUR": the number to compare by, its currency a little quieter. */
+function money(text) {
+  const at = text.lastIndexOf("\u00a0");
+  return h("span", { class: "money" }, [text.slice(0, at + 1), h("small", null, text.slice(at + 1))]);
 }
 
 /** A value as a column of this kind shows it. */
 export function cell(kind, value, { link = null, now = Date.now(), quiet = false, head = "" } = {}) {
   if (value === null || value === undefined || value === "") return h("span", { class: "none", "aria-label": "empty" }, "–");
-  if (kind === "id") return idCell(value, link);
+  if (kind === "id" || kind === "code") return idCell(value, link, kind === "id" ? undefined : value);
   const drawn = {
     status: () => pill(value),
     progress: () => typeof value === "number" ? bar(value, head) : h("span", { class: "mut" }, value),
-    number: () => number(value), bytes: () => bytes(value), duration: () => duration(value), time: () => when(value, now),
+    money: () => money(value), number: () => number(value), bytes: () => bytes(value), duration: () => duration(value), time: () => when(value, now),
   }[kind]?.() ?? h("span", { class: ["cut", quiet && "mut"], title: String(value) }, String(value));
-  return link ? h("a", { class: "l", href: link }, [drawn]) : drawn;
+  return link ? h("a", { class: "l", href: link, ...outside(link) }, [drawn]) : drawn;
 }
 
 const ICONS = {
