@@ -10,7 +10,7 @@ from app.errors import AppError, Invalid, NotSignedIn
 from components.element import JsonElement
 
 Values = Mapping[str, str]
-Kind = Literal["text", "long", "number", "choice", "email", "json"]
+Kind = Literal["text", "long", "number", "choice", "email", "json", "many"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,9 @@ class Field:
 
     "json" is an object that is edited as text: what is wrong with it is said while one types, and it is not sent
     before it can be read. ``max_length`` of it are bytes, without the spaces that only lay it out.
+
+    "many" is a list of ``choices`` to tick; its value are those ticked, with commas between. ``when`` is the name
+    and the value of another field: only then this one is shown, and asked for.
 
     Never for passwords or codes: those are typed only into plain HTML forms.
     """
@@ -32,6 +35,7 @@ class Field:
     choices: Sequence[tuple[str, str]] = ()
     must_equal: str = ""
     max_length: int = 500
+    when: tuple[str, str] | None = None
 
 
 class Form(JsonElement, component="qd_form.js"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
 from weakref import WeakKeyDictionary
@@ -87,6 +87,12 @@ class Frame:
             self.nav.show({**self.nav.contents, "current": trail[0][1]})
         with self.client.layout:
             ui.page_title(f"{title} · Quarterdeck")
+
+    def rename(self, name: str) -> None:
+        """The person who looks has another name now."""
+        self.actor = replace(self.actor, name=name)
+        if self.top is not None:
+            self.top.show({**self.top.contents, "name": name})
 
     def handle(self, error: Exception) -> None:
         """Show an error that reached the page from a click or a background task."""

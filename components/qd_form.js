@@ -23,7 +23,7 @@ export default {
   props: { data: String },
   emits: ["submit", "close"],
   // No prototype: what is asked about in a conflict may be called "__proto__".
-  data: () => ({ values: Object.create(null), busy: false }),
+  data: () => ({ values: Object.create(null), busy: false, sought: {}, copied: false }),
   computed: { d() { return Vue.markRaw(JSON.parse(this.data)); } },
   watch: {
     "d.stamp"() {
@@ -49,8 +49,9 @@ export default {
   methods: {
     /** What is wrong with a field, as far as it can be told here. */
     wrong(f) { return f.kind === "json" ? problemOf(String(this.values[f.name]), f.max_length) : ""; },
+    asked(f) { return !f.when || this.values[f.when[0]] === f.when[1]; },
     ready() {
-      return this.d.fields.every((f) => !this.wrong(f) && (!f.required || String(this.values[f.name]).trim()) && (!f.must_equal || this.values[f.name] === f.must_equal))
+      return this.d.fields.every((f) => !this.asked(f) || (!this.wrong(f) && (!f.required || String(this.values[f.name]).trim()) && (!f.must_equal || this.values[f.name] === f.must_equal)))
         && (this.d.conflict ?? []).every((c) => this.values[c.name]);
     },
     send(event) {
@@ -60,6 +61,8 @@ export default {
       this.$emit("submit", { ...this.values });
     },
     field(f) {
+      if (!this.asked(f)) return null;
+      if (f.kind === "many") return this.many(f);
       const id = `f-${this.$.uid}-${f.name}`, wrong = this.wrong(f), error = wrong || this.d.errors[f.name];
       const common = {
         id, name: f.name, required: f.required, value: this.values[f.name], autocomplete: "off", maxlength: f.kind === "json" ? null : f.max_length, "aria-invalid": String(!!error),
@@ -74,6 +77,27 @@ export default {
         h("label", { for: id }, [f.label, f.required ? null : h("span", { class: "mut" }, " (optional)")]), input,
         error ? h("p", { class: "wrong", id: `${id}-hint`, role: wrong ? "status" : null }, error) : f.hint ? h("p", { class: "hint", id: `${id}-hint` }, f.hint) : null]);
     },
+    /** An address that is shown this once. */
+    link(address) {
+      const copy = () => navigator.clipboard?.writeText(address).then(() => { this.copied = true; });
+      return h("div", { class: "field" }, [
+        h("label", { for: `f-${this.$.uid}-link` }, "Link"),
+        h("div", { class: "row once" }, [
+          h("input", { id: `f-${this.$.uid}-link`, type: "text", readonly: true, value: address, spellcheck: false, onFocus: (e) => e.target.select() }),
+          h("button", { type: "button", class: "btn", onClick: copy }, this.copied ? "Copied" : "Copy link")]),
+        h("p", { class: "unseen", role: "status" }, this.copied ? "Copied" : "")]);
+    },
+    many(f) {
+      const error = this.d.errors[f.name], chosen = new Set(this.values[f.name].split(",").filter(Boolean));
+      const sought = (this.sought[f.name] ?? "").toLowerCase();
+      const tick = (value, on) => { if (on) chosen.add(value); else chosen.delete(value); this.values[f.name] = [...chosen].join(","); };
+      return h("fieldset", { class: "field", key: f.name }, [
+        h("legend", null, [f.label, h("span", { class: "mut", "aria-live": "polite" }, ` ${chosen.size} chosen`)]),
+        f.choices.length > 8 ? h("input", { type: "search", "aria-label": `Find in ${f.label}`, placeholder: "Find …", value: this.sought[f.name] ?? "", onInput: (e) => { this.sought[f.name] = e.target.value; } }) : null,
+        h("div", { class: "ticks" }, f.choices.filter(([, words]) => words.toLowerCase().includes(sought)).map(([value, words]) => h("label", { class: "item", key: value }, [
+          h("input", { type: "checkbox", checked: chosen.has(value), onChange: (e) => tick(value, e.target.checked) }), h("span", null, words)]))),
+        error ? h("p", { class: "wrong", role: "alert" }, error) : f.hint ? h("p", { class: "hint" }, f.hint) : null]);
+    },
     choice(c) {
       const option = (value, label, text) => h("label", { class: ["side", this.values[c.name] === value && "on"] }, [
         h("input", { type: "radio", name: `conflict-${c.name}`, value, checked: this.values[c.name] === value, onChange: () => { this.values[c.name] = value; } }),
@@ -86,6 +110,7 @@ export default {
   render() {
     const d = this.d, inside = [
       ...(d.plan?.length ? [d.plan.length === 1 ? h("p", { class: "plan" }, d.plan[0]) : h("ul", { class: "plan" }, d.plan.map((line) => h("li", null, line)))] : []),
+      d.link ? this.link(location.origin + d.link) : null,
       ...(d.conflict ?? []).map(this.choice), ...d.fields.map(this.field),
       d.errors[""] ? h("p", { class: "wrong", role: "alert" }, d.errors[""]) : null,
     ];

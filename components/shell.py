@@ -15,7 +15,7 @@ from nicegui.elements.sub_pages import SubPages
 
 from app.actor import Staff
 from app.errors import NotFound, NotSignedIn
-from app.permissions import ROLE_PERMISSIONS
+from app.permissions import ROLE_PERMISSIONS, Permission
 from components import frame
 from components.blocks import ErrorCard, Note, PageHead, Skeleton
 from components.element import JsonElement
@@ -132,6 +132,7 @@ class Shell:
                 {
                     "environment": around.environment, "color": around.color, "insecure": around.insecure,
                     "name": actor.name, "role": actor.role.label, "email": actor.email, "trail": [], "title": "",
+                    "profile": actor.may(Permission.PROFILE_EDIT),
                 }
             )  # fmt: skip
         self.frame.top.move(target_index=0)

@@ -23,10 +23,11 @@ export default {
       h("span", { class: ["env", `env-${d.color}`] }, d.environment),
       h("nav", { class: "crumb", "aria-label": "You are here" }, [...d.trail.flatMap(([words, to]) => [h("a", { href: to }, words), h("span", { "aria-hidden": "true" }, " / ")]), h("b", { "aria-current": "page" }, d.title)]),
       d.insecure ? h("strong", { class: "insecure", role: "note" }, "Not encrypted: reached without TLS") : null,
-      h(Menu, { class: "end me-menu", kind: "me", hint: `Account of ${d.name}` }, { button: () => initials, default: () => [
+      h(Menu, { class: "end me-menu", kind: "me", hint: `Account of ${d.name}` }, { button: () => initials, default: ({ close }) => [
         h("div", { class: "who" }, [h("b", null, d.name), h("span", null, d.email), h("span", null, d.role)]),
         h("fieldset", null, [h("legend", null, "Theme"), ...THEMES.map(([value, words]) => h("label", { class: "item" }, [
           h("input", { type: "radio", name: "theme", value, checked: this.theme === value, onChange: () => this.choose(value) }), words]))]),
+        d.profile ? h("a", { class: "item", href: "/profile", onClick: close }, "My profile") : null,
         h("form", { method: "post", action: "/auth/logout" }, h("button", { class: "item", type: "submit" }, "Sign out")),
       ] }),
     ]);

@@ -1,7 +1,22 @@
 """The screens, in the order of the menu. ``app.main`` mounts them; tests go through them one by one."""
 
 from components.screen import Screen
-from pages import audit, dataset, datasets, home, imports, jobs, new_import, payments, row, teams, users
+from pages import (
+    audit,
+    dataset,
+    datasets,
+    home,
+    imports,
+    jobs,
+    new_import,
+    payments,
+    profile,
+    roles,
+    row,
+    staff,
+    teams,
+    users,
+)
 
 SCREENS: tuple[Screen, ...] = (
     home.home_screen,
@@ -20,6 +35,10 @@ SCREENS: tuple[Screen, ...] = (
     imports.import_screen,
     jobs.jobs_screen,
     jobs.job_screen,
+    staff.staff_screen,
+    roles.roles_screen,
+    staff.account_screen,
+    profile.profile_screen,
     audit.audit_screen,
     audit.entry_screen,
 )

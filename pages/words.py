@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.models import ImportStatus, JobStatus, PaymentStatus, Plan, RowStatus, TeamStatus, UserStatus
+from app.models import ImportStatus, JobStatus, PaymentStatus, Plan, RowStatus, StaffState, TeamStatus, UserStatus
 from components.columns import Tone
 
 JOB: Mapping[str, tuple[str, Tone]] = {
@@ -51,6 +51,12 @@ PLAN: Mapping[str, tuple[str, Tone]] = {Plan.FREE: ("Free", "idle"), Plan.PREMIU
 TEAM: Mapping[str, tuple[str, Tone]] = {
     TeamStatus.ACTIVE: ("Active", "ok"),
     TeamStatus.SUSPENDED: ("Suspended", "warn"),
+}
+
+STAFF: Mapping[str, tuple[str, Tone]] = {
+    StaffState.ACTIVE: ("Active", "ok"),
+    StaffState.INVITED: ("Invited", "info"),
+    StaffState.DEACTIVATED: ("Deactivated", "idle"),
 }
 
 

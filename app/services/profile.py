@@ -15,6 +15,9 @@ from app.repositories.profile import Account
 from app.services import sessions
 from app.work import reading, writing
 
+PASSWORD_LENGTH = passwords.MIN_LENGTH
+"""Characters that a new password has at least."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:

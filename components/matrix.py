@@ -1,0 +1,37 @@
+"""Who may do what: a table of marks, which on a narrow screen says in words who has each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.element import JsonElement
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """Something that can be done: its words, a quiet name beside it, and for each head whether they may."""
+
+    words: str
+    name: str
+    marks: Sequence[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixGroup:
+    """Rows that belong together."""
+
+    title: str
+    rows: Sequence[MatrixRow]
+
+
+class Matrix(JsonElement, component="matrix.js"):
+    """A table of groups of rows, with a mark under each of ``heads`` that may. ``own`` is the head of the reader."""
+
+    def __init__(self, label: str, heads: Sequence[str], groups: Sequence[MatrixGroup], *, own: str = "") -> None:
+        super().__init__(
+            {
+                "label": label,
+                "heads": list(heads),
+                "own": own,
+                "groups": [[g.title, [[r.words, r.name, list(r.marks)] for r in g.rows]] for g in groups],
+            }
+        )
