@@ -5,7 +5,13 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-SERVED = ("theme.css", "datasets.css", "theme.js")
+SERVED = (
+    "theme.css",
+    "charts.css",
+    "datasets.css",
+    "theme.js",
+    *(f"pictures/{file.name}" for file in FOLDER.glob("pictures/*.svg")),
+)
 """The only files of this folder that ``/static`` hands out; Vue components go NiceGUI's way."""
 
 

@@ -5,6 +5,13 @@ import { cell, duration, icon, idCell, Menu, number, outside, pill, bar, when } 
 const section = (title, note) => (title ? h("div", { class: "sec" }, [h("h2", null, title), note ? h("span", null, note) : null]) : null);
 const actionButton = (d, emit, a, i, kind) => a.opens ? h("a", { class: kind, href: a.opens, ...outside(a.opens) }, a.label) : h("button", { type: "button", class: kind, onClick: () => emit("act", i) }, a.label);
 
+/** A small line of how a number went. */
+function spark(values) {
+  if (values.length < 2) return null;
+  const top = Math.max(...values, 1), points = values.map((v, i) => `${((i / (values.length - 1)) * 100).toFixed(1)} ${(19 - (v / top) * 18).toFixed(1)}`);
+  return h("svg", { class: "spark", viewBox: "0 0 100 20", preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" }, [h("path", { d: `M${points.join("L")}` })]);
+}
+
 const KINDS = {
   head(d, emit) {
     const plain = d.actions.map((a, i) => [a, i]).filter(([a]) => !a.danger), danger = d.actions.map((a, i) => [a, i]).filter(([a]) => a.danger);
@@ -21,7 +28,9 @@ const KINDS = {
   facts: (d) => h("div", { class: "panel" }, [section(d.title), h("dl", { class: "facts" }, d.facts.map(([label, kind, value, opens]) =>
     h("div", null, [h("dt", null, label), h("dd", null, [cell(kind, value, { link: opens || null, head: label })])])))]),
   tiles: (d) => h("div", { class: "tiles" }, d.tiles.map((t) => h(t.opens ? "a" : "div", { class: "tile", href: t.opens || null }, [
-    h("div", { class: "k" }, t.label), h("div", { class: ["v", t.tone && `is-${t.tone}`] }, number(t.value)), t.note ? h("div", { class: "d" }, t.note) : null]))),
+    spark(t.spark), h("div", { class: "k" }, t.label), h("div", { class: ["v", t.tone && `is-${t.tone}`] }, number(t.value)),
+    t.change ? h("div", { class: "d" }, [h("b", { class: t.change.tone && `is-${t.change.tone}` }, t.change.words), ` ${t.change.against}`]) : null,
+    t.note ? h("div", { class: "d" }, t.note) : null]))),
   work: (d) => h("section", { class: "panel", "aria-label": d.title }, [section(d.title), d.rows.length
     ? h("ul", { class: "works" }, d.rows.map((r) => h("li", { class: "work" }, [
       h("div", { class: ["n", r.tone && `is-${r.tone}`] }, number(r.number)),

@@ -106,14 +106,39 @@ class Facts(Block):
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """How a number differs from another time: "▲ 12 %", and against what. ``tone`` says whether that is welcome."""
+
+    words: str
+    against: str
+    tone: Tone | None = None
+
+    @classmethod
+    def of(cls, now: int, before: int, against: str, *, welcome: bool | None = True) -> "Change":
+        """Compare. ``welcome``: whether more is better; None: it is neither."""
+        if now == before:
+            return cls("No change", f"against {against}")
+        if before <= 0:
+            return cls("", f"{'None' if before == 0 else f'{before:,}'} in {against}")
+        up, percent = now > before, abs(now - before) * 100 / before
+        tone: Tone | None = None if welcome is None else "ok" if up == welcome else "bad"
+        size = f"{percent:.1f}" if percent < 10 else f"{percent:,.0f}"
+        return cls(f"{'▲' if up else '▼'} {size} %", f"against {against}", tone)
+
+
+@dataclass(frozen=True, slots=True)
 class Tile:
-    """A headline number. ``value`` is a number or words, ``note`` the line below, ``tone`` its colour."""
+    """A headline number. ``value`` is a number or words, ``note`` the line below, ``tone`` its colour. ``spark`` is
+    how it went, oldest first.
+    """
 
     label: str
     value: int | str
     note: str = ""
     tone: Tone | None = None
     opens: str = ""
+    change: Change | None = None
+    spark: Sequence[int] = ()
 
 
 class Tiles(Block):

@@ -6,26 +6,33 @@ from typing import Any
 
 from nicegui import background_tasks
 from nicegui.element import Element
+from nicegui.events import GenericEventArguments
 
 from app.topics import Change, Topic
 from components import frame
 
 
-class Live(Element):
-    """An invisible element that asks again when a topic tells of a change: gathered over 0.3 s, at most once a second,
-    not while a dialog is open. Deleting it, as any change of screen does, ends the subscription. Of several topics the
-    changes are gathered together.
+class Live(Element, component="live.js"):
+    """An invisible element that asks again when a topic tells of a change: gathered over 0.3 s, at most once in
+    ``every`` seconds, not while a dialog is open, and not while nobody sees the tab: then once, when it is seen again.
+    Deleting it, as any change of screen does, ends the subscription. Of several topics the changes are gathered
+    together.
 
     ``about`` limits it to changes of one record (and to those that name none).
     """
 
     def __init__(
-        self, topic: Topic | Sequence[Topic], again: Callable[[], Awaitable[None]], *, about: object = None
+        self,
+        topic: Topic | Sequence[Topic],
+        again: Callable[[], Awaitable[None]],
+        *,
+        about: object = None,
+        every: float = 1.0,
     ) -> None:
-        super().__init__("span")
-        self._props["hidden"] = True
-        self._again, self._about = again, str(about) if about else None
-        self._dirty = False
+        super().__init__()
+        self._again, self._about, self._every = again, str(about) if about else None, every
+        self._dirty = self._hidden = False
+        self.on("hidden", self._set_hidden)
         self._task: asyncio.Task[Any] | None = None
         self._frame = frame.current()
         heard = [topic] if isinstance(topic, Topic) else topic
@@ -35,16 +42,24 @@ class Live(Element):
         if self._about is not None and change.id is not None and str(change.id) != self._about:
             return
         self._dirty = True
-        if self._task is None or self._task.done():
+        self._look_soon()
+
+    def _set_hidden(self, event: GenericEventArguments) -> None:
+        self._hidden = bool(event.args)
+        self._look_soon()
+
+    def _look_soon(self) -> None:
+        idle = self._task is None or self._task.done()
+        if self._dirty and idle and not self._hidden and not self.is_deleted:
             self._task = background_tasks.create(self._gather(), name="live", context=self)
 
     async def _gather(self) -> None:
         await asyncio.sleep(0.3)
-        while self._dirty and not self.is_deleted:
+        while self._dirty and not self._hidden and not self.is_deleted:
             if not self._frame.dialogs:
                 self._dirty = False
                 await self._again()
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(self._every)
 
     def _handle_delete(self) -> None:
         for unsubscribe in self._unsubscribe:

@@ -10,6 +10,8 @@
     document.body?.classList.toggle("body--light", theme !== "dark");
   };
   root.dataset.nav = read("nav") ?? "";
+  // The server draws days as they are here; whoever has no cookie gets them in UTC first.
+  document.cookie = `zone=${Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC"}; path=/; max-age=31536000; SameSite=Lax${location.protocol === "https:" ? "; Secure" : ""}`;
   apply();
   dark.addEventListener("change", apply);
   document.addEventListener("DOMContentLoaded", () => setTimeout(apply));

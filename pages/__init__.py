@@ -14,6 +14,7 @@ from pages import (
     roles,
     row,
     staff,
+    stats,
     teams,
     users,
 )
@@ -26,6 +27,7 @@ SCREENS: tuple[Screen, ...] = (
     teams.team_screen,
     payments.payments_screen,
     payments.payment_screen,
+    stats.stats_screen,
     datasets.datasets_screen,
     new_import.new_dataset_screen,
     dataset.dataset_screen,

@@ -56,6 +56,7 @@ async def jobs_screen(view: View) -> None:
             ChoiceFilter("status", choices=JobStatus, pinned=True),
             ChoiceFilter("kind", choices=dict(jobs.KINDS)),
             TimeRangeFilter("created_at", pinned=True),
+            TimeRangeFilter("finished_at", label="Ended"),
             IdFilter("team"),
             IdFilter("user"),
         ],

@@ -36,7 +36,9 @@ def as_uuid(value: str) -> UUID:
 
 
 def within(
-    request: PageRequest, name: str, column: ColumnElement[datetime] | InstrumentedAttribute[datetime]
+    request: PageRequest,
+    name: str,
+    column: ColumnElement[datetime] | InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None],
 ) -> list[ColumnElement[bool]]:
     """Conditions of a time range, as :func:`_ends` reads it; the first moment is included."""
     start, end = _ends(request.filters.get(name, ()))

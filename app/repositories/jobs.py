@@ -56,7 +56,7 @@ def _listed() -> Query:
 
 
 def matching(request: PageRequest) -> Query:
-    """Jobs by the filters status, kind, team, user and created_at, searched by id, kind, team or error."""
+    """Jobs by the filters status, kind, team, user, created_at and finished_at, searched by id, kind, team or error."""
     query = _listed()
     if states := among(request, "status", JobStatus):
         query = query.where(Job.status.in_(states))
@@ -66,7 +66,10 @@ def matching(request: PageRequest) -> Query:
         query = query.where(Job.team_id == team)
     if user := identity(request, "user"):
         query = query.where(Job.user_id == user)
-    for condition in within(request, "created_at", Job.created_at):
+    for condition in (
+        *within(request, "created_at", Job.created_at),
+        *within(request, "finished_at", Job.finished_at),
+    ):
         query = query.where(condition)
     if words := request.search.strip():
         query = query.where(_found(words))
