@@ -167,16 +167,17 @@ async def test_the_last_change_and_the_end_of_the_job_commit_together(books: Boo
     assert await books.kinds(claimed.run.job_id) == ["queued", "claimed", "succeeded"]
 
 
-async def test_a_renewal_waits_for_the_last_act_and_does_not_disturb_it(books: Books) -> None:
+async def test_a_renewal_goes_on_beside_the_last_act_and_waits_for_its_end(books: Books) -> None:
     claimed = await books.claimed()
     actor = System(claimed.run.job_id, claimed.run.epoch, claimed.team_id, COUNT.permissions)
     async with asyncio.TaskGroup() as group, writing(actor, Permission.IMPORTS_RUN) as work:
+        assert await ledger.renew(claimed.run, 60) is False  # while the act is open, it goes on beside it
+        work.record(Action.TEAM_CREATED, await work.get(Team, claimed.team_id))
+        await ledger.finish_in(work, claimed.run)
         renewal = group.create_task(ledger.renew(claimed.run, 60))
         waiting = 0
         while not waiting:
             waiting = await books.admin.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        work.record(Action.TEAM_CREATED, await work.get(Team, claimed.team_id))
-        await ledger.finish_in(work, claimed.run)
     assert renewal.result() is False
     assert (await books.row(claimed.run.job_id))["status"] == "succeeded"
 
