@@ -16,6 +16,7 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
     data_dir: Path = Field(Path(".data"), description="Database, uploaded files and secrets live here.")
     no_worker: bool = Field(False, description="`up` starts no worker.")
+    demo: bool = Field(False, description="`up` loads the demo company when the database is empty.")
 
     database_url: SecretStr | None = Field(
         None, description="Where the application signs in (role quarterdeck_app). Unset: the embedded database."

@@ -30,8 +30,9 @@ DATASET_DELETE = Task(
 IMPORT_DELETE = Task(
     "import.delete", "Delete an import", permissions=frozenset({Permission.IMPORTS_DELETE}), can_cancel=False
 )
+DOCUMENT_GENERATE = Task("document.generate", "Generate document", timeout=600)
 
-TASKS = {task.kind: task for task in (DATASET_IMPORT, DATASET_DELETE, IMPORT_DELETE)}
+TASKS = {task.kind: task for task in (DATASET_IMPORT, DATASET_DELETE, IMPORT_DELETE, DOCUMENT_GENERATE)}
 
 
 def label_of(kind: str) -> str:

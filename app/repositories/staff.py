@@ -105,8 +105,9 @@ async def last_seen(work: Work, staff_id: UUID) -> Any:  # noqa: ANN401 - a mome
 
 
 async def nobody_yet(work: Work) -> bool:
-    """Whether there is no staff account at all."""
-    return await work.scalar(select(StaffMember.id).limit(1)) is None
+    """Whether there is no staff account with a password: nobody can sign in."""
+    query = select(StaffMember.id).where(StaffMember.password_set_at.is_not(None))
+    return await work.scalar(query.limit(1)) is None
 
 
 async def by_email(work: Work, email: str, *, lock: bool = False) -> StaffMember | None:

@@ -1,0 +1,251 @@
+"""The jobs that make documents: how they ran, why some failed, and who put them right."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from app.demo.dice import Dice
+from app.demo.history import Actor, History, Record, Target
+from app.demo.staff import Office
+from app.drafts import Draft
+from app.ledger.tasks import DOCUMENT_GENERATE, Task
+from app.models import Action, JobEventKind, JobStatus
+from app.permissions import Role
+
+RECENT = timedelta(hours=36)
+"""Documents younger than this are kept as files, too."""
+_PLACE = "app/worker/tasks/documents.py"
+_FULL = "OSError: [Errno 28] No space left on device"
+_OUTAGE = (timedelta(days=3, hours=6), timedelta(days=3, hours=5))
+"""From when to when, before now, one worker's disk was full."""
+_WRONG_LINK = (timedelta(days=9), timedelta(days=1))
+"""From when to when, before now, customers could choose a template that there is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A way to fail: as the ledger writes it, how often, and whether the ledger tries again by itself."""
+
+    code: str
+    error: str
+    signature: str
+    weight: float
+    again: bool = True
+
+
+FULL_DISK = Failure(
+    "INTERNAL_ERROR",
+    f"{_FULL}\n\nTraceback (most recent call last):\n"
+    f'  File "{_PLACE}", in generate_document\n    await asyncio.to_thread(keep, ctx.data_dir, ctx.job_id, text)\n'
+    f'  File "{_PLACE}", in keep\n    unfinished.write_text(text, encoding="utf-8")\n{_FULL}\n',
+    f"{DOCUMENT_GENERATE.kind} OSError {_PLACE}:keep",
+    2,
+)
+FAILURES = (
+    FULL_DISK,
+    Failure(
+        "TIMEOUT",
+        f"{DOCUMENT_GENERATE.label} took longer than the {DOCUMENT_GENERATE.timeout:g} seconds that it may take, "
+        "and was stopped.",
+        f"{DOCUMENT_GENERATE.kind} Timeout",
+        4,
+    ),
+    Failure(
+        "WORKER_LOST",
+        f"The worker was lost {DOCUMENT_GENERATE.max_attempts} times while it ran this job.",
+        f"{DOCUMENT_GENERATE.kind} WorkerLost",
+        2,
+    ),
+)
+NO_TEMPLATE = Failure(
+    "VALIDATION_ERROR",
+    "There is no template “white paper”. There are: report, proposal, study, brief.",
+    f"{DOCUMENT_GENERATE.kind} Invalid app/drafts.py:ordered",
+    0,
+    again=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """A worker that was there; it has signed off long ago."""
+
+    id: UUID
+    host: str
+    pid: int
+
+
+@dataclass
+class Desk:
+    """All jobs, with their events."""
+
+    dice: Dice
+    history: History
+    office: Office
+    now: datetime
+    jobs: list[Record] = field(default_factory=list)
+    events: list[Record] = field(default_factory=list)
+    files: dict[UUID, str] = field(default_factory=dict)
+    """The recent documents, by job."""
+
+    def __post_init__(self) -> None:
+        long_ago = self.now - timedelta(days=99)
+        self._workers = [_Worker(self.dice.id(long_ago), f"worker-{n}/5e0f{n}a7c", 4000 + 17 * n) for n in range(3)]
+
+    def order(self, user: Record, team_id: UUID, draft: Draft, at: datetime, payment: UUID | None = None) -> None:
+        """Queue a document, and let everything happen to it that has happened by now."""
+        created = min(self.dice.later(at, 1, 15), self.now - timedelta(seconds=1))
+        job = self.queued(DOCUMENT_GENERATE, team_id, created, None, _input(draft))
+        job.update(user_id=user["id"], payment_id=payment)
+        if self.now - created < timedelta(minutes=30):
+            return  # nobody has taken it yet
+        if self.dice.chance(0.008):
+            self._cancel(job, created)
+        elif self._fits(created, *_OUTAGE):
+            self._fail(job, created, FULL_DISK)
+        elif self._fits(created, *_WRONG_LINK) and self.dice.chance(0.02):
+            job["input"] = job["input"] | {"template": "white paper"}
+            self._fail(job, created, NO_TEMPLATE)
+        elif self.dice.chance(0.035):
+            self._fail(job, created, self.dice.of([(failure, failure.weight) for failure in FAILURES]))
+        else:
+            self.succeed(job, created, 0.8 * draft.pages, _result(draft))
+            self._keep(job, draft)
+
+    def queued(
+        self,
+        task: Task,
+        team_id: UUID,
+        at: datetime,
+        by: UUID | None,
+        values: Record,
+    ) -> Record:
+        """A job that waits."""
+        job: Record = {
+            "id": self.dice.id(at), "team_id": team_id, "kind": task.kind, "input": values, "queue": task.queue,
+            "priority": 0, "status": JobStatus.QUEUED.value, "epoch": 0, "attempts": 0,
+            "max_attempts": task.max_attempts, "run_after": at, "deliveries": 0, "delivered_at": None,
+            "cancel_requested_at": None, "cancel_requested_by": None, "progress": 0, "progress_done": 0,
+            "progress_total": None, "progress_text": "", "result": None, "error_code": None, "error": None,
+            "error_signature": None, "cost_micros": 0, "started_at": None, "finished_at": None, "created_by": by,
+            "user_id": None, "payment_id": None, "created_at": at,
+        }  # fmt: skip
+        self.jobs.append(job)
+        self._tell(job, at, JobEventKind.QUEUED, by=str(by) if by else None, delay=0)
+        return job
+
+    def succeed(self, job: Record, at: datetime, seconds: float, result: Record) -> datetime:
+        """A worker takes it after ``at`` and ends it well; returns when."""
+        self._claim(job, began := self.dice.later(at, 0.05, 2.5))
+        ended = min(self.dice.later(began, 0.6 * seconds, 1.5 * seconds), self.now)
+        whole = result.get("pages", result.get("rows", 1))
+        job.update(
+            status=JobStatus.SUCCEEDED.value, result=result, progress=100, progress_done=whole, progress_total=whole,
+            finished_at=ended, error=None, error_code=None, error_signature=None,
+        )  # fmt: skip
+        self._tell(job, ended, JobEventKind.SUCCEEDED, attempt=job["attempts"])
+        return ended
+
+    def _fits(self, at: datetime, first: timedelta, last: timedelta) -> bool:
+        return self.now - first <= at < self.now - last
+
+    def _claim(self, job: Record, at: datetime) -> None:
+        worker = self.dice.choice(self._workers)
+        job.update(epoch=job["epoch"] + 1, attempts=job["attempts"] + 1, started_at=job["started_at"] or at)
+        job.update(delivered_at=at, deliveries=1)
+        self._tell(
+            job, at, JobEventKind.CLAIMED, worker=str(worker.id), host=worker.host, pid=worker.pid,
+            epoch=job["epoch"], attempt=job["attempts"], **{"from": None},
+        )  # fmt: skip
+
+    def _cancel(self, job: Record, at: datetime) -> None:
+        """Somebody of the staff stops it while it waits."""
+        found = self.office.at_work(at, {Role.SUPPORT, Role.ADMIN}, job["team_id"])
+        if found is None or found[1] - at > timedelta(minutes=90):
+            self.succeed(job, at, 20, _result(Draft(**job["input"])))
+            return
+        actor, when = found
+        job.update(cancel_requested_at=when, cancel_requested_by=actor.id, status="cancelled", finished_at=when)
+        self._tell(job, when, JobEventKind.CANCEL_REQUESTED, by=str(actor.id))
+        self._tell(job, when, JobEventKind.CANCELLED, by=str(actor.id))
+        self._record(job, when, actor, Action.JOB_CANCELLED, "Ordered by mistake", JobStatus.QUEUED)
+
+    def _fail(self, job: Record, at: datetime, failure: Failure) -> None:
+        """It fails; mostly the ledger's second or third try helps, sometimes a person has to."""
+        message = failure.error.partition("\n")[0]
+        lasting = failure is NO_TEMPLATE or self._fits(at, *_OUTAGE) or self.dice.chance(0.3)
+        while True:
+            self._claim(job, began := self.dice.later(at, 0.05, 2.5))
+            why = {"code": failure.code, "message": message, "attempt": job["attempts"]}
+            ended = min(began + _length(failure, self.dice), self.now - timedelta(seconds=30))
+            last = not failure.again or (lasting and job["attempts"] >= job["max_attempts"])
+            if last:
+                break
+            delay = 10 * 2 ** (job["attempts"] - 1)
+            self._again(job, ended, why, delay)
+            at = ended + timedelta(seconds=delay)
+            if not lasting or at >= self.now:
+                self.succeed(job, min(at, self.now - timedelta(seconds=20)), 18, _result(Draft(**job["input"])))
+                return
+        values = {"error": failure.error, "error_code": failure.code, "error_signature": failure.signature}
+        job.update(status=JobStatus.FAILED.value, finished_at=ended, **values)
+        self._tell(job, ended, JobEventKind.FAILED, **why)
+        self._mend(job, ended, failure)
+
+    def _again(self, job: Record, at: datetime, why: Record, delay: float) -> None:
+        if why["code"] == "WORKER_LOST":
+            self._tell(job, at, JobEventKind.LEASE_LOST, epoch=job["epoch"])
+        else:
+            self._tell(job, at, JobEventKind.RETRY_LATER, **why, delay=delay)
+
+    def _mend(self, job: Record, failed: datetime, failure: Failure) -> None:
+        """Support retries what a retry can cure, if it failed long enough ago."""
+        wanted = self.dice.later(failed, 1_800, 30 * 3_600)
+        if not failure.again or self.now - failed < timedelta(days=4) or self.dice.chance(0.08):
+            return
+        found = self.office.at_work(wanted, {Role.SUPPORT, Role.ADMIN}, job["team_id"])
+        if found is None:
+            return
+        actor, when = found
+        job.update(attempts=0, epoch=job["epoch"] + 1, status=JobStatus.QUEUED.value, run_after=when)
+        self._tell(job, when, JobEventKind.RETRIED, by=str(actor.id), from_start=False)
+        reason = self.dice.choice(("Disk has room again", "The customer asks where it is", "Worth another try"))
+        self._record(job, when, actor, Action.JOB_RETRIED, reason, JobStatus.FAILED)
+        self.succeed(job, when, 20, _result(Draft(**job["input"])))
+
+    def _record(self, job: Record, at: datetime, actor: Actor, action: Action, reason: str, was: JobStatus) -> None:
+        target = Target("job", job["id"], f"{job['kind']} {job['id'].hex[-8:]}", job["team_id"])
+        before, after = {"status": was.value}, {"status": job["status"]}
+        self.history.record(at, actor, action, target, reason=reason, before=before, after=after)
+
+    def _keep(self, job: Record, draft: Draft) -> None:
+        if self.now - job["created_at"] < RECENT:
+            self.files[job["id"]] = "".join(draft.texts())
+
+    def _tell(self, job: Record, at: datetime, kind: JobEventKind, **detail: Any) -> None:  # noqa: ANN401 - JSON
+        line = {"job_id": job["id"], "team_id": job["team_id"], "at": at, "kind": kind.value, "detail": detail}
+        self.events.append(line)
+
+
+def _input(draft: Draft) -> Record:
+    return {"template": draft.template, "title": draft.title, "language": draft.language, "pages": draft.pages}
+
+
+@cache
+def _result(draft: Draft) -> Record:
+    """Exactly what the job itself would have said."""
+    text = "".join(draft.texts())
+    return {"pages": draft.pages, "words": len(text.split()), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _length(failure: Failure, dice: Dice) -> timedelta:
+    """How long a run of this failure takes."""
+    least, most = {
+        "TIMEOUT": (DOCUMENT_GENERATE.timeout, DOCUMENT_GENERATE.timeout),
+        "WORKER_LOST": (20.0, 90.0),
+        "VALIDATION_ERROR": (0.01, 0.04),
+    }.get(failure.code, (2.0, 12.0))
+    return timedelta(seconds=round(dice.uniform(least, most), 3))

@@ -1,0 +1,51 @@
+"""What the jobs of documents do: put a customer's document together, page by page, and keep it as a text file."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from app import drafts
+from app.ledger.tasks import DOCUMENT_GENERATE
+from app.worker.context import JobContext
+from app.worker.registry import runs
+
+FOLDER = "documents"
+"""Below the data directory; a document is kept under its job's id."""
+
+
+@runs(DOCUMENT_GENERATE)
+async def generate_document(
+    ctx: JobContext,
+    *,
+    template: str,
+    title: str,
+    language: str,
+    pages: int,
+    **_: Any,  # noqa: ANN401 - words for people
+) -> dict[str, Any]:
+    """Make the draft that was ordered. Doing it again makes the same file again, so a lost run leaves no trace."""
+    draft = drafts.ordered(template, title, language, pages)
+    texts: list[str] = []
+    for text in draft.texts():
+        texts.append(text)
+        await ctx.progress(len(texts), draft.pages, f"Writing pages: {len(texts)} of {draft.pages}")
+    text = "".join(texts)
+    await asyncio.to_thread(keep, ctx.data_dir, ctx.job_id, text)
+    return result(draft, text)
+
+
+def result(draft: drafts.Draft, text: str) -> dict[str, Any]:
+    """What the job's page says about a document."""
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    return {"pages": draft.pages, "words": len(text.split()), "sha256": sha256}
+
+
+def keep(data_dir: Path, job_id: UUID, text: str) -> None:
+    """Write the whole file, or nothing."""
+    folder = data_dir / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f"{job_id}.part"
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(folder / f"{job_id}.txt")
