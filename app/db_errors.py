@@ -1,8 +1,9 @@
 """What a database error means to a person: the sentence for it, or the error itself when it is a bug of ours."""
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
 
-from app.errors import Conflict, Duplicate, Invalid, TooSlow, Unavailable
+from app.errors import AppError, Conflict, Duplicate, Invalid, TooSlow, Unavailable
 
 _UNIQUE = {
     "uq_datasets_team_id_name": "This team already has a dataset with that name.",
@@ -23,12 +24,26 @@ def translated(problem: DBAPIError) -> Exception:
     if isinstance(problem, IntegrityError) and state == "23505":
         name = getattr(cause, "constraint_name", "") or ""
         return Duplicate(_UNIQUE.get(name, "Such a record exists already."))
+    lost = problem.connection_invalidated or isinstance(problem, InterfaceError)
+    return _sentence(state) or (_no_answer() if lost else problem)
+
+
+def of_driver(problem: asyncpg.PostgresError) -> Exception:
+    """The same for an error of raw work, which nobody has wrapped."""
+    return _sentence(str(problem.sqlstate or "")) or problem
+
+
+def _sentence(state: str) -> AppError | None:
     if state == "57014":
         return TooSlow("This took too long and was stopped. Narrow it down, and try again.")
     if state in _NO_SUCH_VALUE:
         return Invalid("This holds a character or a number that cannot be looked for. Change it, and try again.")
     if state in {"40001", "40P01"}:
         return Conflict("Somebody changed the same thing at the same moment. Try again.")
-    if problem.connection_invalidated or isinstance(problem, InterfaceError) or state[:2] in {"08", "53", "57"}:
-        return Unavailable("The database does not answer. Try again in a moment.")
-    return problem
+    if state[:2] in {"08", "53", "57"}:
+        return _no_answer()
+    return None
+
+
+def _no_answer() -> Unavailable:
+    return Unavailable("The database does not answer. Try again in a moment.")

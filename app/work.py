@@ -26,7 +26,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from app import db
 from app.actor import Actor
 from app.changes import Changes, plain
-from app.db_errors import translated
+from app.db_errors import of_driver, translated
 from app.entrance import ENTER_PLAIN, LeaseLost, Who, context, enter, identify
 from app.errors import AppError, Conflict, Forbidden, NotFound, Unavailable
 from app.models import Action, AuditEntry, Base
@@ -43,6 +43,18 @@ KEEP_TIMEOUT = 60.0
 
 class UnrecordedWrite(Exception):
     """A block changed something and recorded nothing about it: a bug of ours. The transaction is rolled back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an act was about that is no record: a list that somebody took away, for one. Without a team its entry
+    belongs to the console itself, also when somebody acts who is limited to some teams.
+    """
+
+    type: str
+    id: str
+    label: str
+    team_id: UUID | None = None
 
 
 @dataclass(eq=False)
@@ -105,16 +117,17 @@ class Work:
     def record(
         self,
         action: Action,
-        target: Base,
+        target: Base | Subject,
         *,
         reason: str | None = None,
         detail: Mapping[str, Any] | None = None,
         label: str | None = None,
     ) -> None:
         """Write the audit entry of a change to ``target``; before and after are found by themselves."""
-        self._entry(action, target, type(target), reason, detail, label)
-        self._covered.add(target.__tablename__)
-        self._changes.cover(target)
+        self._entry(action, target, reason, detail, label)
+        if isinstance(target, Base):
+            self._covered.add(target.__tablename__)
+            self._changes.cover(target)
 
     def record_bulk(
         self,
@@ -127,7 +140,7 @@ class Work:
         detail: Mapping[str, Any] | None = None,
     ) -> None:
         """Write one entry for a statement that changed ``n`` rows of ``table``, told of ``target``."""
-        self._entry(action, target, type(target), reason, {"rows": n, **(detail or {})}, None)
+        self._entry(action, target, reason, {"rows": n, **(detail or {})}, None)
         self._covered.update({table.__tablename__, target.__tablename__})
         self._changes.cover(target)
 
@@ -159,21 +172,20 @@ class Work:
     def _entry(
         self,
         action: Action,
-        target: Base,
-        model: type[Base],
+        target: Base | Subject,
         reason: str | None,
         detail: Mapping[str, Any] | None,
         label: str | None,
     ) -> None:
-        team = target.id if model.__tablename__ == "teams" else getattr(target, "team_id", None)  # type: ignore[attr-defined]  # every recorded model has an id
-        self._targets.append(target)
+        about = _subject(target) if isinstance(target, Base) else target
+        self._targets.append(target if isinstance(target, Base) else None)
         self._records.append(
             {
-                "team_id": team,
+                "team_id": about.team_id,
                 "action": action.value,
-                "target_type": _noun(model),
-                "target_id": str(target.id),  # type: ignore[attr-defined]  # every recorded model has an id
-                "target_label": label or target.audit_label,
+                "target_type": about.type,
+                "target_id": about.id,
+                "target_label": label or about.label,
                 "reason": reason,
                 "detail": plain(dict(detail)) if detail else None,
             }
@@ -204,6 +216,8 @@ class Work:
             "ip": self.who.ip,
             "request": request_reference(),
         }
+        if any(of is None and told["team_id"] is None for of, told in zip(self._targets, self._records, strict=True)):
+            await self._session.execute(_AS_THE_CONSOLE)
         # A plain INSERT without RETURNING: the roles may insert these columns, not read ids back.
         await self._session.execute(insert(AuditEntry.__table__), [shared | record for record in self._records])  # type: ignore[arg-type]  # declared as FromClause
         self._notes.append(Change("audit", None, "created"))
@@ -218,6 +232,7 @@ class Work:
             await self._session.execute(_NOTIFY, {"channel": CHANNEL, "payload": note.encode()})
 
 
+_AS_THE_CONSOLE = text("SELECT set_config('role', 'quarterdeck_platform', true)")
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
 _WRITES = re.compile(
     r"\b(?:insert\s+into|update|delete\s+from|merge\s+into|truncate)\s+(?:only\s+)?\"?(\w+)", re.IGNORECASE
@@ -308,10 +323,19 @@ async def _transaction() -> AsyncIterator[AsyncSession]:
         raise Conflict("Somebody changed this record meanwhile. Open it again to see what is there now.") from None
     except DBAPIError as problem:
         raise translated(problem) from problem
+    except asyncpg.PostgresError as problem:
+        raise of_driver(problem) from problem
     except PoolTimeoutError as problem:
         raise Unavailable("Too many people ask the database at this moment. Try again in a moment.") from problem
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as problem:
+    except (OSError, TimeoutError, asyncpg.InterfaceError) as problem:
         raise Unavailable("The database does not answer. Try again in a moment.") from problem
+
+
+def _subject(record: Base) -> Subject:
+    """A record as the audit log names it."""
+    id_: Any = record.id  # type: ignore[attr-defined]  # every recorded model has an id
+    team = id_ if record.__tablename__ == "teams" else getattr(record, "team_id", None)
+    return Subject(_noun(type(record)), str(id_), record.audit_label, team)
 
 
 def _noun(model: type[Base]) -> str:
@@ -322,4 +346,4 @@ def _noun(model: type[Base]) -> str:
 
 _NOUNS = {"staff": "staff", "dataset_rows": "row", "staff_sessions": "session", "schemas": "schema"}
 
-__all__ = ["LeaseLost", "UnrecordedWrite", "Who", "Work", "keeping", "reading", "writing"]
+__all__ = ["LeaseLost", "Subject", "UnrecordedWrite", "Who", "Work", "keeping", "reading", "writing"]
