@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 from app.startup import StartupProblem
-from benchmarks import grid, imports, report
+from benchmarks import grid, imports, report, screens
 from benchmarks.options import Options
 
-BENCHMARKS = {"imports": imports, "grid": grid}
+BENCHMARKS = {"imports": imports, "grid": grid, "screens": screens}
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ class Bench:
 
     settings: Settings
     admin: asyncpg.Connection
+    admin_url: str
     team: UUID
     ann: Staff
 
@@ -45,8 +46,9 @@ async def bench() -> AsyncIterator[Bench]:
             engine_url=urls["quarterdeck_worker"],
             session_key=SecretStr(new_secret()),
         )
-        async with _connected(settings, server.superuser_url(DATABASE)) as admin:
-            yield Bench(settings, admin, *await _people(admin))
+        admin_url = server.superuser_url(DATABASE)
+        async with _connected(settings, admin_url) as admin:
+            yield Bench(settings, admin, admin_url, *await _people(admin))
 
 
 @asynccontextmanager

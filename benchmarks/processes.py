@@ -51,6 +51,12 @@ def peak_mb(pid: int) -> float:
     return int(lines[0].split()[1]) * 1024 / 1e6 if lines else 0.0
 
 
+def cpu_ms(pid: int) -> float:
+    """Processor time that the threads of a running process have used so far, in ms, as finely as the kernel counts."""
+    used = (path.read_text().split()[0] for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+    return sum(int(nanoseconds) for nanoseconds in used) / 1e6
+
+
 async def peak_of_children_mb(pid: int, seen: list[float]) -> None:
     """Watch the children of a process until cancelled; keeps the highest peak of any in ``seen[0]``.
 

@@ -6,7 +6,8 @@ inspection, because that click travels by the page's own socket.
 
 import asyncio
 import socket
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import Popen
@@ -19,6 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import main
+from app.actor import Staff
 from app.api.sign_in import cookie_name
 from app.config import Settings
 from app.crypto import tokens
@@ -32,17 +34,36 @@ LOOK = "/look/"
 
 async def peaks(at: Bench, file: Path) -> tuple[float, float]:
     """The most memory in MB of the web process and of its inspection, after an upload and a look at the file."""
+    child = [0.0]
+    async with (
+        running(at, "benchmarks.web") as (settings, process),
+        httpx.AsyncClient(base_url=settings.browser_origin, timeout=120) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        watching = group.create_task(peak_of_children_mb(process.pid, child))
+        await _upload_and_look(client, at, settings, file)
+        watching.cancel()
+        return peak_mb(process.pid), child[0]
+
+
+@asynccontextmanager
+async def running(at: Bench, module: str) -> "AsyncIterator[tuple[Settings, Popen[bytes]]]":
+    """A module that serves the product, at a free port, once it is ready; ended with the block."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     settings = at.settings.model_copy(update={"port": port})
-    child = [0.0]
-    async with started(settings, "benchmarks.web") as process, asyncio.TaskGroup() as group:
-        watching = group.create_task(peak_of_children_mb(process.pid, child))
+    async with started(settings, module) as process:
         async with httpx.AsyncClient(base_url=settings.browser_origin, timeout=120) as client:
             await _until_ready(client, process)
-            await _upload_and_look(client, at, settings, file)
-        watching.cancel()
-        return peak_mb(process.pid), child[0]
+        yield settings, process
+
+
+def token(settings: Settings, actor: Staff) -> str:
+    """What the cookie of somebody who is signed in holds."""
+    key = settings.session_key
+    assert key is not None
+    issued, expires = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    return tokens.sign(tokens.Claims(actor.staff_id, actor.session_id, issued, expires), key.get_secret_value())
 
 
 async def _until_ready(client: httpx.AsyncClient, process: "Popen[bytes]") -> None:
@@ -54,17 +75,10 @@ async def _until_ready(client: httpx.AsyncClient, process: "Popen[bytes]") -> No
 
 
 async def _upload_and_look(client: httpx.AsyncClient, at: Bench, settings: Settings, file: Path) -> None:
-    headers = {"cookie": f"{cookie_name(settings)}={_token(at, settings)}", "origin": settings.browser_origin}
+    headers = {"cookie": f"{cookie_name(settings)}={token(settings, at.ann)}", "origin": settings.browser_origin}
     sent = await client.put("/uploads", params={"name": file.name}, headers=headers, content=pieces(file))
     sent.raise_for_status()
     (await client.get(LOOK + sent.json()["id"], headers={"cookie": headers["cookie"]})).raise_for_status()
-
-
-def _token(at: Bench, settings: Settings) -> str:
-    key = settings.session_key
-    assert key is not None
-    issued, expires = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-    return tokens.sign(tokens.Claims(at.ann.staff_id, at.ann.session_id, issued, expires), key.get_secret_value())
 
 
 class _Looking:
