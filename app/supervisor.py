@@ -17,8 +17,9 @@ from app.actor import Command
 from app.config import Settings
 from app.embedded import EmbeddedPostgres
 from app.startup import StartupProblem
+from app.supervise import demo as demo_company
 from app.supervise.children import Child, end_all
-from app.supervise.connections import bring_up_to_date, environment, for_web, for_worker, resolve, talk
+from app.supervise.connections import bring_up_to_date, connected, environment, for_web, for_worker, resolve, talk
 from app.supervise.listening import check_listening, reachable_host
 
 FIRST_ADMINISTRATOR = "admin@example.com"
@@ -60,6 +61,25 @@ def up(settings: Settings) -> None:
                 database.stop(_SECONDS_FOR_DATABASE)
 
 
+def demo(settings: Settings, *, reset: bool) -> None:
+    """Fill an empty database with the demo company; ``reset`` empties it first, if nobody has worked there.
+
+    Raises:
+        StartupProblem: the database is not empty, or may not be emptied.
+    """
+    with connected(settings) as full:
+        database = EmbeddedPostgres(full.data_dir) if settings.database_url is None else None
+        bring_up_to_date(full, database)
+        if reset:
+            demo_company.start_over(full)
+        if not demo_company.load(full):
+            raise StartupProblem(
+                "The database is not empty, so the demo company was not loaded. `quarterdeck demo --reset` starts over"
+                " as long as nobody has worked there; otherwise choose another folder with --data-dir."
+            )
+        talk(_first_administrator(full))
+
+
 def children_for(settings: Settings) -> list[Child]:
     """The web process, first, and a worker; each is given only what it may know."""
     children = [Child("web", _ourselves("serve"), environment(for_web(settings)))]
@@ -98,6 +118,8 @@ def _prepare(settings: Settings, database: EmbeddedPostgres | None) -> Settings:
         database.start()
     full = resolve(settings)
     bring_up_to_date(full, database)
+    if full.demo:
+        demo_company.load(full)
     talk(_first_administrator(full))
     return full
 
