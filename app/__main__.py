@@ -67,11 +67,15 @@ def up(
     no_worker: Annotated[
         bool | None, typer.Option("--no-worker", help="Start no worker. Setting: QUARTERDECK_NO_WORKER.")
     ] = None,
+    demo: Annotated[
+        bool | None,
+        typer.Option("--demo", help="Load the demo company into an empty database. Setting: QUARTERDECK_DEMO."),
+    ] = None,
 ) -> None:
     """Start everything: the database, its schema, the web process and a worker."""
     from app.supervisor import up as run_all
 
-    run_all(_settings(host=host, port=port, data_dir=data_dir, no_worker=no_worker))
+    run_all(_settings(host=host, port=port, data_dir=data_dir, no_worker=no_worker, demo=demo))
 
 
 @cli.command()
@@ -83,7 +87,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, superv
     from app.supervise.listening import check_listening
 
     check_listening(settings)
-    settings = for_web(running(settings))
+    settings = for_web(running(settings, supervised=supervised, web=True))
     from app import main as web
 
     web.serve(settings)
@@ -105,7 +109,7 @@ def worker(
     _watch_supervisor(supervised)
     from app.supervise.connections import for_worker, running
 
-    settings = for_worker(running(settings), maintenance=maintenance)
+    settings = for_worker(running(settings, supervised=supervised), maintenance=maintenance)
     from app.worker import run
 
     run.main(settings, maintenance=maintenance)
@@ -116,13 +120,29 @@ def migrate(data_dir: DataDir = None) -> None:
     """Bring the database's schema to this version."""
     from app.embedded import EmbeddedPostgres
     from app.supervise.connections import bring_up_to_date, connected
+    from app.supervise.own_database import RightsMissing
 
     settings = _settings(data_dir=data_dir)
     with connected(settings) as full:
         if full.migration_url is None:
-            raise StartupProblem("Set QUARTERDECK_MIGRATION_URL, the connection as quarterdeck_owner.", exit_code=2)
-        bring_up_to_date(full, EmbeddedPostgres(full.data_dir) if settings.database_url is None else None)
+            raise StartupProblem("Set QUARTERDECK_MIGRATION_URL, the connection of who may migrate.", exit_code=2)
+        try:
+            bring_up_to_date(full, EmbeddedPostgres(full.data_dir) if settings.database_url is None else None)
+        except RightsMissing as refusal:
+            typer.echo(refusal.script)
+            raise
     typer.echo("The database is up to date.")
+
+
+@cli.command()
+def demo(
+    reset: Annotated[bool, typer.Option("--reset", help="Start over, while nobody has worked with it.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Fill an empty database with an invented company."""
+    from app.supervisor import demo as fill
+
+    fill(_settings(data_dir=data_dir), reset=reset)
 
 
 @staff_cli.command("create")

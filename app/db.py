@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -10,6 +11,8 @@ from app import exact_json
 from app.config import Settings
 from app.errors import Unavailable
 
+_SESSION = {"application_name": "quarterdeck", "search_path": "public", "timezone": "UTC", "jit": "off"}
+"""What we rely on, whatever a database of one's own has for its defaults."""
 _engine: AsyncEngine | None = None
 _sessions: async_sessionmaker[AsyncSession] | None = None
 
@@ -19,16 +22,21 @@ def configure(settings: Settings) -> None:
     global _engine, _sessions
     if settings.database_url is None:
         raise Unavailable("No database is configured.")
-    url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+asyncpg")
+    secret = settings.database_url
+
+    async def connect() -> asyncpg.Connection:
+        # The driver reads the address itself: it knows sslmode and its kin, SQLAlchemy does not.
+        return await asyncpg.connect(secret.get_secret_value(), timeout=5, server_settings=_SESSION)
+
     _engine = create_async_engine(
-        url,
+        make_url(secret.get_secret_value()).set(drivername="postgresql+asyncpg"),
+        async_creator=connect,
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=10,
         json_serializer=exact_json.dumps,
         json_deserializer=exact_json.loads_kept,
         hide_parameters=True,  # an error's text reaches logs and screens; what people typed must not
-        connect_args={"timeout": 5, "server_settings": {"application_name": "quarterdeck", "jit": "off"}},
     )
     _sessions = async_sessionmaker(_engine, expire_on_commit=False)
 

@@ -12,16 +12,17 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from sqlalchemy import Connection, inspect
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.ledger.engines.pgqueuer import queries
 from app.models import Base
 from app.startup import StartupProblem
+from app.supervise.reaching import PATIENCE, SESSION
+from app.supervise.rights import LOGINS, OWNER, ROLES
 
 DATABASE = "quarterdeck"
-LOGINS = ("quarterdeck_owner", "quarterdeck_app", "quarterdeck_worker")
-ROLES = ("quarterdeck_platform", "quarterdeck_team", "quarterdeck_keeper")
+_ONE_AT_A_TIME = 7_305_180_419
+"""The advisory lock of a migration: two machines may start at the same moment."""
 
 log = logging.getLogger(__name__)
 
@@ -57,14 +58,17 @@ async def make_database(connection: asyncpg.Connection, name: str, *, template: 
     await connection.execute(f'GRANT TEMPORARY ON DATABASE "{name}" TO {", ".join(ROLES)}')
 
 
-async def upgrade(owner_url: str, admin_url: str | None = None) -> None:
-    """Bring the schema to this program's version, and install the engine's tables.
+async def upgrade(migration_url: str) -> None:
+    """Bring the schema to this program's version, and install the engine's tables; ``quarterdeck_owner`` owns all.
+
+    Who signs in by ``migration_url`` is that role, or may become it.
 
     Raises:
         SchemaProblem: the schema is newer than this program, or damaged.
     """
-    del admin_url
-    engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"), hide_parameters=True)
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: _connect(migration_url), hide_parameters=True
+    )
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
@@ -81,7 +85,14 @@ async def upgrade(owner_url: str, admin_url: str | None = None) -> None:
         raise SchemaProblem(
             f"The database is damaged: {', '.join(sorted(missing))} missing. Restore a backup of the data folder."
         )
-    await _install_engine(owner_url)
+    await _install_engine(migration_url)
+
+
+async def _connect(migration_url: str) -> asyncpg.Connection:
+    """As the owner, whoever signs in. The driver reads the address itself: it knows sslmode, SQLAlchemy does not."""
+    connection = await asyncpg.connect(migration_url, timeout=PATIENCE, server_settings=SESSION)
+    await connection.execute(f"SET ROLE {OWNER}")
+    return connection
 
 
 def config() -> Config:
@@ -99,6 +110,7 @@ def head() -> str | None:
 def _upgrade(connection: Connection) -> None:
     made = config()
     script = ScriptDirectory.from_config(made)
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})")
     current = MigrationContext.configure(connection).get_current_revision()
     if current is not None:
         script.get_revision(current)  # an unknown revision raises CommandError
@@ -113,9 +125,9 @@ def _missing_tables(connection: Connection) -> set[str]:
     return set(Base.metadata.tables) - set(inspect(connection).get_table_names())
 
 
-async def _install_engine(owner_url: str) -> None:
+async def _install_engine(migration_url: str) -> None:
     """PgQueuer's own tables, in the schema ``engine``: workers reach them, others may only enqueue."""
-    connection = await asyncpg.connect(owner_url)
+    connection = await _connect(migration_url)
     try:
         if not await connection.fetchval("SELECT to_regclass('engine.pgqueuer')"):
             async with connection.transaction():

@@ -15,6 +15,7 @@ from app.config import Settings
 from app.embedded import EmbeddedPostgres
 from app.secret_files import SecretFiles
 from app.startup import StartupProblem
+from app.supervise.login_passwords import engine_url
 
 DATABASE = "quarterdeck"
 ROLES = {
@@ -29,12 +30,21 @@ log = logging.getLogger(__name__)
 
 
 def resolve(settings: Settings) -> Settings:
-    """Fill in what is made and kept when it is not set: the three ways into the embedded database, the session key."""
+    """Fill in what is made when it is not set: the three ways into the embedded database, the way of workers into one
+    of one's own, the session key.
+
+    Raises:
+        StartupProblem: the settings name a part of a database of one's own, without the application's way in.
+    """
+    _refuse_half_a_database(settings)
     secrets = SecretFiles(settings.data_dir)
     found: dict[str, SecretStr] = {}
     if settings.session_key is None:
         found["session_key"] = SecretStr(secrets.get("session_key"))
-    if settings.database_url is None:
+    if settings.database_url is not None:
+        if settings.engine_url is None:
+            found["engine_url"] = engine_url(settings.database_url)
+    else:
         database = EmbeddedPostgres(settings.data_dir)
         for name, password in _passwords(database).items():
             field = next(field for field, role in ROLES.items() if role == name)
@@ -76,18 +86,34 @@ def environment(settings: Settings) -> dict[str, str]:
     return values
 
 
-def running(settings: Settings) -> Settings:
-    """:func:`resolve`, for processes that only use the database.
+def running(settings: Settings, *, supervised: bool = False, web: bool = False) -> Settings:
+    """:func:`resolve`, for processes that only use the database; ``up`` has looked at it for those it supervises.
 
     Raises:
-        StartupProblem: it is the embedded one, and nobody runs it.
+        StartupProblem: it is the embedded one, and nobody runs it; or one's own, and it cannot be used.
     """
+    _refuse_half_a_database(settings)
     if settings.database_url is None and not EmbeddedPostgres(settings.data_dir).ready:
         raise StartupProblem(
             f"No database runs in the data directory {settings.data_dir}. Start everything with `quarterdeck up`,"
             " or set QUARTERDECK_DATABASE_URL."
         )
-    return resolve(settings)
+    full = resolve(settings)
+    if settings.database_url is not None and not supervised:
+        check_own(for_web(full) if web else full)
+    return full
+
+
+def check_own(settings: Settings) -> None:
+    """See that a database of one's own can be used and has this program's schema, before anything starts on it.
+
+    Raises:
+        StartupProblem: it cannot; the sentence says why.
+    """
+    from app.migrate import head
+    from app.supervise import own_database
+
+    talk(own_database.check(settings, head()))
 
 
 @contextmanager
@@ -104,13 +130,24 @@ def connected(settings: Settings) -> Iterator[Settings]:
 
 
 def bring_up_to_date(settings: Settings, database: EmbeddedPostgres | None) -> None:
-    """Make the roles and the database (of the embedded server), and bring the schema to this program's version."""
+    """Make roles and rights, and bring the schema to this program's version.
+
+    ``database`` is the embedded server; None: one's own, which changes only by ``migration_url``, and is looked at.
+
+    Raises:
+        StartupProblem: it cannot be done, or cannot be used afterwards.
+    """
     from app import migrate
+    from app.supervise import own_database
 
     if database is not None:
         talk(migrate.prepare(database.superuser_url(), _passwords(database)))
+    elif settings.migration_url is not None:
+        talk(own_database.prepare(settings))
     if settings.migration_url is not None:
-        talk(migrate.upgrade(settings.migration_url.get_secret_value(), None))
+        talk(migrate.upgrade(settings.migration_url.get_secret_value()))
+    if database is None:
+        check_own(settings)
 
 
 def talk(conversation: Coroutine[Any, Any, Result]) -> Result:
@@ -121,6 +158,17 @@ def talk(conversation: Coroutine[Any, Any, Result]) -> Result:
         log.debug("The database refused.", exc_info=True)
         reason = str(getattr(error, "orig", error)).strip().splitlines() or [type(error).__name__]
         raise StartupProblem(f"The database does not answer as it should: {reason[0].rstrip('.')}.") from error
+
+
+def _refuse_half_a_database(settings: Settings) -> None:
+    """Part of an address must not quietly end in the embedded database."""
+    given = [field for field in ("engine_url", "migration_url") if getattr(settings, field) is not None]
+    if settings.database_url is None and given:
+        raise StartupProblem(
+            f"QUARTERDECK_{given[0].upper()} is set, and QUARTERDECK_DATABASE_URL is not. Set it too, the connection as"
+            f" {ROLES['database_url']}, to use a database of your own.",
+            exit_code=2,
+        )
 
 
 def _passwords(database: EmbeddedPostgres) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Each process is told only what it may know, and a place to listen is judged before anything starts."""
 
+import re
 import socket
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def test_a_database_of_ones_own_is_left_as_it_is(tmp_path: Path) -> None:
 def test_the_web_process_learns_neither_the_owners_connection_nor_the_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("QUARTERDECK_DATABASE_URL", "postgresql://quarterdeck_app:known@/x")
     monkeypatch.setenv("QUARTERDECK_MIGRATION_URL", "postgresql://quarterdeck_owner:secret@/x")
     monkeypatch.setenv("QUARTERDECK_ADMIN_PASSWORD", "the first password of all")
     full = resolve(settings(tmp_path, port=18080, insecure_http=True))
@@ -59,6 +61,30 @@ def test_only_maintenance_learns_the_owners_connection(tmp_path: Path) -> None:
     assert "quarterdeck_owner" not in str(plain)
     assert "quarterdeck_worker" in plain["QUARTERDECK_ENGINE_URL"]
     assert "QUARTERDECK_SESSION_KEY" not in plain
+
+
+def test_workers_have_a_login_of_their_own_in_a_database_of_ones_own_too(tmp_path: Path) -> None:
+    url = "postgresql://quarterdeck_app:p%40ss@db.example.com:6543/console?sslmode=require"
+    first, second = (resolve(settings(tmp_path / name, database_url=url)).engine_url for name in "ab")
+    assert first is not None
+    assert first == second  # on every machine
+    address = first.get_secret_value()
+    assert re.fullmatch(
+        r"postgresql://quarterdeck_worker:[\w-]{43}@db\.example\.com:6543/console\?sslmode=require", address
+    )
+    other = resolve(settings(tmp_path, database_url=url.replace("p%40ss", "another"))).engine_url
+    assert other != first
+    given = resolve(settings(tmp_path, database_url=url, engine_url="postgresql://quarterdeck_worker:x@/console"))
+    assert given.engine_url == SecretStr("postgresql://quarterdeck_worker:x@/console")
+
+
+@pytest.mark.parametrize("name", ["engine_url", "migration_url"])
+def test_a_part_of_an_own_database_does_not_end_in_the_embedded_one(tmp_path: Path, name: str) -> None:
+    half = settings(tmp_path / "data", **{name: "postgresql://somebody:secret@/x"})
+    with pytest.raises(StartupProblem, match=f"QUARTERDECK_{name.upper()} is set.*DATABASE_URL") as refusal:
+        resolve(half)
+    assert refusal.value.exit_code == 2
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_worker_without_its_connection_is_one_sentence(tmp_path: Path) -> None:

@@ -188,7 +188,13 @@ def test_a_database_elsewhere_that_does_not_answer_is_one_sentence(tmp_path: Pat
     nowhere = f"postgresql://quarterdeck_owner:secret@/quarterdeck?host={tmp_path}"
     settings = {"QUARTERDECK_DATABASE_URL": nowhere, "QUARTERDECK_MIGRATION_URL": nowhere}
     sentence = refusal(quarterdeck("migrate", "--data-dir", tmp_path, settings=settings))
-    assert sentence.startswith("The database does not answer as it should: ")
+    assert sentence == (
+        "QUARTERDECK_DATABASE_URL signs in as quarterdeck_owner. It has to be quarterdeck_app, a login with no more"
+        " rights than it needs; `quarterdeck migrate` makes it."
+    )
+    settings["QUARTERDECK_DATABASE_URL"] = nowhere.replace("_owner", "_app")
+    sentence = refusal(quarterdeck("migrate", "--data-dir", tmp_path, settings=settings))
+    assert sentence.startswith(f"No PostgreSQL can be reached at {tmp_path} (QUARTERDECK_MIGRATION_URL): No such file")
     assert "secret" not in sentence
 
 
