@@ -42,22 +42,22 @@ class Assets:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request for an asset."""
-        await (await self._answer(scope, receive))(scope, receive, send)
+        await (await self._answer(scope))(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+    async def _answer(self, scope: Scope) -> Response:
         path: str = scope["path"]
         # One file, one name: otherwise /static/./a, /static/././a, … would each be kept.
         if scope["method"] not in {"GET", "HEAD"} or posixpath.normpath(path) != path or "\\" in path:
             return self._finished(Response("Not found.", 404), SHORTLY)
         asset = self._kept.get(path)
         if asset is None:
-            status, asset = await self._fetch(scope, receive)
+            status, asset = await self._fetch(scope)
             if status != 200:
                 return self._finished(Response("Not found.", status if status >= 400 else 404), "no-store")
             self._kept[path] = asset
         return self._found(scope, asset)
 
-    async def _fetch(self, scope: Scope, receive: Receive) -> tuple[int, _Asset]:
+    async def _fetch(self, scope: Scope) -> tuple[int, _Asset]:
         start: Message = {}
         body = bytearray()
 
@@ -68,7 +68,7 @@ class Assets:
                 body.extend(message.get("body", b""))
 
         headers = [pair for pair in scope["headers"] if pair[0] not in _HIDDEN_FROM_THE_APP]
-        await self._app({**scope, "method": "GET", "headers": headers}, receive, take)
+        await self._app({**scope, "method": "GET", "headers": headers}, _patient(), take)
         kind = Headers(raw=start["headers"]).get("content-type", "application/octet-stream")
         if scope["path"].endswith(_COMPRESSED_ALREADY):
             return start["status"], _Asset(kind, bytes(body), compressed=False)
@@ -89,3 +89,19 @@ class Assets:
         protect(MutableHeaders(raw=response.raw_headers), https=self._https)
         response.headers["cache-control"] = cache
         return response
+
+
+def _patient() -> Receive:
+    """A ``receive`` of nobody who hangs up: what is kept for everybody must be whole, also when whoever asked first has
+    left meanwhile.
+    """
+    asked = False
+
+    async def receive() -> Message:
+        nonlocal asked
+        if asked:
+            await asyncio.get_running_loop().create_future()
+        asked = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return receive
