@@ -20,8 +20,8 @@ export PIP_ROOT_USER_ACTION := ignore
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
-run: runtime ## Install and start everything: database, web, worker
-	@exec $(BIN)/quarterdeck up
+run: runtime ## Install and start everything: database, web, worker; an empty database gets the demo company
+	@exec $(BIN)/quarterdeck up --demo
 
 test: check ## Install what tests need, check, and run every test
 	@$(BIN)/python -m tests.chromium
