@@ -63,11 +63,8 @@ def _groups(roles: list[Role]) -> list[MatrixGroup]:
     """By noun, in the order in which permissions are declared."""
     found = []
     for noun, permissions in groupby(Permission, lambda permission: permission.value.partition(":")[0]):
-        rows = [MatrixRow(_words(p), p.value, [p in ROLE_PERMISSIONS[role] for role in roles]) for p in permissions]
-        found.append(MatrixGroup(_TITLES.get(noun, noun.capitalize()), rows))
+        asked = list(permissions)
+        rows = [MatrixRow(WORDS[p], p.value, [p in ROLE_PERMISSIONS[role] for role in roles]) for p in asked]
+        beyond = " (only people who see all teams)" if ALL_TEAMS_ONLY.issuperset(asked) else ""
+        found.append(MatrixGroup(_TITLES.get(noun, noun.capitalize()) + beyond, rows))
     return found
-
-
-def _words(permission: Permission) -> str:
-    beyond = permission in ALL_TEAMS_ONLY
-    return WORDS[permission] + (" (only those who see all teams)" if beyond else "")
