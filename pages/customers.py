@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app import emails, money
-from app.errors import Duplicate, Invalid
+from app.errors import Duplicate, Invalid, NotFound
 from app.models import Plan, User
 from app.services import jobs, teams, users
 from app.services.users import History
@@ -50,7 +50,11 @@ async def team_of(view: View, values: Values) -> UUID:
     try:
         return UUID(values["team"])
     except ValueError:
+        pass
+    try:
         return await teams.named(view.actor, values["team"])
+    except NotFound as refusal:
+        raise Invalid(team=refusal.message) from None
 
 
 async def ask_new_user(view: View, team_id: UUID | None = None) -> User | None:

@@ -96,13 +96,24 @@ async def add_values(admin: asyncpg.Connection, made: Made, values: Sequence[Map
     return await add_import(admin, made, len(values), "(SELECT g.data FROM given g WHERE g.n = n.n)")
 
 
+async def add_user(admin: asyncpg.Connection, team_id: UUID, name: str, email: str, **columns: Any) -> UUID:
+    """A user; ``columns`` overrule what is usual (``plan``, ``status``, ``options``, ``created_at``)."""
+    values: dict[str, Any] = {"id": uuid7(), "team_id": team_id, "name": name, "email": email, "plan": "free"}
+    values |= {"status": "active", "options": "{}", "version": 1, "created_at": clock.now(), **columns}
+    values.setdefault("updated_at", values["created_at"])
+    marks = ", ".join(f"${n}" for n in range(1, len(values) + 1))
+    await admin.execute(f"INSERT INTO users ({', '.join(values)}) VALUES ({marks})", *values.values())
+    return UUID(str(values["id"]))
+
+
 async def add_job(admin: asyncpg.Connection, team_id: UUID, status: str = "failed", kind: str = "test.made") -> UUID:
     """A job that nobody will run."""
     job_id = uuid7()
     await admin.execute(
         "INSERT INTO jobs (id, team_id, kind, input, queue, priority, status, epoch, attempts, max_attempts, run_after,"
-        " deliveries, progress, progress_done, progress_text, cost_micros, created_at)"
-        " VALUES ($1, $2, $3, '{}', 'default', 0, $4, 0, 1, 3, now(), 1, 0, 0, '', 0, now())",
+        " deliveries, progress, progress_done, progress_text, cost_micros, created_at, finished_at)"
+        " VALUES ($1, $2, $3, '{}', 'default', 0, $4, 0, 1, 3, now(), 1, 0, 0, '', 0, now(),"
+        " CASE WHEN $4 IN ('succeeded', 'failed', 'cancelled') THEN now() END)",
         *(job_id, team_id, kind, status),
     )
     return job_id

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from app import reasons
 from app.actor import Actor
-from app.errors import Conflict, Forbidden, Invalid
+from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.models import Action, Team, TeamStatus
 from app.paging import Page, PageRequest
@@ -77,7 +77,7 @@ async def named(actor: Actor, words: str) -> UUID:
     async with reading(actor, Permission.TEAMS_READ) as work:
         found = await teams_table.named(work, words.strip())
     if found is None:
-        raise Invalid(team="There is no team with this name or id, or you may not see it.")
+        raise NotFound("There is no team with this name or id, or you may not see it.")
     return found
 
 

@@ -12,7 +12,7 @@ from app.actor import Staff
 from app.config import Settings
 from components.table import DataTable
 from pages import SCREENS
-from tests.factories import Made, add_job, add_values, make_dataset
+from tests.factories import Made, add_job, add_user, add_values, make_dataset
 from tests.pages.visitor import Visitor, application, visiting
 from tests.people import Company, found_company
 
@@ -60,7 +60,9 @@ async def addresses(admin: asyncpg.Connection, made: Made) -> dict[str, str]:
         *(made.team_id, str(made.id)),
     )
     entry = await admin.fetchval("SELECT max(id) FROM audit_entries")
+    user = await add_user(admin, made.team_id, "Ada Lovelace", "ada@example.com")
     ids: dict[str, Any] = {"datasets": made.id, "imports": import_id, "jobs": job, "audit": entry}
+    ids |= {"users": user, "teams": made.team_id}
     return {
         s.path: s.path.replace("{id}", str(ids.get(s.path.split("/")[1]))).replace("{row}", str(row)) for s in SCREENS
     }

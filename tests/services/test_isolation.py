@@ -19,8 +19,9 @@ from app.ids import uuid7
 from app.models import Base
 from app.paging import PageRequest
 from app.permissions import Role
-from app.services import audit, datasets, home, imports, jobs, rows, staff, teams, uploads
-from tests.factories import Desk, Made, add_import, add_job, choices, make_dataset
+from app.services import audit, datasets, documents, home, imports, jobs, rows, staff, teams, uploads, users
+from app.services.teams import Limits
+from tests.factories import Desk, Made, add_import, add_job, add_user, choices, make_dataset
 from tests.people import Company
 from tests.rules.tree import modules, public_functions
 
@@ -44,6 +45,7 @@ class Theirs:
     looked: imports.Looked
     upload: uploads.Upload
     team_id: UUID
+    user_id: UUID
 
 
 @pytest.fixture
@@ -63,9 +65,11 @@ async def theirs(company: Company, admin: asyncpg.Connection, settings: Settings
     upload = (await Desk.of(company.ann, settings).look(b"origin\nSECRET\n")).upload
     row_id = await admin.fetchval("SELECT id FROM dataset_rows LIMIT 1")
     entry_id = await admin.fetchval("SELECT id FROM audit_entries")
+    user_id = await add_user(admin, company.nordlicht, "Secret Sam", "secret@example.com")
     return Theirs(
         *(company.tess, company.ann, made, import_id, job_id, row_id, entry_id, desk, looked, upload),
         company.nordlicht,
+        user_id,
     )
 
 
@@ -75,6 +79,8 @@ REFUSED: dict[str, Call] = {
     "datasets.get": lambda t: datasets.get(t.tess, t.made.id),
     "datasets.rename": lambda t: datasets.rename(t.tess, t.made.id, "Mine", "Secret departures"),
     "datasets.delete": lambda t: datasets.delete(t.tess, t.made.id, "Secret departures", "mine"),
+    "documents.is_kept": lambda t: documents.is_kept(t.tess, t.desk.store, t.job_id),
+    "documents.download": lambda t: documents.download(t.tess, t.desk.store, t.job_id),
     "imports.look": lambda t: imports.look(t.tess, t.desk.store, t.upload.id),
     "imports.start_new": lambda t: imports.start_new(
         *(t.tess, t.desk.store, t.looked), team_id=t.team_id, name="X", choices=choices(t.looked), skip_bad=True
@@ -93,6 +99,22 @@ REFUSED: dict[str, Call] = {
     "rows.get": lambda t: rows.get(t.tess, t.made.id, t.row_id),
     "rows.value": lambda t: rows.value(t.tess, t.made.id, t.row_id, "origin"),
     "rows.edit": lambda t: rows.edit(t.tess, t.made.id, t.row_id, "origin", "SECRET", "mine"),
+    "teams.get": lambda t: teams.get(t.tess, t.team_id),
+    "teams.named": lambda t: teams.named(t.tess, "Nordlicht"),
+    "teams.rename": lambda t: teams.rename(t.tess, t.team_id, "Mine", "Nordlicht", "mine"),
+    "teams.suspend": lambda t: teams.suspend(t.tess, t.team_id, "mine"),
+    "teams.resume": lambda t: teams.resume(t.tess, t.team_id, "mine"),
+    "teams.limit": lambda t: teams.limit(t.tess, t.team_id, Limits(1, 1), Limits(), "mine"),
+    "users.get": lambda t: users.get(t.tess, t.user_id),
+    "users.create": lambda t: users.create(t.tess, t.team_id, "Mine", "mine@example.com"),
+    "users.change_plan": lambda t: users.change_plan(t.tess, t.user_id, "premium", "mine"),
+    "users.deactivate": lambda t: users.deactivate(t.tess, t.user_id, "mine"),
+    "users.reactivate": lambda t: users.reactivate(t.tess, t.user_id, "mine"),
+    "users.correct_email": lambda t: users.correct_email(
+        t.tess, t.user_id, "mine@example.com", "secret@example.com", "mine"
+    ),
+    "users.move": lambda t: users.move(t.tess, t.user_id, t.tess.team_ids[0] if t.tess.team_ids else t.team_id, "mine"),
+    "users.edit_options": lambda t: users.edit_options(t.tess, t.user_id, {"mine": True}, {}, "mine"),
     "uploads.get": lambda t: uploads.get(t.tess, t.desk.store, t.upload.id),
 }
 LISTS: dict[str, Call] = {
@@ -104,6 +126,8 @@ LISTS: dict[str, Call] = {
     "jobs.search": lambda t: jobs.search(t.tess, PAGE),
     "jobs.counts": lambda t: jobs.counts(t.tess),
     "teams.names": lambda t: teams.names(t.tess),
+    "teams.search": lambda t: teams.search(t.tess, PAGE),
+    "users.search": lambda t: users.search(t.tess, PAGE),
 }
 # Of no team: accounts and new teams belong to those who see all teams; an upload belongs to its sender alone.
 NOT_FOR_THE_LIMITED: dict[str, Call] = {
@@ -158,7 +182,7 @@ async def test_the_same_lists_hold_it_for_those_who_see_all(theirs: Theirs, verb
 @pytest.mark.parametrize("filters", ["team", "dataset", "record", "person"])
 async def test_naming_another_teams_record_in_a_filter_finds_nothing(theirs: Theirs, filters: str) -> None:
     wanted: dict[str, Any] = {
-        "team": [(datasets.search, theirs.team_id), (jobs.search, theirs.team_id)],
+        "team": [(one.search, theirs.team_id) for one in (audit, datasets, jobs, users)],
         "dataset": [(imports.search, theirs.made.id)],
         "record": [(audit.search, f"dataset:{theirs.made.id}")],
         "person": [(audit.search, theirs.ann.staff_id)],
@@ -206,7 +230,7 @@ async def _everything(admin: asyncpg.Connection) -> list[Any]:
 
 
 def _secrets(theirs: Theirs) -> list[Any]:
-    return [theirs.made.id, theirs.import_id, theirs.job_id, theirs.row_id, theirs.team_id]
+    return [theirs.made.id, theirs.import_id, theirs.job_id, theirs.row_id, theirs.team_id, theirs.user_id]
 
 
 def _told(found: Any) -> str:
