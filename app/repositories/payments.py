@@ -1,20 +1,20 @@
 """Questions about payments."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, and_, any_, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, func, literal, or_, select, union
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.errors import Invalid
 from app.models import Job, Metric, Payment, PaymentStatus, Team, User
 from app.paging import Count, CountKind, Page, PageRequest, Sort
 from app.repositories import stats, tallies
 from app.repositories.filters import among, as_uuid, identity, within
-from app.repositories.keyset import Listing, Query, capped_count, page
+from app.repositories.keyset import Listing, Query, page
 from app.repositories.teams import patterns
 from app.work import Work
 
@@ -42,6 +42,12 @@ EXPORT: Mapping[str, Any] = MappingProxyType(
 
 MOST_WORDS = 6
 """Words of a search beyond these are not looked at."""
+LATELY = 5_000
+"""The newest payments among which a search looks first."""
+FEW = 10_000
+"""So many matches are found by the indexes of the words, and then put in order."""
+_NAMES = 2_000
+"""So many teams, or users, that carry a word are looked up one by one."""
 _CURRENCY = re.compile("[A-Z]{3}")
 _INTENT, _CHARGE = re.compile(r"pi_\w+", re.ASCII), re.compile(r"(?:ch|py)_\w+", re.ASCII)
 
@@ -56,11 +62,19 @@ def matching(request: PageRequest) -> Query:
 async def search(work: Work, request: PageRequest) -> Page[Any]:
     """Payments in sight, newest first unless asked otherwise."""
     query = matching(request)
-    count = await _counted(work, request) or await capped_count(work, query)
-    if request.search.strip() and count.kind is CountKind.EXACT:
-        # Few match: find them by their indexes first. Read in order, the whole table would be walked to its end.
-        query = _listed().where(Payment.id == _any_of(select(Payment.id).where(*_conditions(request))))
-    return await page(work, query, LISTING, request, count=count)
+    if work.who.team_ids is not None and len(work.who.team_ids) == 1:
+        query = query.where(Payment.team_id == work.who.team_ids[0])  # said twice, it can be read in order
+    if not _words(request):
+        return await page(work, query, LISTING, request, count=await _counted(work, request))
+    # Words that many payments carry are found soon when one reads from the newest on; others never are, only by index.
+    common = await _among_the_newest(work, request)
+    if common > request.size:
+        return await page(work, query, LISTING, request, count=Count(common, CountKind.AT_LEAST))
+    found = await _few(work, request)
+    if found is not None:
+        query, count = _listed().where(Payment.id == _one_of(found)), Count(len(found))
+        return await page(work, query, LISTING, request, count=count)
+    return await page(work, query, LISTING, request, count=Count(FEW, CountKind.AT_LEAST))
 
 
 async def now(work: Work) -> dict[tuple[str, str], int]:
@@ -109,6 +123,11 @@ def _listed() -> Query:
 
 
 def _conditions(request: PageRequest) -> list[ColumnElement[bool]]:
+    exact = _exact(request.search.strip())
+    return [*_filters(request), *([] if exact is None else [exact]), *(_stands_in(word) for word in _words(request))]
+
+
+def _filters(request: PageRequest) -> list[ColumnElement[bool]]:
     found = within(request, "created_at", Payment.created_at)
     if states := among(request, "status", PaymentStatus):
         found.append(Payment.status.in_(states))
@@ -118,8 +137,6 @@ def _conditions(request: PageRequest) -> list[ColumnElement[bool]]:
         found.append(Payment.team_id.in_(teams))
     if user := identity(request, "user"):
         found.append(Payment.user_id == user)
-    if words := request.search.strip():
-        found.append(_found(words))
     return found
 
 
@@ -134,33 +151,75 @@ def _teams(request: PageRequest) -> list[UUID]:
     return [as_uuid(value) for value in request.filters.get("team", ())]
 
 
-def _found(words: str) -> ColumnElement[bool]:
+def _exact(search: str) -> ColumnElement[bool] | None:
+    """One payment by our id or one of Stripe's; None where it is looked for by words."""
     try:
-        return Payment.id == UUID(words)
+        return Payment.id == UUID(search)
     except ValueError:
         pass
-    if _INTENT.fullmatch(words):
-        return Payment.stripe_payment_intent == words
-    if _CHARGE.fullmatch(words):
-        return Payment.stripe_charge == words
-    return and_(*(_stands_in(word) for word in words.split()[:MOST_WORDS]))
+    if _INTENT.fullmatch(search):
+        return Payment.stripe_payment_intent == search
+    return Payment.stripe_charge == search if _CHARGE.fullmatch(search) else None
 
 
-def _stands_in(word: str) -> ColumnElement[bool]:
-    """Arrays, not joins: so that each of the three ways has its index."""
-
-    def like(*columns: InstrumentedAttribute[str]) -> ColumnElement[bool]:
-        return or_(*(column.ilike(pattern) for column in columns for pattern in patterns(word)))
-
-    return or_(
-        like(Payment.description),
-        Payment.team_id == _any_of(select(Team.id).where(like(Team.name))),
-        Payment.user_id == _any_of(select(User.id).where(like(User.name, User.email))),
-    )
+def _words(request: PageRequest) -> list[str]:
+    search = request.search.strip()
+    return [] if _exact(search) is not None else search.split()[:MOST_WORDS]
 
 
-def _any_of(ids: Select[UUID]) -> Any:  # noqa: ANN401 - what a column can be equal to
-    return any_(func.array(ids.correlate(None).scalar_subquery(), type_=ARRAY(Uuid)))
+def _like(word: str, *columns: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    return or_(*(column.ilike(pattern) for column in columns for pattern in patterns(word)))
+
+
+def _named(word: str) -> tuple[Select[UUID], Select[UUID]]:
+    """The teams and the users that carry a word."""
+    return select(Team.id).where(_like(word, Team.name)), select(User.id).where(_like(word, User.name, User.email))
+
+
+def _stands_in(word: str, payment: type[Payment] = Payment) -> ColumnElement[bool]:
+    teams, users = (ids.correlate(None) for ids in _named(word))
+    return or_(_like(word, payment.description), payment.team_id.in_(teams), payment.user_id.in_(users))
+
+
+async def _among_the_newest(work: Work, request: PageRequest) -> int:
+    """How many of the newest payments that pass the filters carry the words."""
+    newest = select(Payment).where(*_filters(request)).order_by(Payment.created_at.desc(), Payment.id.desc())
+    seen = aliased(Payment, newest.limit(LATELY).subquery())
+    words = [_stands_in(word, seen) for word in _words(request)]
+    return int(await work.scalar(select(func.count()).select_from(seen).where(*words)))
+
+
+async def _few(work: Work, request: PageRequest) -> list[UUID] | None:
+    """All that match, found by the indexes of the longest word; None where it or its matches are too many."""
+    conditions = _conditions(request)
+    # How many rows a pattern matches is only guessed; a wrong guess here would read the whole table.
+    await work.execute(select(func.set_config("enable_seqscan", "off", True)))
+    matches = [select(Payment.id).where(*conditions)]
+    if (
+        work.who.team_ids is None
+    ):  # whoever is limited to some teams cannot use the indexes of words: one look is enough
+        ways = await _ways(work, max(_words(request), key=len))
+        if ways is None:
+            return None
+        matches = [select(Payment.id).where(way, *conditions) for way in ways]
+    found = list((await work.execute(union(*matches).limit(FEW + 1))).scalars())
+    return found if len(found) <= FEW else None
+
+
+async def _ways(work: Work, word: str) -> list[ColumnElement[bool]] | None:
+    """How payments that carry a word are found, each way by an index; None where too many are named like that."""
+    ways = [_like(word, Payment.description)]
+    for column, ids in zip((Payment.team_id, Payment.user_id), _named(word), strict=True):
+        named = list((await work.execute(ids.limit(_NAMES + 1))).scalars())
+        if len(named) > _NAMES:
+            return None
+        if named:
+            ways.append(column == _one_of(named))
+    return ways
+
+
+def _one_of(ids: Sequence[UUID]) -> Any:  # noqa: ANN401 - what a column can be equal to
+    return any_(literal(list(ids), ARRAY(Uuid)))
 
 
 async def _counted(work: Work, request: PageRequest) -> Count | None:
