@@ -20,7 +20,8 @@ from app.startup import StartupProblem
 from app.supervise import demo as demo_company
 from app.supervise.children import Child, end_all
 from app.supervise.connections import bring_up_to_date, connected, environment, for_web, for_worker, resolve, talk
-from app.supervise.listening import check_listening, reachable_host
+from app.supervise.listening import check_listening
+from app.supervise.outage import Outage, health
 
 FIRST_ADMINISTRATOR = "admin@example.com"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -96,10 +97,13 @@ def run(children: Sequence[Child], database: EmbeddedPostgres | None, settings: 
         child.start()
     _wait_until_ready(children[0], settings)
     typer.echo(f"Quarterdeck is ready at {settings.browser_origin}/ (Ctrl-C stops it)")
+    outage = Outage(settings)
     while True:
         for child in children:
             child.keep()
-        if database is not None and not database.is_alive:
+        if database is None:
+            outage.look()
+        elif not database.is_alive:
             log.warning("The database ended. It starts again.")
             database.start()
         time.sleep(_LOOK_EVERY)
@@ -148,7 +152,7 @@ def _ourselves(*arguments: str) -> list[str]:
 
 def _wait_until_ready(web: Child, settings: Settings) -> None:
     deadline = time.monotonic() + _SECONDS_TO_BE_READY
-    while not _answers(settings):
+    while health(settings)[0] != http.HTTPStatus.OK:
         code = web.exit_code
         if code is not None and code > 0:
             # It has said why itself.
@@ -157,17 +161,6 @@ def _wait_until_ready(web: Child, settings: Settings) -> None:
             how = "did not become ready in time" if code is None else f"ended while starting ({code})"
             raise StartupProblem(f"The web process {how}. Its log is above.")
         time.sleep(_LOOK_EVERY / 2)
-
-
-def _answers(settings: Settings) -> bool:
-    connection = http.client.HTTPConnection(reachable_host(settings.host), settings.port, timeout=2)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 @contextmanager

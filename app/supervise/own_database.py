@@ -16,7 +16,7 @@ ONE_AT_A_TIME = 7_305_180_418
 """The advisory lock of those who set up or migrate this database."""
 _FOREIGN = """
     SELECT relname FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
-    AND to_regclass('public.alembic_version') IS NULL
+    AND NOT EXISTS (SELECT FROM pg_class a WHERE a.relnamespace = c.relnamespace AND a.relname = 'alembic_version')
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY 1 LIMIT 4"""
 _WHICH = "SELECT (SELECT system_identifier FROM pg_control_system()), current_database()"
 _MAY_USE_ENGINE = """

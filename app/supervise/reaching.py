@@ -101,6 +101,8 @@ def why(field: str, parts: URL, error: BaseException) -> str:
         return f"TLS with {where} ({name}) failed: {_first_line(error)}. {_MODES}."
     if "rejected SSL upgrade" in str(error):
         return f"The server at {where} offers no TLS, but {name} asks for it by sslmode. Turn TLS on there."
+    if isinstance(error, FileNotFoundError) and not where.startswith("/"):
+        return f"{name} names a file of certificates that does not exist. {_MODES}."
     if isinstance(error, TimeoutError):
         return f"No PostgreSQL answered in time at {where} ({name}). Check the address and the firewall between."
     if isinstance(error, OSError):
