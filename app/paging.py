@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 PAGE_SIZE = 50
 COUNT_CAP = 10_000
+EXPORT_CAP = 100_000
+"""Rows of a file; what matches beyond them is left out, and the file says so."""
 SEARCH, SORT, PLACE = "q", "sort", "page"
 """The names in a list's address that are no filters: the words searched for, the order, the place in it."""
 RANGES: Mapping[str, tuple[str, timedelta]] = MappingProxyType(

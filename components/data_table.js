@@ -2,10 +2,11 @@
 import { h } from "vue";
 import { cell, go, icon, Menu } from "quarterdeck";
 import { chips, adder } from "quarterdeck/filters.js";
+import { save } from "quarterdeck/downloads.js";
 
 export default {
   props: { data: String },
-  data: () => ({ busy: 0, waited: 0, pointed: null }),
+  data: () => ({ busy: 0, waited: 0, pointed: null, saving: 0, saved: 0 }),
   computed: {
     d() { return Vue.markRaw(JSON.parse(this.data)); },
     main() {
@@ -58,7 +59,7 @@ export default {
     popstate() { this.wait(); },
     tools() {
       const d = this.d;
-      if (!d.search && !d.filters.length) return null;
+      if (!d.search && !d.filters.length && !d.export) return null;
       return h("div", { class: "bar", role: "search", "aria-label": `Filter ${d.label}` }, [
         d.search ? h("input", {
           class: "search", type: "search", "aria-label": `Search ${d.label}`, placeholder: d.search, value: d.query.q?.[0] ?? "", key: `q${d.query.q ?? ""}`,
@@ -67,6 +68,23 @@ export default {
         }) : null,
         ...chips(d, this.ask, this.menuToggled),
         adder(d, this.ask, this.menuToggled),
+        d.export ? this.exporter() : null,
+      ]);
+    },
+    /** Take the list away as CSV; Python has asked whether. Goes on when another screen is opened. */
+    async save(address) {
+      if (this.saving) return;
+      this.saving = Date.now();
+      this.stopper = new AbortController();
+      await save(address, this.stopper.signal);
+      this.saving = this.saved = 0;
+    },
+    exporter() {
+      const long = this.saved >= 1000;
+      return h("span", { class: "export" }, [
+        h("button", { type: "button", class: "btn small", disabled: !this.d.rows?.length || !!this.saving, "aria-busy": String(!!this.saving), onClick: () => this.$emit("export") },
+          [icon("export"), !this.saving ? h("span", null, "Export CSV") : long ? `Exporting for ${Math.floor(this.saved / 1000)} s …` : "Exporting …"]),
+        long ? h("button", { type: "button", class: "btn small", onClick: () => this.stopper.abort() }, "Stop") : null,
       ]);
     },
     head() {
@@ -124,12 +142,12 @@ export default {
       ]);
     },
   },
-  emits: ["again", "act", "stop", "hidden"],
+  emits: ["again", "act", "stop", "hidden", "export"],
   created() { if (this.d.rows === null) this.wait(); },
   mounted() {
     document.addEventListener("visibilitychange", this.hide);
     window.addEventListener("popstate", this.popstate);
-    this.ticker = setInterval(() => { this.waited = this.busy ? Date.now() - this.busy : 0; }, 250);
+    this.ticker = setInterval(() => { this.waited = this.busy ? Date.now() - this.busy : 0; this.saved = this.saving ? Date.now() - this.saving : 0; }, 250);
     this.minutes = setInterval(() => { if (!document.hidden) this.$forceUpdate(); }, 30000);
   },
   beforeUnmount() {

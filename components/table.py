@@ -13,12 +13,13 @@ from nicegui.events import GenericEventArguments
 
 from app import clock
 from app.errors import Invalid, NotSignedIn
-from app.paging import PAGE_SIZE, PLACE, SEARCH, SORT, Page, PageRequest, Sort
+from app.paging import PAGE_SIZE, PLACE, SEARCH, SORT, Count, Page, PageRequest, Sort
 from app.permissions import Permission
 from app.topics import Change, Topic
 from components import frame
 from components.columns import Column, plain
-from components.dialogs import ask_reason
+from components.dialogs import ask_reason, confirm
+from components.downloads import Export, plan
 from components.element import JsonElement
 from components.filters import Filter
 from components.refusals import Refusal, explain
@@ -55,7 +56,7 @@ class RowAction:
 class DataTable(JsonElement, component="data_table.js"):
     """A list of records. ``load`` answers a :class:`PageRequest` with a :class:`Page`; it is asked anew whenever the
     query string changes or ``live`` tells of a change. ``search`` is the search box's hint, "" has no box.
-    ``key`` sets the names in the URL apart where a screen shows two lists.
+    ``key`` sets the names in the URL apart where a screen shows two lists. ``export`` offers all of it as CSV.
     """
 
     def __init__(
@@ -73,11 +74,14 @@ class DataTable(JsonElement, component="data_table.js"):
         key: str = "",
         row_id: str = "id",
         size: int = PAGE_SIZE,
+        export: Export | None = None,
     ) -> None:
         self._frame = frame.current()
         self._load, self._columns, self._filters = load, columns, filters
         self._actions = [a for a in actions if a.needs is None or self._frame.actor.may(a.needs)]
         self._key, self._row_id, self._sort, self._size = key, row_id, sort, size
+        self._export = export if self._frame.actor.may(Permission.LISTS_EXPORT) else None
+        self._count = Count(0)
         self._rows: dict[str, Any] = {}
         self._gone: set[str] = set()
         self._turn, self._fresh, self._stamp = 0, 0, 0
@@ -92,6 +96,7 @@ class DataTable(JsonElement, component="data_table.js"):
             "filters": [item.describe() for item in filters],
             "actions": [{"label": a.label, "danger": a.danger} for a in self._actions],
             "empty": asdict(empty or Empty()),
+            "export": self._export is not None,
         }
         super().__init__(self._spec | {"rows": None, "query": self._own_query(self._frame.query), "stamp": 0})
         self._frame.on_query(self, lambda _query: self.reload())
@@ -100,6 +105,7 @@ class DataTable(JsonElement, component="data_table.js"):
         self.on("again", lambda _: self.reload())
         self.on("stop", lambda _: self._stop())
         self.on("hidden", self._set_hidden)
+        self.on("export", self._ask_export)
         self._task = frame.first_load(self, self._answer())
 
     # -- asking ------------------------------------------------------------------------------------------------------
@@ -146,6 +152,7 @@ class DataTable(JsonElement, component="data_table.js"):
 
     def _draw(self, page: Page[Any], seconds: float) -> None:
         self._stamp += 1
+        self._count = page.count
         self.show(
             self._spec
             | {
@@ -243,6 +250,12 @@ class DataTable(JsonElement, component="data_table.js"):
             return
         self._dirty = True
         self._look_soon()
+
+    async def _ask_export(self) -> None:
+        """Say what the file will hold; the browser fetches it, so that a refusal never takes the screen's place."""
+        label = self._spec["label"]
+        if self._export and await confirm(f"Export {label} as CSV?", submit="Export CSV", plan=plan(self._count)):
+            self.run_method("save", self._export.address(self._own_query(self._frame.query), self._sort))
 
     def _handle_delete(self) -> None:
         if self._unsubscribe:

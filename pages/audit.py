@@ -1,6 +1,8 @@
 """The audit log: a sentence first, before and after on opening."""
 
+from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
 from app import topics
 from app.errors import NotFound
@@ -9,10 +11,11 @@ from app.permissions import Permission
 from app.services import audit
 from components.blocks import Fact, Facts, PageHead, Timeline
 from components.columns import TextColumn, TimeColumn
+from components.downloads import Export
 from components.filters import ChoiceFilter, IdFilter, TimeRangeFilter
 from components.screen import View, screen
 from components.table import DataTable, Empty
-from pages.entries import audit_entry, changes, is_difference, sentence
+from pages.entries import audit_entry, changes, is_difference, sentence, shown
 
 
 @screen("/audit", title="Audit log", icon="audit", menu="Trust", needs=Permission.AUDIT_READ)
@@ -39,6 +42,7 @@ async def audit_screen(view: View) -> None:
             IdFilter("team"),
         ],
         live=topics.audit,
+        export=Export("audit"),
         empty=Empty("Nothing recorded yet", "Every sign-in and every change appears here."),
     )
 
@@ -62,10 +66,20 @@ async def entry_screen(view: View) -> None:
             Fact("Reason", entry.reason),
             Fact("From", entry.ip),
             Fact("Request", entry.request),
-            *(Fact(key.replace("_", " ").capitalize(), value) for key, value in (entry.detail or {}).items()),
+            *_details(entry.detail or {}),
         ],
         title="About this entry",
     )  # fmt: skip
+
+
+def _details(detail: Mapping[str, Any]) -> Iterator[Fact]:
+    """What belongs to the sentence; what is nested, such as the filters of an export, part by part."""
+    for key, value in detail.items():
+        if isinstance(value, Mapping):
+            yield from _details(value)
+        else:
+            said = ("yes" if value else "no") if isinstance(value, bool) else shown(value)
+            yield Fact(key.replace("_", " ").capitalize(), said)
 
 
 def _changed(entry: object) -> str:

@@ -7,6 +7,7 @@ from app.permissions import Permission
 from app.services import datasets
 from components.blocks import Action, PageHead
 from components.columns import IdColumn, NumberColumn, TextColumn, TimeColumn
+from components.downloads import Export
 from components.filters import IdFilter
 from components.screen import View, screen
 from components.table import DataTable, Empty
@@ -34,6 +35,7 @@ async def datasets_screen(view: View) -> None:
         filters=[IdFilter("team")],
         search="Name …",
         live=topics.datasets,
+        export=Export("datasets"),
         empty=Empty(
             "No datasets yet",
             "A dataset is made by importing a CSV or TSV file.",

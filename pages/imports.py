@@ -15,7 +15,7 @@ from components import frame
 from components.blocks import Action, Fact, Facts, Note, PageHead, Progress, Step
 from components.columns import BytesColumn, NumberColumn, StatusColumn, TextColumn, TimeColumn
 from components.dialogs import ask_reason
-from components.downloads import Download
+from components.downloads import Download, Export
 from components.filters import TextFilter
 from components.ids import record_id
 from components.live import Live
@@ -58,6 +58,7 @@ async def imports_screen(view: View) -> None:
             TimeColumn("created_at"),
         ],
         live=topics.datasets,
+        export=Export("imports", {"dataset": str(dataset.id)}),
         empty=Empty("No imports yet", "Import a CSV or TSV file into this dataset."),
     )
 

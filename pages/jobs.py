@@ -3,15 +3,16 @@
 from functools import partial
 from typing import Any
 
-from app import clock, topics
+from app import clock, money, topics
 from app.models import Job, JobStatus
 from app.permissions import Permission
-from app.services import jobs
+from app.services import documents, jobs, uploads
 from app.services.jobs import JobView
 from components import frame
 from components.blocks import Action, Fact, Facts, Folded, Note, PageHead, Progress, Step, Timeline
 from components.columns import IdColumn, NumberColumn, ProgressColumn, StatusColumn, TextColumn, TimeColumn
 from components.dialogs import ask_reason
+from components.downloads import Download, Export
 from components.filters import ChoiceFilter, IdFilter, TimeRangeFilter
 from components.ids import record_id
 from components.live import Live
@@ -47,7 +48,9 @@ async def jobs_screen(view: View) -> None:
             TextColumn("kind", read=_label, opens="/jobs/{id}", card=True),
             StatusColumn("status", read=_state, shows={**JOB, "cancelling": CANCELLING}, card=True),
             ProgressColumn("progress", read=_progress),
-            TextColumn("team"),
+            TextColumn("team", opens="/teams/{team_id}"),
+            TextColumn("user", opens="/users/{user_id}"),
+            IdColumn("payment_id", label="Payment", opens="/payments/{payment_id}"),
             TextColumn("error", label="Last word", read=_last_word, quiet=True, wide=True),
             NumberColumn("attempts", label="Tries"),
             TimeColumn("created_at", sort="id", card=True),
@@ -66,6 +69,7 @@ async def jobs_screen(view: View) -> None:
             RowAction("Cancel", cancel, Permission.JOBS_CANCEL, _can_cancel, "Why cancel this job?", danger=True),
         ],
         live=topics.jobs,
+        export=Export("jobs"),
         empty=Empty("No jobs yet", "They appear here as soon as somebody imports a dataset."),
     )
     Live(topics.jobs, again)
@@ -92,6 +96,7 @@ async def job_screen(view: View) -> None:
     facts = Facts(_facts(seen), title="About this job")
     if job.result:
         Facts([Fact(key, shown(value)) for key, value in job.result.items()], title="Result")
+        await _document(view, job)
     Facts([Fact(key, shown(value)) for key, value in job.input.items()], title="Input")
     linked = view.may(Permission.AUDIT_READ)
     line = Timeline(_line(seen, linked=linked), title="What happened")
@@ -153,6 +158,12 @@ def _why(view: View, job: Job) -> None:
         Folded("Where in the program", inside.strip()[:20_000])
 
 
+async def _document(view: View, job: Job) -> None:
+    """The way to the document that it made."""
+    if view.may(Permission.DOCUMENTS_READ) and await documents.is_kept(view.actor, uploads.bound(), job.id):
+        Download("Download document", f"/api/jobs/{job.id}/document.txt", "document.txt")
+
+
 def _status(job: Job) -> tuple[str, Any]:
     return CANCELLING if _state(job) == "cancelling" else JOB[job.status]
 
@@ -170,10 +181,12 @@ def _facts(seen: JobView) -> list[Fact]:
     job = seen.job
     took = (job.finished_at - job.started_at).total_seconds() if job.finished_at and job.started_at else None
     import_ = seen.import_
+    asker = f"/users/{job.user_id}" if seen.customer and not seen.started_by else ""
     return [
         Fact("Kind", job.kind),
-        Fact("Team", seen.team),
-        Fact("Asked for by", seen.started_by or None),
+        Fact("Team", seen.team, opens=f"/teams/{job.team_id}"),
+        Fact("Asked for by", seen.started_by or seen.customer or None, opens=asker),
+        *_payment(seen),
         *([Fact("Import", import_.filename, opens=f"/imports/{import_.id}")] if import_ else []),
         Fact("Attempts", f"{job.attempts} of {job.max_attempts}"),
         Fact("Created", job.created_at, "time"),
@@ -181,6 +194,12 @@ def _facts(seen: JobView) -> list[Fact]:
         Fact("Ended", job.finished_at, "time"),
         Fact("Took", took, "duration"),
     ]
+
+
+def _payment(seen: JobView) -> list[Fact]:
+    paid = seen.payment
+    amount = money.shown(paid.amount_minor, paid.currency) if paid else ""
+    return [Fact("Payment", amount, "money", opens=f"/payments/{paid.id}")] if paid else []
 
 
 def _line(seen: JobView, *, linked: bool) -> list[Any]:

@@ -7,15 +7,14 @@ from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric, Text, Uuid, ca
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.sql import ColumnElement, select
 
-from app.paging import PageRequest
+from app.paging import EXPORT_CAP, PageRequest
 from app.repositories.keyset import Listing, Query
 from app.work import Work
 
 Sink = Callable[[bytes], Awaitable[None]]
 """Takes the file in, piece by piece."""
 
-MOST_ROWS = 100_000
-"""Rows of a file; what matches beyond them is left out."""
+MOST_ROWS = EXPORT_CAP
 
 # = + - @, tab, line feed, carriage return, and the full-width signs that spreadsheets read alike.
 _FORMULA = ", ".join(str(ord(sign)) for sign in "=+-@\t\n\r＝＋－＠")
