@@ -24,6 +24,7 @@ TABLES = {
     "/datasets/{id}/imports": "Imports",
     "/imports/{id}": "Bad rows",
     "/jobs": "Jobs",
+    "/staff": "Staff",
     "/audit": "Audit log",
 }
 LONG = "A long name without any sense, only there to be too long for what it stands in, and longer still"
@@ -38,10 +39,12 @@ class Records:
     import_: UUID
     job: UUID
     entry: int
+    staff: UUID
 
     def address(self, path: str) -> str:
         """The address of a screen, with a real record in its path."""
-        ids = {"datasets": self.dataset.id, "imports": self.import_, "jobs": self.job, "audit": self.entry}
+        ids = {"datasets": self.dataset.id, "imports": self.import_, "jobs": self.job, "audit": self.entry,
+               "staff": self.staff}  # fmt: skip
         return path.replace("{id}", str(ids.get(path.split("/")[1]))).replace("{row}", str(self.row))
 
 
@@ -57,6 +60,7 @@ async def records(product: Product) -> Records:
             await admin.fetchval("SELECT id FROM imports WHERE dataset_id = $1", made.id),
             await admin.fetchval("SELECT id FROM jobs ORDER BY id LIMIT 1"),
             await admin.fetchval("SELECT max(id) FROM audit_entries"),
+            product.company.tess.staff_id,
         )
 
 

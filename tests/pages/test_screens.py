@@ -63,6 +63,7 @@ async def addresses(admin: asyncpg.Connection, made: Made) -> dict[str, str]:
     user = await add_user(admin, made.team_id, "Ada Lovelace", "ada@example.com")
     ids: dict[str, Any] = {"datasets": made.id, "imports": import_id, "jobs": job, "audit": entry}
     ids |= {"users": user, "teams": made.team_id}
+    ids["staff"] = await admin.fetchval("SELECT id FROM staff WHERE email = 'tess@example.com'")
     return {
         s.path: s.path.replace("{id}", str(ids.get(s.path.split("/")[1]))).replace("{row}", str(row)) for s in SCREENS
     }

@@ -26,7 +26,7 @@ from tests.people import Company
 from tests.rules.tree import modules, public_functions
 
 PAGE = PageRequest()
-TESTED_ELSEWHERE = {"sessions", "health"}  # before anybody is known: nobody's team is at stake
+TESTED_ELSEWHERE = {"sessions", "links", "health"}  # before anybody is known: nobody's team is at stake
 WITHOUT_AN_ACTOR = {"uploads.bind", "uploads.bound"}
 
 
@@ -129,14 +129,24 @@ LISTS: dict[str, Call] = {
     "teams.search": lambda t: teams.search(t.tess, PAGE),
     "users.search": lambda t: users.search(t.tess, PAGE),
 }
-# Of no team: accounts and new teams belong to those who see all teams; an upload belongs to its sender alone.
+# Of no team: accounts and new teams belong to those who see all teams.
 NOT_FOR_THE_LIMITED: dict[str, Call] = {
+    "staff.search": lambda t: staff.search(t.tess, PAGE),
+    "staff.get": lambda t: staff.get(t.tess, t.ann.staff_id),
+    "staff.invite": lambda t: staff.invite(t.tess, name="X", email="x@example.com", role="viewer"),
+    "staff.make_link": lambda t: staff.make_link(t.tess, t.ann.staff_id, "mine"),
+    "staff.make_link_for": lambda t: staff.make_link_for(t.tess, "ann@example.com", "mine"),
+    "staff.change_role": lambda t: staff.change_role(t.tess, t.ann.staff_id, "viewer", "admin", "mine"),
+    "staff.change_teams": lambda t: staff.change_teams(t.tess, t.ann.staff_id, [t.team_id], None, "mine"),
+    "staff.deactivate": lambda t: staff.deactivate(t.tess, t.ann.staff_id, "mine"),
+    "staff.reactivate": lambda t: staff.reactivate(t.tess, t.ann.staff_id, "mine"),
     "staff.create": lambda t: staff.create(t.tess, "x@example.com", "X", Role.VIEWER, "a long password indeed"),
     "staff.set_password": lambda t: staff.set_password(t.tess, "ann@example.com", "a long password indeed"),
     "staff.ensure_first_administrator": lambda t: staff.ensure_first_administrator(t.tess, "x@example.com", None),
     "teams.create": lambda t: teams.create(t.tess, "Mine"),
 }
-OF_THE_SENDER = {"uploads.receive"}
+# An upload belongs to its sender alone, an account to its owner: tests/services/test_profile.py.
+OF_THE_SENDER = {"uploads.receive", "profile.get", "profile.rename", "profile.change_password"}
 
 
 def test_every_verb_of_every_service_stands_in_one_of_the_tables() -> None:
