@@ -186,3 +186,5 @@ class Worker(Base):
     concurrency: Mapped[int]
     engine: Mapped[str]
     version: Mapped[str]
+    maintenance: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Holds the owner's connection, and runs the queue of that name too."""

@@ -27,7 +27,7 @@ UNREACHABLE = (AppError, asyncpg.PostgresError, asyncpg.InterfaceError)
 log = logging.getLogger(__name__)
 
 
-def identity(settings: Settings) -> Worker:
+def identity(settings: Settings, *, maintenance: bool = False) -> Worker:
     """This process as the table ``workers`` knows it."""
     now = clock.now()
     return Worker(
@@ -39,6 +39,7 @@ def identity(settings: Settings) -> Worker:
         concurrency=settings.worker_concurrency,
         engine=ledger.ENGINE.name,
         version=__version__,
+        maintenance=maintenance,
     )
 
 
@@ -55,7 +56,7 @@ class WorkerProcess:
     _executions: set[Execution] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
-        self.me = identity(self.settings)
+        self.me = identity(self.settings, maintenance=self.maintenance)
 
     async def run(self) -> None:
         """Work until asked to stop; outlives restarts of the database."""

@@ -449,6 +449,7 @@ def _columns() -> None:
     op.create_index("ix_staff_name", "staff", [sa.literal_column("lower(name)"), "id"], unique=False)
     op.add_column("teams", sa.Column("user_limit", sa.Integer(), nullable=True))
     op.add_column("teams", sa.Column("dataset_limit", sa.Integer(), nullable=True))
+    op.add_column("workers", sa.Column("maintenance", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.create_check_constraint(op.f("ck_teams_user_limit"), "teams", "user_limit >= 0")
     op.create_check_constraint(op.f("ck_teams_dataset_limit"), "teams", "dataset_limit >= 0")
     op.create_index("ix_teams_created", "teams", ["created_at", "id"], unique=False)
