@@ -16,9 +16,10 @@ from app.actor import Staff
 from app.config import Settings
 from app.embedded import EmbeddedPostgres
 from app.ids import uuid7
-from app.migrate import DATABASE, LOGINS, prepare, upgrade
+from app.migrate import DATABASE, prepare, upgrade
 from app.permissions import Role
 from app.secret_files import new_secret
+from app.supervise.rights import LOGINS
 
 
 @dataclass(frozen=True, slots=True)

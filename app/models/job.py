@@ -75,6 +75,13 @@ class Job(Base):
         Index("ix_jobs_status", "status", text("id DESC")),
         Index("ix_jobs_created", "created_at"),
         Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
+        Index(
+            "ix_jobs_search",
+            "error",
+            postgresql_using="gin",
+            postgresql_ops={"error": "gin_trgm_ops"},
+            postgresql_where=text("error IS NOT NULL"),
+        ),
         Index("ix_jobs_kind", "kind", text("id DESC")),
         Index("ix_jobs_signature", "error_signature", text("id DESC"), postgresql_where=text("status = 'failed'")),
         Index(

@@ -49,7 +49,9 @@ async def page(
     cursor = request.cursor
     backwards = cursor is not None and cursor.backwards
     downwards = sort.descending != backwards
-    counted = count or await capped_count(work, query)
+    counted = count if count is not None else await capped_count(work, query)
+    if counted == Count(0):
+        return Page([], counted)
 
     asked = query.add_columns(column.label("sort_value"), listing.id.label("sort_id"))
     if cursor is not None:

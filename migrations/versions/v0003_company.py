@@ -1,5 +1,7 @@
 """The company around the datasets: payments, limits of teams, one-time links of staff, and numbers kept exactly."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -105,6 +107,15 @@ CREATE TRIGGER user_days AFTER INSERT ON jobs FOR EACH ROW
 CREATE TRIGGER user_days AFTER INSERT ON payments FOR EACH ROW
     WHEN (NEW.user_id IS NOT NULL) EXECUTE FUNCTION note_user_day();
 """
+# The size of a database is for those who may connect to it: only the login roles and the owner may.
+HOME = """
+CREATE FUNCTION database_bytes() RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT pg_database_size(current_database())
+$$;
+REVOKE ALL ON FUNCTION database_bytes FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION database_bytes TO quarterdeck_platform;
+"""
 # -- users and teams --------------------------------------------------------------------------------------------------
 # ILIKE is not leakproof, so under the role ``team`` it could use no index; here it runs for the owner, and the teams
 # that may be seen are named. EXECUTE plans each pattern for itself.
@@ -119,6 +130,31 @@ END $$;
 REVOKE ALL ON FUNCTION users_like FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION users_like TO quarterdeck_team;
 """
+
+# -- words in the errors of jobs --------------------------------------------------------------------------------------
+# As with users: an index of words is out of reach for those who are limited to some teams.
+FIND_JOBS = """
+CREATE FUNCTION jobs_like(pattern text) RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY EXECUTE 'SELECT j.id FROM public.jobs j WHERE j.team_id = ANY ($1)'
+        ' AND j.error OPERATOR(pg_catalog.~~*) $2'
+        USING current_setting('app.team_ids')::uuid[], pattern;
+END $$;
+REVOKE ALL ON FUNCTION jobs_like FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION jobs_like TO quarterdeck_team;
+"""
+# The log's indexes hold what a count has to look at (whose entry, what was done), so that it need not open the entries.
+AUDIT_INDEXES: dict[str, list[str | sa.ColumnElement[Any]]] = {
+    "ix_audit_entries_action": ["action", sa.literal_column("id DESC")],
+    "ix_audit_entries_actor": ["actor_id", sa.literal_column("id DESC")],
+    "ix_audit_entries_target": ["target_type", "target_id", sa.literal_column("id DESC")],
+}
+AUDIT_INCLUDES = {
+    "ix_audit_entries_action": ["team_id"],
+    "ix_audit_entries_actor": ["team_id", "action"],
+    "ix_audit_entries_target": ["team_id"],
+}
 
 TRANSITION = {1: "new_rows", -1: "old_rows"}
 ROW = {1: "(SELECT NEW.*) AS new_row", -1: "(SELECT OLD.*) AS old_row"}
@@ -258,7 +294,12 @@ def upgrade() -> None:
         op.execute(f"CREATE POLICY platform ON {table} TO quarterdeck_platform USING (true)")
         op.execute(f"CREATE POLICY team ON {table} TO quarterdeck_team USING ({MINE})")
     run(GRANTS)
+    run(HOME)
     run(FIND_USERS)
+    run(FIND_JOBS)
+    for name, columns in AUDIT_INDEXES.items():
+        op.drop_index(name, table_name="audit_entries")
+        op.create_index(name, "audit_entries", columns, unique=False, postgresql_include=AUDIT_INCLUDES[name])
     for table, facts in FACTS.items():
         for operation, sides in SIGNS.items():
             when = ROWWISE.get(table, {}).get(operation)
@@ -423,6 +464,15 @@ def _columns() -> None:
     op.add_column("dataset_rows", sa.Column("reviewed_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("jobs", sa.Column("user_id", sa.Uuid(), nullable=True))
     op.add_column("jobs", sa.Column("payment_id", sa.Uuid(), nullable=True))
+    op.create_index(
+        "ix_jobs_search",
+        "jobs",
+        ["error"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"error": "gin_trgm_ops"},
+        postgresql_where=sa.text("error IS NOT NULL"),
+    )
     op.create_index(
         "ix_jobs_user",
         "jobs",
