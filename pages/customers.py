@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app import emails, money
 from app.errors import Duplicate, Invalid, NotFound
+from app.models import Action as LogAction
 from app.models import Plan, User
 from app.services import jobs, teams, users
 from app.services.users import History
@@ -103,12 +104,16 @@ async def act(
         await frame.redraw()
 
 
-def line(history: History, *, linked: bool) -> list[Entry]:
-    """Everything that happened, in one line, newest first. ``linked``: the reader may open entries of the audit log."""
+def line(history: History, creation: LogAction, born: Entry, *, linked: bool) -> list[Entry]:
+    """Everything that happened, in one line, newest first, down to ``born``, unless the log tells of the ``creation``.
+    ``linked``: the reader may open entries of the audit log.
+    """
+    created = any(act.action == creation for act in history.acts)
     entries = [
         *(audit_entry(act, linked=linked) for act in history.acts),
         *(_job(job) for job in history.jobs),
         *(_payment(payment) for payment in history.payments),
+        *([] if created else [born]),
     ]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)[:LINE]
 

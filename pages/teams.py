@@ -7,6 +7,7 @@ from typing import Any
 
 from app import topics
 from app.errors import Duplicate, Invalid
+from app.models import Action as LogAction
 from app.models import Plan, TeamStatus
 from app.permissions import Permission
 from app.services import teams
@@ -75,7 +76,7 @@ async def team_screen(view: View) -> None:
     team = desk.seen.team
     PageHead(team.name, trail=[("Teams", "/teams")], status=TEAM[team.status], id=team.id, actions=desk.actions())
     Facts(_facts(team), title="About this team")
-    Facts(_related(view, team), title="Belongs to this team")
+    Facts(_related(view, team), title="Related")
     desk.tell()
     Live(topics.teams, frame.redraw, about=team_id)
     Live([topics.jobs, topics.payments, topics.datasets], desk.look_again)
@@ -93,7 +94,6 @@ def _facts(team: TeamRow) -> list[Fact]:
         Fact("Deactivated users", team.deactivated, "number"),
         Fact("Datasets", _of(team.datasets, team.dataset_limit)),
         Fact("Created", team.created_at, "time"),
-        Fact("Changed", team.updated_at, "time"),
     ]
 
 
@@ -144,7 +144,9 @@ class _Desk:
             self.timeline.replace(self._line())
 
     def _line(self) -> list[Entry]:
-        return line(self.seen.history, linked=self.view.may(Permission.AUDIT_READ))
+        seen = self.seen
+        born = Entry(seen.team.created_at, ["The team came into being"])
+        return line(seen.history, LogAction.TEAM_CREATED, born, linked=self.view.may(Permission.AUDIT_READ))
 
     async def new_user(self) -> None:
         """A user of this team."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from app import emails, exact_json, options, topics
 from app.errors import Conflict, Duplicate, Invalid
+from app.models import Action as LogAction
 from app.models import Plan, UserStatus
 from app.permissions import Permission
 from app.services import users
@@ -80,7 +81,7 @@ async def user_screen(view: View) -> None:
         actions=desk.actions(),
     )
     Facts(_facts(desk.seen), title="About this user")
-    Facts(_related(view, desk.seen), title="Belongs to this user")
+    Facts(_related(view, desk.seen), title="Related")
     Facts([Fact(key, shown(value)) for key, value in user.options.items()] or [Fact("None", None)], title="Options")
     desk.tell()
     Live(topics.users, frame.redraw, about=user_id)
@@ -90,7 +91,6 @@ async def user_screen(view: View) -> None:
 def _facts(seen: UserView) -> list[Fact]:
     user = seen.user
     return [
-        Fact("E-mail", user.email),
         Fact("Team", seen.team.name, opens=f"/teams/{seen.team.id}"),
         Fact("Plan", PLAN[user.plan], "status"),
         Fact("Last active", day(seen.last_active)),
@@ -142,7 +142,9 @@ class _Desk:
             self.timeline.replace(self._line())
 
     def _line(self) -> list[Entry]:
-        return line(self.seen.history, linked=self.view.may(Permission.AUDIT_READ))
+        seen = self.seen
+        born = Entry(seen.user.created_at, ["Signed up"])
+        return line(seen.history, LogAction.USER_CREATED, born, linked=self.view.may(Permission.AUDIT_READ))
 
     async def change_plan(self) -> None:
         """Free or premium."""
