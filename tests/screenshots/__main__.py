@@ -3,36 +3,45 @@
 import asyncio
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from playwright.async_api import async_playwright, expect
 
 from tests import chromium
+from tests.screenshots import company, story
 from tests.screenshots.camera import Camera
-from tests.screenshots.stage import stage
-from tests.screenshots.story import SCENES, Story
+from tests.screenshots.stage import Stage, stage
+
+Scenes = Sequence[Callable[[story.Story], Awaitable[None]]]
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screens"
 MOST_MS = 60_000
 
 
 async def main(folder: Path) -> None:
-    """Play the whole story once."""
+    """Play both acts once."""
     path = await asyncio.to_thread(chromium.find)
     if path is None:
         sys.exit(chromium.advice())
-    with tempfile.TemporaryDirectory(prefix="quarterdeck-") as made, stage(Path(made)) as running:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=path, args=chromium.LAUNCH_ARGS)
-            camera = Camera(browser, running.origin, folder)
-            expect.set_options(timeout=MOST_MS)
-            ana = await camera.person("ana")
-            ana.set_default_timeout(MOST_MS)
-            story = Story(running, camera, Path(made), ana)
-            for scene in SCENES:
-                print(scene.__name__)  # noqa: T201 - a command's own words
-                await scene(story)
-            await browser.close()
+    for scenes, demo in ((story.SCENES, False), (company.SCENES, True)):
+        with tempfile.TemporaryDirectory(prefix="quarterdeck-") as made, stage(Path(made), demo=demo) as running:
+            await play(running, Path(made), path, folder, scenes)
+
+
+async def play(running: Stage, made: Path, chromium_path: Path, folder: Path, scenes: Scenes) -> None:
+    """One act on a stage of its own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium_path, args=chromium.LAUNCH_ARGS)
+        camera = Camera(browser, running.origin, folder)
+        expect.set_options(timeout=MOST_MS)
+        ana = await camera.person("ana")
+        ana.set_default_timeout(MOST_MS)
+        told = story.Story(running, camera, made, ana)
+        for scene in scenes:
+            print(scene.__name__)  # noqa: T201 - a command's own words
+            await scene(told)
+        await browser.close()
 
 
 if __name__ == "__main__":

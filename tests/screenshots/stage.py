@@ -14,7 +14,7 @@ from tests.people import PASSWORD
 from tests.processes.running import COMMAND, ENVIRONMENT, free_port, quarterdeck
 
 STAFF = {
-    "ana": ("Ana Kovács", "admin"),
+    "ana": ("Ana Kovács", "super_admin"),
     "tom": ("Tom Reyes", "admin"),
     "vic": ("Vic Vale", "viewer"),
     "nil": ("Nil Noor", "none"),
@@ -67,8 +67,8 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path) -> Iterator[Stage]:
-    """Start it on an empty data directory in ``folder``, and stop it again."""
+def stage(folder: Path, *, demo: bool = False) -> Iterator[Stage]:
+    """Start it on an empty data directory in ``folder``, or with the demo company, and stop it again."""
     settings = {
         "QUARTERDECK_PORT": str(free_port()),
         "QUARTERDECK_DATA_DIR": str(folder / "data"),
@@ -79,7 +79,7 @@ def stage(folder: Path) -> Iterator[Stage]:
         "QUARTERDECK_HEARTBEAT_SECONDS": "0.5",
     }
     log = folder / "log"
-    process = _start(["up", "--no-worker"], settings, log)
+    process = _start(["up", "--demo"] if demo else ["up", "--no-worker"], settings, log)
     running = Stage(settings, log)
     try:
         while "is ready at" not in log.read_text():
