@@ -21,6 +21,7 @@ from app import ids, messages, topics, trace
 from app.actor import Staff
 
 Living = Callable[[Iterable[UUID]], Awaitable[frozenset[UUID]]]
+Saw = Callable[[UUID], Awaitable[None]]
 
 RECHECK_SECONDS = 30.0
 """How often open pages' sessions are asked for, for what no notice tells: an expiry, a notice that was missed."""
@@ -38,8 +39,8 @@ log = logging.getLogger(__name__)
 class Wire:
     """Which sessions this process knows to have ended, and what happens to their pages."""
 
-    def __init__(self, living: Living) -> None:
-        self._living = living
+    def __init__(self, living: Living, saw: Saw | None = None) -> None:
+        self._living, self._saw = living, saw
         self._revoked: dict[UUID, None] = {}
 
     def lives(self, session_id: UUID) -> bool:
@@ -79,6 +80,11 @@ class Wire:
             except Exception as error:  # noqa: BLE001 - the database may be away; the next round asks again
                 log.warning("Could not recheck the sessions of open pages: %s", error)
 
+    def note_act(self, sid: str) -> None:
+        """Somebody did something on a page: its session's owner is there."""
+        if self._saw is not None and (session_id := _session_of_socket(sid)) is not None:
+            background_tasks.create(self._saw(session_id), name="last seen")
+
     def may_join(self, sid: str, client_id: object) -> bool:
         """Whether the socket's session is the one that opened the page, and lives."""
         client = Client.instances.get(client_id) if isinstance(client_id, str) else None
@@ -92,8 +98,9 @@ class Wire:
         return client_id in core.sio.rooms(sid) and self.may_join(sid, client_id)
 
 
-def harden(living: Living) -> Wire:
-    """Wrap the handlers; call once at start-up. ``living`` tells which of some session ids still live.
+def harden(living: Living, saw: Saw | None = None) -> Wire:
+    """Wrap the handlers; call once at start-up. ``living`` tells which of some session ids still live, ``saw`` hears
+    whose owner has just done something.
 
     Raises:
         RuntimeError: this NiceGUI has other handlers than the one that this was written for.
@@ -101,7 +108,7 @@ def harden(living: Living) -> Wire:
     handlers = core.sio.handlers.get("/", {})
     if set(core.sio.handlers) != {"/"} or set(handlers) != {"connect", "disconnect", *messages.SHAPES}:
         raise RuntimeError(f"NiceGUI's socket handlers are not the expected ones: {sorted(handlers)}")
-    wire = Wire(living)
+    wire = Wire(living, saw)
     core.sio.on("connect", _joining_at_once(wire, handlers["connect"]))
     core.sio.on("handshake", _joining(wire, handlers["handshake"]))
     for name in ("event", "javascript_response", "ack", "log"):
@@ -158,6 +165,7 @@ def _speaking(wire: Wire, name: str, handler: Callable[..., Any]) -> Callable[..
         elif name != "event":
             original(sid, values)
         elif _listens(Client.instances[values["client_id"]], values):
+            wire.note_act(sid)
             with trace.referenced(ids.reference()):
                 original(sid, values)
 

@@ -1,6 +1,7 @@
 """Questions about staff."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -149,6 +150,12 @@ async def see_only(work: Work, staff_id: UUID, team_ids: Iterable[UUID]) -> None
     await work.execute(delete(StaffTeam).where(StaffTeam.staff_id == staff_id))
     if rows := [{"staff_id": staff_id, "team_id": team_id} for team_id in team_ids]:
         await work.execute(insert(StaffTeam), rows)
+
+
+async def saw(work: Work, session_id: UUID, now: datetime, unless_since: datetime) -> None:
+    """The owner of a session is here now; nothing is written when that is known from ``unless_since`` on."""
+    known = StaffSession.last_seen_at < unless_since
+    await work.execute(update(StaffSession).where(StaffSession.id == session_id, known).values(last_seen_at=now))
 
 
 def _living(staff_id: UUID) -> list[ColumnElement[bool]]:

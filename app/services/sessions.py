@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
 from uuid import UUID
 
 import asyncpg
@@ -15,13 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import clock, db
 from app.actor import Nobody, Staff
 from app.crypto import passwords, tokens
-from app.errors import NotSignedIn, Unavailable
+from app.errors import AppError, NotSignedIn, Unavailable
 from app.ids import uuid7
 from app.repositories import sessions
+from app.repositories import staff as staff_table
+from app.work import keeping
 
 log = logging.getLogger(__name__)
 
 EMAIL_LENGTH = 254
+SEEN_EVERY = timedelta(minutes=1)
+"""How exactly it is known when somebody was last seen: each session writes that at most once in so long."""
+REMEMBERED = 10_000
 USER_AGENT_LENGTH = 400
 
 
@@ -52,6 +58,7 @@ class _Bound:
     """Filled once by :func:`bind`."""
 
     signing: Signing | None = None
+    seen: ClassVar[dict[UUID, datetime]] = {}
 
 
 _bound = _Bound()
@@ -71,8 +78,26 @@ async def find(token: str) -> Staff | None:
         row = await sessions.living(login, claims.session_id)
     if row is None or row.staff_id != claims.staff_id:
         return None
+    await saw(claims.session_id)
     teams = row.teams if row.limited else None
     return Staff(claims.session_id, row.staff_id, row.name, row.email, row.role, teams)
+
+
+async def saw(session_id: UUID) -> None:
+    """Write down that the owner of a session was here just now; nothing depends on it, so it never fails."""
+    now = clock.now()
+    seen = _bound.seen
+    if (last := seen.get(session_id)) is not None and now - last < SEEN_EVERY:
+        return
+    seen.pop(session_id, None)
+    seen[session_id] = now
+    while len(seen) > REMEMBERED:
+        del seen[next(iter(seen))]
+    try:
+        async with keeping("last seen") as work:
+            await staff_table.saw(work, session_id, now, now - SEEN_EVERY)
+    except AppError as problem:
+        log.info("When a session was last seen could not be written: %s", problem)
 
 
 async def living(session_ids: Iterable[UUID]) -> frozenset[UUID]:

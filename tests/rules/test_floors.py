@@ -27,6 +27,7 @@ NOBODY_IS_KNOWN_YET = {
     "sessions.bind",  # start-up hands over the signing key
     "sessions.find",  # turns a cookie into the actor
     "sessions.living",  # the same question for all open pages at once
+    "sessions.saw",  # book-keeping of a session that was just found
     "sessions.sign_in",  # takes `nobody`, who is about to become somebody
     "uploads.bind",  # start-up tells where uploads lie
     "uploads.bound",  # the same place, for those who hand it to a verb
