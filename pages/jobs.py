@@ -10,7 +10,7 @@ from app.services import documents, jobs, uploads
 from app.services.jobs import JobView
 from components import frame
 from components.blocks import Action, Fact, Facts, Folded, Note, PageHead, Progress, Step, Timeline
-from components.columns import IdColumn, NumberColumn, ProgressColumn, StatusColumn, TextColumn, TimeColumn
+from components.columns import IdColumn, ProgressColumn, StatusColumn, TextColumn, TimeColumn
 from components.dialogs import ask_reason
 from components.downloads import Download, Export
 from components.filters import ChoiceFilter, IdFilter, TimeRangeFilter
@@ -52,7 +52,6 @@ async def jobs_screen(view: View) -> None:
             TextColumn("user", opens="/users/{user_id}"),
             IdColumn("payment_id", label="Payment", opens="/payments/{payment_id}"),
             TextColumn("error", label="Last word", read=_last_word, quiet=True, wide=True),
-            NumberColumn("attempts", label="Tries"),
             TimeColumn("created_at", sort="id", card=True),
         ],
         filters=[

@@ -14,6 +14,7 @@ from components import frame
 from components.blocks import Action, Entry, Fact, Facts, PageHead, Part, Timeline
 from components.columns import MoneyColumn, StatusColumn, TextColumn, TimeColumn
 from components.comparison import Answer, Comparison, Pair, Silence
+from components.downloads import Export
 from components.filters import ChoiceFilter, IdFilter, TimeRangeFilter
 from components.ids import record_id
 from components.live import Live
@@ -72,9 +73,10 @@ async def payments_screen(view: View) -> None:
             teams,
             IdFilter("user"),
         ],
-        search="Stripe id, payment id, team, user, what for …",
+        search="Stripe id, team, user, words …",
         sort=payments.NEWEST,
         live=topics.payments,
+        export=Export("payments"),
         empty=Empty("No payments yet", "They appear here as soon as a customer pays for something."),
     )
     Live(topics.payments, again)
@@ -148,7 +150,7 @@ def _facts(seen: PaymentView) -> list[Fact]:
         Fact("For", payment.description),
         *([Fact("Failure", payment.failure)] if payment.failure else []),
         Fact("Team", seen.team, opens=f"/teams/{payment.team_id}"),
-        _user(seen),
+        *_user(seen),
         *([Fact("Job", _job(seen), opens=f"/jobs/{seen.job.id}")] if seen.job else []),
         Fact("Created", payment.created_at, "time"),
         Fact("Last word from Stripe", payment.last_event_at, "time"),
@@ -157,10 +159,10 @@ def _facts(seen: PaymentView) -> list[Fact]:
     ]
 
 
-def _user(seen: PaymentView) -> Fact:
+def _user(seen: PaymentView) -> list[Fact]:
     if seen.user:
-        return Fact("User", f"{seen.user.name} ({seen.user.email})", opens=f"/users/{seen.user.id}")
-    return Fact("User", "Somebody who is in another team now" if seen.payment.user_id else None)
+        return [Fact("User", seen.user.name, opens=f"/users/{seen.user.id}"), Fact("E-mail", seen.user.email)]
+    return [Fact("User", "Somebody who is in another team now" if seen.payment.user_id else None)]
 
 
 def _job(seen: PaymentView) -> str:

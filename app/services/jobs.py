@@ -16,6 +16,7 @@ from app.permissions import Permission
 from app.repositories import audit as audit_table
 from app.repositories import imports as imports_table
 from app.repositories import jobs as jobs_table
+from app.repositories import payments as payments_table
 from app.repositories import staff as staff_table
 from app.work import Work, reading, writing
 
@@ -32,6 +33,10 @@ class JobView:
 
     job: Job
     team: str
+    customer: str
+    """The name of the user who asked for it; empty when nobody did, or when they are out of sight."""
+    payment: Any
+    """The payment that it delivers, a row; None where there is none."""
     started_by: str
     import_: Import | None
     events: Sequence[JobEvent]
@@ -57,6 +62,8 @@ async def get(actor: Actor, job_id: UUID) -> JobView:
         return JobView(
             job,
             (await work.get(Team, job.team_id)).name,
+            await jobs_table.customer(work, job.user_id),
+            await payments_table.of_job(work, job.payment_id),
             await staff_table.name(work, job.created_by),
             await imports_table.of_job(work, job.id),
             await jobs_table.events(work, job.id),

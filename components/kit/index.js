@@ -65,7 +65,7 @@ export function idCell(id, link, words = shortId(id)) {
     });
   };
   const code = h("code", { title: id }, words);
-  return h("span", { class: "id" }, [
+  return h("span", { class: ["id", words === id && "whole"] }, [
     link ? h("a", { href: link, class: "l", ...outside(link) }, [code]) : code,
     h("button", { class: "copy", type: "button", "aria-label": "Copy id", title: "Copy id", onClick: copy }, [icon("copy")]),
   ]);
@@ -77,12 +77,19 @@ function money(text) {
   return h("span", { class: "money" }, [text.slice(0, at + 1), h("small", null, text.slice(at + 1))]);
 }
 
+/** A picture of ours or from a safe address, above its address; any other address only as text. */
+function picture(address, head) {
+  const safe = /^(https:\/\/|\/(?!\/))/.test(address);
+  return h("span", { class: "pictured" }, [
+    safe ? h("img", { src: address, alt: head, loading: "lazy", referrerPolicy: "no-referrer" }) : null, h("span", { class: "cut", title: address }, address)]);
+}
+
 /** A value as a column of this kind shows it. */
 export function cell(kind, value, { link = null, now = Date.now(), quiet = false, head = "" } = {}) {
   if (value === null || value === undefined || value === "") return h("span", { class: "none", "aria-label": "empty" }, "–");
   if (kind === "id" || kind === "code") return idCell(value, link, kind === "id" ? undefined : value);
   const drawn = {
-    status: () => pill(value),
+    status: () => pill(value), image: () => picture(String(value), head),
     progress: () => typeof value === "number" ? bar(value, head) : h("span", { class: "mut" }, value),
     money: () => money(value), number: () => number(value), bytes: () => bytes(value), duration: () => duration(value), time: () => when(value, now),
   }[kind]?.() ?? h("span", { class: ["cut", quiet && "mut"], title: String(value) }, String(value));
