@@ -7,7 +7,9 @@ document's language and what to write there. The same order always makes the sam
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
+from uuid import UUID
 
 from app.errors import Invalid
 
@@ -53,17 +55,22 @@ class Draft:
     language: str
     pages: int
 
-    @property
-    def name(self) -> str:
-        """A name for its file."""
-        kept = "".join(letter if letter.isalnum() or letter in " -_" else " " for letter in self.title)
-        return f"{' '.join(kept.split())[:80] or 'document'}.txt"
-
     def texts(self) -> Iterator[str]:
         """Its pages, one after the other."""
         yield f"{self.title}\n\n{_page(self.template, self.language, self.pages, 1)}"
         for n in range(2, self.pages + 1):
             yield _page(self.template, self.language, self.pages, n)
+
+
+def file(data_dir: Path, job_id: UUID) -> Path:
+    """Where the document that a job made is kept."""
+    return data_dir / "documents" / f"{job_id}.txt"
+
+
+def file_name(title: str) -> str:
+    """What a browser calls the file of the document with this title."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_" else " " for letter in title)
+    return f"{' '.join(kept.split())[:80] or 'document'}.txt"
 
 
 def ordered(template: str, title: str, language: str, pages: int) -> Draft:

@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from app import __version__, db, listen, logs, migrate, websocket
-from app.api import datasets, errors, exports, health, links, profile, sign_in
+from app.api import datasets, documents, errors, exports, health, links, profile, sign_in
 from app.config import Settings
 from app.guard import Guard
 from app.integrations import stripe
@@ -59,11 +59,12 @@ def build(settings: Settings) -> ASGIApp:
         profile.router(settings),
         health.router(schema_revision, migrate.head()),
         datasets.router,
+        documents.router,
         exports.router(settings),
     ):
         api.include_router(router)
     mount_frame(api, settings, SCREENS)
-    websocket.harden(sessions.living)
+    websocket.harden(sessions.living, sessions.saw)
     return Guard(api, settings, sessions.find)
 
 

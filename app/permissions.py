@@ -33,6 +33,7 @@ class Permission(StrEnum):
     JOBS_READ = "jobs:read"
     JOBS_RETRY = "jobs:retry"
     JOBS_CANCEL = "jobs:cancel"
+    DOCUMENTS_READ = "documents:read"
     AUDIT_READ = "audit:read"
     STAFF_READ = "staff:read"
     STAFF_CREATE = "staff:create"
@@ -65,7 +66,7 @@ _VIEWER = frozenset(
     }
 )
 _SUPPORT = _VIEWER | {
-    *(_P.JOBS_RETRY, _P.JOBS_CANCEL, _P.AUDIT_READ, _P.LISTS_EXPORT),
+    *(_P.JOBS_RETRY, _P.JOBS_CANCEL, _P.DOCUMENTS_READ, _P.AUDIT_READ, _P.LISTS_EXPORT),
     *(_P.USERS_CREATE, _P.USERS_EDIT, _P.USERS_PLAN, _P.USERS_DEACTIVATE),
 }
 _REVIEWER = _VIEWER | {_P.ROWS_EDIT}

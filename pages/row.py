@@ -43,7 +43,8 @@ async def row_screen(view: View) -> None:
             Action("Edit a value", edit, needs=Permission.ROWS_EDIT, main=True),
         ],
     )
-    Facts([Fact(f.label, _shown(row.data.get(f.key))) for f in dataset.fields], title="Values")
+    values = [Fact(f.label, _shown(row.data.get(f.key)), _KINDS.get(f.type, "text")) for f in dataset.fields]
+    Facts(values, title="Values")
     Facts(
         [
             Fact("Status", ROW[row.status], "status"),
@@ -118,6 +119,8 @@ def _input(field: Rules, seen: object) -> Field:
     return Field("value", field.label, kind, value, hint, field.required, choices, max_length=longest)
 
 
+_KINDS = {"image": "image"}
+"""How a value of a type is drawn, where text is not enough."""
 _HINTS = {"multi_choice": "several are divided by a semicolon, empty means missing"}
 
 

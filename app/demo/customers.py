@@ -187,10 +187,10 @@ class Customers:
         reason: str,
         **values: Any,  # noqa: ANN401 - columns
     ) -> datetime | None:
-        """Somebody changes the user some days after the last change; None when that would be in the future."""
-        days = self._dice.expovariate(1 / 18)
-        wanted = max(user.row["updated_at"], self._start) + timedelta(days=days, seconds=60)
-        found = self._office.at_work(wanted, roles, user.row["team_id"]) if wanted < self._now else None
+        """Somebody changes the user some time after the last change; None when nobody came since."""
+        since = max(user.row["updated_at"], self._start)
+        wanted = since + self._dice.random() * (self._now - since)
+        found = self._office.at_work(wanted, roles, user.row["team_id"])
         if found is None:
             return None
         self._history.change(found[1], found[0], action, "user", user.row, reason, **values)

@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from app import clock, periods
 from app.actor import Staff
 from app.config import Settings
 from app.errors import AppError, Forbidden, NotFound
@@ -19,7 +20,7 @@ from app.ids import uuid7
 from app.models import Base
 from app.paging import PageRequest
 from app.permissions import Role
-from app.services import audit, datasets, documents, home, imports, jobs, rows, staff, teams, uploads, users
+from app.services import audit, datasets, documents, home, imports, jobs, rows, staff, stats, teams, uploads, users
 from app.services.teams import Limits
 from tests.factories import Desk, Made, add_import, add_job, add_user, choices, make_dataset
 from tests.people import Company
@@ -125,6 +126,13 @@ LISTS: dict[str, Call] = {
     "imports.search": lambda t: imports.search(t.tess, PAGE),
     "jobs.search": lambda t: jobs.search(t.tess, PAGE),
     "jobs.counts": lambda t: jobs.counts(t.tess),
+    "stats.actions": lambda t: stats.actions(t.tess, _week()),
+    "stats.active": lambda t: stats.active(t.tess, _week()),
+    "stats.imported": lambda t: stats.imported(t.tess, _week()),
+    "stats.jobs": lambda t: stats.jobs(t.tess, _week()),
+    "stats.revenue": lambda t: stats.revenue(t.tess, _week()),
+    "stats.reviewed": lambda t: stats.reviewed(t.tess, _week()),
+    "stats.signups": lambda t: stats.signups(t.tess, _week()),
     "teams.names": lambda t: teams.names(t.tess),
     "teams.search": lambda t: teams.search(t.tess, PAGE),
     "users.search": lambda t: users.search(t.tess, PAGE),
@@ -241,6 +249,10 @@ async def _everything(admin: asyncpg.Connection) -> list[Any]:
 
 def _secrets(theirs: Theirs) -> list[Any]:
     return [theirs.made.id, theirs.import_id, theirs.job_id, theirs.row_id, theirs.team_id, theirs.user_id]
+
+
+def _week() -> periods.Period:
+    return periods.preset("7d", "UTC", clock.now())
 
 
 def _told(found: Any) -> str:

@@ -11,9 +11,6 @@ from app.ledger.tasks import DOCUMENT_GENERATE
 from app.worker.context import JobContext
 from app.worker.registry import runs
 
-FOLDER = "documents"
-"""Below the data directory; a document is kept under its job's id."""
-
 
 @runs(DOCUMENT_GENERATE)
 async def generate_document(
@@ -44,8 +41,8 @@ def result(draft: drafts.Draft, text: str) -> dict[str, Any]:
 
 def keep(data_dir: Path, job_id: UUID, text: str) -> None:
     """Write the whole file, or nothing."""
-    folder = data_dir / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{job_id}.part"
+    file = drafts.file(data_dir, job_id)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".part")
     unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(folder / f"{job_id}.txt")
+    unfinished.replace(file)
