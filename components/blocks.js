@@ -37,6 +37,10 @@ const KINDS = {
       h("div", null, [h("div", { class: "t" }, r.title), h("div", { class: "s" }, r.sentence)]),
       h("a", { class: "go-to", href: r.opens, "aria-label": `Open: ${r.title}` }, "Open")])))
     : h("p", { class: "nothing" }, d.nothing)]),
+  steps: (d) => h("section", { class: "panel", "aria-label": d.title }, [section(d.title), h("ol", { class: "steps" }, d.steps.map((s, i) => h("li", { class: s.done && "done" }, [
+    h("span", { class: "nth", "aria-hidden": "true" }, s.done ? "✓" : i + 1),
+    h("div", null, [h("div", { class: "t" }, [s.title, s.done ? h("span", { class: "unseen" }, " (done)") : null]), h("div", { class: "s" }, s.sentence)]),
+    s.opens && !s.done ? h("a", { class: "btn", href: s.opens }, s.link) : null])))]),
   timeline: (d) => h("section", { class: "panel", "aria-label": d.title || "Time line" }, [section(d.title, d.note), d.entries.length
     ? h("ol", { class: "tl" }, d.entries.map((e) => h("li", { class: "ev" }, [
       when(e.at), h("i", { class: e.tone && `is-${e.tone}`, "aria-hidden": "true" }),

@@ -181,6 +181,34 @@ class WorkList(Block):
         self.show(self._words | {"rows": [asdict(row) for row in rows]})
 
 
+@dataclass(frozen=True, slots=True)
+class ToDo:
+    """A step on the way: what, why, the words of its link and its address; ``done`` ticks it off."""
+
+    title: str
+    sentence: str
+    link: str = ""
+    opens: str = ""
+    done: bool = False
+
+
+class Steps(Block):
+    """What to do first, in order; what is done is ticked off."""
+
+    kind = "steps"
+
+    def __init__(self, title: str, steps: Sequence[ToDo]) -> None:
+        self._title = title
+        super().__init__(self._contents(steps))
+
+    def replace(self, steps: Sequence[ToDo]) -> None:
+        """Draw how far it is now."""
+        self.show(self._contents(steps))
+
+    def _contents(self, steps: Sequence[ToDo]) -> dict[str, Any]:
+        return {"title": self._title, "steps": [asdict(step) for step in steps]}
+
+
 Part = str | tuple[str, str]
 """A piece of a sentence: plain words, or words with the address they open ("" only makes them bold)."""
 

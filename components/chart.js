@@ -80,7 +80,7 @@ export default {
       const place = right ? { right: `${this.width - this.left - i * this.band + 6}px` } : { left: `${this.left + (i + 1) * this.band + 6}px` };
       return h("div", { class: "tip", style: place }, [h("b", null, d.slots[i][1]),
         ...d.series.map((s) => h("span", null, [h("i", { class: `dot fill-${s.tone}` }), `${s.label} `, h("b", null, s.said[i])])),
-        d.series.length > 1 ? h("span", { class: "all" }, ["Together ", h("b", null, d.sums[i])]) : null]);
+        d.series.length > 1 ? h("span", { class: "all" }, [`${d.together} `, h("b", null, d.sums[i])]) : null]);
     },
     chart() {
       const d = this.d, said = this.at === null ? "" : `${d.slots[this.at][1]}: ${d.series.map((s) => `${s.label} ${s.said[this.at]}`).join(", ")}`;
@@ -103,7 +103,7 @@ export default {
       const d = this.d, several = d.series.length > 1;
       return h("div", { class: "figures", tabindex: 0, role: "region", "aria-label": `${d.title} as a table` }, h("table", null, [
         h("caption", { class: "unseen" }, `${d.title}, ${d.range}`),
-        h("thead", null, h("tr", null, [h("th", { scope: "col" }, "When"), ...d.series.map((s) => h("th", { scope: "col" }, s.label)), several ? h("th", { scope: "col" }, "Together") : null])),
+        h("thead", null, h("tr", null, [h("th", { scope: "col" }, "When"), ...d.series.map((s) => h("th", { scope: "col" }, s.label)), several ? h("th", { scope: "col" }, d.together) : null])),
         h("tbody", null, d.slots.map(([, words, range], i) => h("tr", { key: range }, [
           h("th", { scope: "row" }, d.opens ? h("a", { class: "l", href: linked(d.opens, range) }, words) : words),
           ...d.series.map((s) => h("td", null, s.said[i])), several ? h("td", null, d.sums[i]) : null]))),

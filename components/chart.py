@@ -49,11 +49,15 @@ class Figure:
     range: str
     as_of: str
     """The days of the range, and when the number was asked for, with its time zone."""
+    known_from: int = 0
+    """The slots before this one lie before anything was counted: they show no number, not even 0."""
     change: Change | None = None
     facts: Sequence[tuple[str, str]] = ()
     """Further numbers of the whole range, as (words, value)."""
     said: Callable[[int], str] = "{:,}".format
     axis: Callable[[int], str] | None = None
+    together: str = "Together"
+    """What the sum of several series is called."""
     opens: str = ""
     """The list of exactly these: an address in which ``{range}`` stands for a range of moments."""
     choices: Sequence[tuple[str, str, bool]] = ()
@@ -154,11 +158,12 @@ def _drawn(figure: Figure) -> dict[str, Any]:
         "facts": list(figure.facts),
         "slots": [[s.short, s.words, f"{_iso(s.start)}..{_iso(s.end)}"] for s in figure.slots],
         "series": [
-            {"label": s.label, "tone": s.tone, "values": list(s.values), "said": [figure.said(v) for v in s.values],
+            {"label": s.label, "tone": s.tone, "values": list(s.values), "said": _said(figure, s.values),
              "sum": figure.said(sum(s.values))}
             for s in figure.series
         ],
-        "sums": [figure.said(n) for n in sums],
+        "sums": _said(figure, sums),
+        "together": figure.together,
         "sum": figure.said(sum(sums)),
         "empty": not any(sums),
         "ticks": [[tick, axis(tick)] for tick in marks],
@@ -167,6 +172,10 @@ def _drawn(figure: Figure) -> dict[str, Any]:
         "opens": figure.opens,
         "choices": list(figure.choices),
     }  # fmt: skip
+
+
+def _said(figure: Figure, values: Sequence[int]) -> list[str]:
+    return [figure.said(value) if slot >= figure.known_from else "–" for slot, value in enumerate(values)]
 
 
 def _iso(moment: datetime) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from app import money, periods
-from app.models import JobStatus, PaymentStatus
+from app.models import JobStatus, PaymentStatus, RowStatus
 from app.models.stats import Metric
 from app.periods import Period, Step
 from app.permissions import Permission
@@ -16,7 +16,13 @@ from components.blocks import Change
 from components.chart import Figure, Series, Slot, short
 from pages.words import JOB, ROW, plural
 
-TONES = ("accent", "ok", "warn", "info", "idle")
+TONES = ("accent", "ok", "warn", "soft", "idle")
+REVIEWED: Mapping[str, str] = {
+    RowStatus.APPROVED: "ok",
+    RowStatus.CHANGES_REQUESTED: "warn",
+    RowStatus.REJECTED: "bad",
+    RowStatus.NEEDS_FIX: "idle",
+}
 PAID = frozenset({PaymentStatus.SUCCEEDED.value, PaymentStatus.DISPUTED.value})
 """The money of a disputed payment came in; it may have to go back."""
 ENDED: Mapping[str, str] = {JobStatus.SUCCEEDED: "ok", JobStatus.FAILED: "bad", JobStatus.CANCELLED: "warn"}
@@ -91,7 +97,7 @@ def success(lines: Iterable[Line]) -> str:
 def _plain(answer: Answer, metric: Metric, label: str, opens: str = "") -> Figure:
     lines, parts = answer.lines[metric], _parts(answer)
     n = counts(lines, parts)
-    change = Change.of(sum(n), sum(line.n_before for line in lines), answer.period.compared)
+    change = _compared(answer, sum(n), sum(line.n_before for line in lines))
     return _figure(answer, f"{sum(n):,}", "", [Series(label, "accent", n)], change=change, opens=opens)
 
 
@@ -101,10 +107,10 @@ def _signups(answer: Answer, *_: str) -> Figure:
 
 def _active(answer: Answer, *_: str) -> Figure:
     lines = answer.lines[Metric.ACTIVE]
-    n, days = counts(lines, _parts(answer)), answer.period.days
-    change = Change.of(sum(n), sum(line.n_before for line in lines), answer.period.compared)
+    n, days = counts(lines, _parts(answer)), _days_known(answer)
+    change = _compared(answer, sum(n), sum(line.n_before for line in lines))
     note = "a day on average" if days > 1 else "so far today"
-    series = [Series("Active users" if answer.period.step is Step.DAY else "Active users, each day", "accent", n)]
+    series = [Series("Active users" if answer.period.step is Step.DAY else "Active users, day by day", "accent", n)]
     return _figure(answer, f"{sum(n) / days:,.1f}".removesuffix(".0"), note, series, change=change)
 
 
@@ -122,10 +128,11 @@ def _revenue(answer: Answer, currency: str = "") -> Figure:
         said(sum(shown.net)),
         f"net, of {plural(shown.payments, 'payment')}",
         [Series("Net", "accent", shown.net), Series("Refunds", "warn", shown.refunds)],
-        change=Change.of(sum(shown.net), shown.before, answer.period.compared),
+        change=_compared(answer, sum(shown.net), shown.before),
         facts=facts,
         said=said,
         axis=lambda minor: short(minor // 10 ** money.exponent(shown.currency)),
+        together="Gross",
         opens=f"/payments?status=succeeded&status=disputed&currency={shown.currency}&created_at={{range}}",
         choices=[(one.currency, one.currency, one is shown) for one in known],
     )
@@ -138,8 +145,8 @@ def _jobs(answer: Answer, *_: str) -> Figure:
         mine = [line for line in lines if line.dimension.endswith(f"|{status}")]
         series.append(Series(JOB[status][0], tone, counts(mine, parts)))
     n, ran = sum(counts(lines, parts)), sum(totals(lines, parts))
-    facts = [("Success rate", success(lines)), *([("Ran on average", f"{ran / n / 1000:,.1f} s")] if n else [])]
-    change = Change.of(n, sum(line.n_before for line in lines), answer.period.compared, welcome=None)
+    facts = [("Success rate", success(lines)), *([("Ran on average", _lasting(ran / n / 1000))] if n else [])]
+    change = _compared(answer, n, sum(line.n_before for line in lines), welcome=None)
     return _figure(answer, f"{n:,}", "ended", series, change=change, facts=facts, opens=_ENDED_JOBS)
 
 
@@ -154,7 +161,7 @@ def _kinds(answer: Answer, *_: str) -> Figure:
 def _imported(answer: Answer, *_: str) -> Figure:
     lines = answer.lines[Metric.IMPORTED]
     rows, n = totals(lines, _parts(answer)), sum(counts(lines, _parts(answer)))
-    change = Change.of(sum(rows), sum(line.total_before for line in lines), answer.period.compared)
+    change = _compared(answer, sum(rows), sum(line.total_before for line in lines))
     note = f"in {plural(n, 'import')}"
     return _figure(answer, f"{sum(rows):,}", note, [Series("Rows", "accent", rows)], change=change)
 
@@ -162,17 +169,39 @@ def _imported(answer: Answer, *_: str) -> Figure:
 def _reviewed(answer: Answer, *_: str) -> Figure:
     lines = answer.lines[Metric.REVIEWED]
     n = sum(counts(lines, _parts(answer)))
-    change = Change.of(n, sum(line.n_before for line in lines), answer.period.compared)
-    series = _stacked(answer, _by_part(lines, 0), lambda status: ROW[status][0] if status in ROW else status)
+    change = _compared(answer, n, sum(line.n_before for line in lines))
+    series = _stacked(answer, _by_part(lines, 0), lambda status: ROW[status][0] if status in ROW else status, REVIEWED)
     return _figure(answer, f"{n:,}", "decided", series, change=change)
 
 
 def _actions(answer: Answer, *_: str) -> Figure:
     lines = answer.lines[Metric.ACTIONS]
     n = sum(counts(lines, _parts(answer)))
-    change = Change.of(n, sum(line.n_before for line in lines), answer.period.compared, welcome=None)
+    change = _compared(answer, n, sum(line.n_before for line in lines), welcome=None)
     series = _stacked(answer, _by_part(lines, 0), _action)
     return _figure(answer, f"{n:,}", "recorded", series, change=change)
+
+
+def _compared(answer: Answer, now: int, before: int, *, welcome: bool | None = True) -> Change | None:
+    """With the time before; not when counting began in its midst."""
+    if answer.since is not None and answer.since > answer.period.before[0]:
+        first = periods.spelled(answer.period.local(answer.since).date())
+        return Change("", f"Counted since {first}") if answer.since < answer.period.edges[0] else None
+    return Change.of(now, before, answer.period.compared, welcome=welcome)
+
+
+def _days_known(answer: Answer) -> int:
+    """The days of the period on which there could be anything: an average over days before the first would be low."""
+    period = answer.period
+    first = max(period.first, period.local(answer.since).date()) if answer.since else period.first
+    return (period.last - first).days + 1
+
+
+def _lasting(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _action(action: str) -> str:
@@ -191,11 +220,19 @@ def _by_part(lines: Iterable[Line], part: int) -> dict[str, list[Line]]:
     return dict(sorted(found.items(), key=lambda pair: -sum(sum(line.n) for line in pair[1])))
 
 
-def _stacked(answer: Answer, groups: Mapping[str, Sequence[Line]], label: Callable[[str], str]) -> list[Series]:
-    """The largest groups in colours of their own, the rest together."""
+def _stacked(
+    answer: Answer,
+    groups: Mapping[str, Sequence[Line]],
+    label: Callable[[str], str],
+    tones: Mapping[str, str] | None = None,
+) -> list[Series]:
+    """The largest groups in colours of their own, the rest together. ``tones`` are those that mean something."""
     parts, names = _parts(answer), list(groups)
     own = names if len(names) <= len(TONES) else names[: len(TONES) - 1]
-    series = [Series(label(name), tone, counts(groups[name], parts)) for name, tone in zip(own, TONES, strict=False)]
+    series = [
+        Series(label(name), (tones or {}).get(name, tone), counts(groups[name], parts))
+        for name, tone in zip(own, TONES, strict=False)
+    ]
     if rest := [line for name in names[len(own) :] for line in groups[name]]:
         series.append(Series("Others", TONES[-1], counts(rest, parts)))
     return series or [Series("All", TONES[0], (0,) * parts)]
@@ -204,7 +241,8 @@ def _stacked(answer: Answer, groups: Mapping[str, Sequence[Line]], label: Callab
 def _figure(answer: Answer, value: str, note: str, series: Sequence[Series], **more: object) -> Figure:
     period = answer.period
     as_of = f"As of {period.local(answer.as_of):%H:%M}, {period.zone}"
-    return Figure(value, note, _slots(period), series, period.words, as_of, **more)  # type: ignore[arg-type]  # fields of Figure by name
+    known = sum(answer.since is not None and end <= answer.since for end in period.edges[1:])
+    return Figure(value, note, _slots(period), series, period.words, as_of, known, **more)  # type: ignore[arg-type]  # fields of Figure by name
 
 
 def _slots(period: Period) -> list[Slot]:

@@ -113,7 +113,7 @@ async def add_job(admin: asyncpg.Connection, team_id: UUID, status: str = "faile
         "INSERT INTO jobs (id, team_id, kind, input, queue, priority, status, epoch, attempts, max_attempts, run_after,"
         " deliveries, progress, progress_done, progress_text, cost_micros, created_at, finished_at)"
         " VALUES ($1, $2, $3, '{}', 'default', 0, $4, 0, 1, 3, now(), 1, 0, 0, '', 0, now(),"
-        " CASE WHEN $4 IN ('succeeded', 'failed', 'cancelled') THEN now() END)",
+        " CASE WHEN $4::varchar IN ('succeeded', 'failed', 'cancelled') THEN now() END)",
         *(job_id, team_id, kind, status),
     )
     return job_id

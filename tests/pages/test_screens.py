@@ -235,5 +235,8 @@ async def test_home_says_what_waits(visit: Visit, people: Company, admin: asyncp
     await add_job(admin, people.acme, "failed")
     ann = await visit(people.ann, "/")
     await ann.sees("job failed", "Retry or cancel them")
-    tiles = {tile["label"]: int(tile["value"]) for tile in ann.find(kind="tiles").contents["tiles"]}
-    assert tiles == {"Datasets": 1, "Rows": 2, "Jobs now": 0, "Jobs failed": 1}
+    tiles = {tile["label"]: tile["value"] for tile in ann.find(kind="tiles").contents["tiles"]}
+    assert tiles == {"Revenue, net": "0", "Sign-ups": 0, "Jobs done": 0, "Rows imported": 2}
+    now = {label: value for label, _, value, _ in ann.find(kind="facts").contents["facts"]}
+    assert (now["Teams"], now["Datasets"], now["Rows"], now["Jobs"]) == (2, "1", 2, "0 running, 0 waiting")
+    assert now["Workers"] == ("None alive: no job will run", "bad")
