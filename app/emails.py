@@ -19,3 +19,8 @@ def checked(email: str) -> str:
     if len(address) > LENGTH or not address.isprintable() or not _ADDRESS.fullmatch(address):
         raise Invalid(email="This is not an e-mail address, such as ada@example.com.")
     return address
+
+
+def is_address(text: str) -> bool:
+    """Whether this is a whole address, not a part of one."""
+    return _ADDRESS.fullmatch(text) is not None

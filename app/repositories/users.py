@@ -8,11 +8,12 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, func, literal, or_, select
 
+from app import emails
 from app.errors import NotFound
 from app.models import Metric, Plan, Team, User, UserDay, UserStatus
-from app.paging import Count, Page, PageRequest, Sort
+from app.paging import COUNT_CAP, Count, CountKind, Page, PageRequest, Sort
 from app.repositories import tallies
 from app.repositories.filters import among, as_uuid, within
 from app.repositories.keyset import Listing, Query, page
@@ -79,8 +80,8 @@ async def search(work: Work, request: PageRequest) -> Page[Any]:
     """Users in sight, newest first unless asked otherwise."""
     if request.sort is None and any(request.filters.get("created_at", ())):
         request = replace(request, sort=Sort("created_at"))  # the order of the index that the range is read from
-    query = matching(request, limited=work.who.team_ids is not None)
-    return await page(work, query, LISTING, request, count=await _counted(work, request))
+    query, count = await _asked(work, request)
+    return await page(work, query, LISTING, request, count=count)
 
 
 async def last_active(work: Work, user_id: UUID) -> date | None:
@@ -106,6 +107,24 @@ async def _one(work: Work, column: Any, user_id: UUID) -> Any:  # noqa: ANN401 -
     return found
 
 
+async def _asked(work: Work, request: PageRequest) -> tuple[Query, Count | None]:
+    """The question, and how many match where that is known. Words are looked for once, not once for the number and
+    once for the page, unless very many match.
+    """
+    words, limited = request.search.strip(), work.who.team_ids is not None
+    if not words:
+        return matching(request), await _counted(work, request)
+    found = select(User.id).where(_found(words, limited=limited)).limit(COUNT_CAP + 1)
+    ids = list((await work.execute(found)).scalars())
+    filtered = any(request.filters.values())
+    if len(ids) > COUNT_CAP:
+        query, count = matching(request, limited=limited), Count(COUNT_CAP, CountKind.AT_LEAST)
+    else:
+        query = matching(replace(request, search="")).where(User.id == any_(literal(ids, ARRAY(Uuid))))
+        count = Count(len(ids))
+    return query, None if filtered else count
+
+
 async def _counted(work: Work, request: PageRequest) -> Count | None:
     """How many match, where the counters know it: they know plans, states and teams, no words and no times."""
     if request.search.strip() or any(request.filters.get("created_at", ())):
@@ -121,10 +140,20 @@ def _teams(request: PageRequest) -> list[UUID]:
 
 
 def _found(words: str, *, limited: bool) -> ColumnElement[bool]:
+    """By the id or the whole e-mail address, else by a part of the name or the address. Indexes of words are out of
+    reach for those who see only some teams: functions of the database ask them.
+    """
     try:
         return User.id == UUID(words)
     except ValueError:
         pass
+    if emails.is_address(words):
+        return _one_of(func.users_at(words)) if limited else func.lower(User.email) == words.lower()
     if limited:
-        return or_(*(User.id.in_(select(func.users_like(pattern))) for pattern in patterns(words)))
+        return or_(*(_one_of(func.users_like(pattern)) for pattern in patterns(words)))
     return or_(*(column.ilike(pattern) for column in (User.name, User.email) for pattern in patterns(words)))
+
+
+def _one_of(ids: ColumnElement[Any]) -> ColumnElement[bool]:
+    """An array, not a join: it is asked once, and the index of ids does the rest."""
+    return User.id == any_(func.array(select(ids).scalar_subquery(), type_=ARRAY(Uuid)))

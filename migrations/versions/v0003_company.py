@@ -128,7 +128,13 @@ BEGIN
         USING current_setting('app.team_ids')::uuid[], pattern;
 END $$;
 REVOKE ALL ON FUNCTION users_like FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION users_like TO quarterdeck_team;
+CREATE FUNCTION users_at(address text) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT u.id FROM public.users u
+    WHERE lower(u.email) = lower(address) AND u.team_id = ANY (current_setting('app.team_ids')::uuid[])
+$$;
+REVOKE ALL ON FUNCTION users_at FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION users_like, users_at TO quarterdeck_team;
 """
 
 # -- words in the errors of jobs --------------------------------------------------------------------------------------
