@@ -28,6 +28,7 @@ WORDS = {
     Permission.TEAMS_SUSPEND: "Suspend and resume teams",
     Permission.TEAMS_LIMIT: "Change the limits of teams",
     Permission.PAYMENTS_READ: "See payments",
+    Permission.DOCUMENTS_READ: "Download the documents that jobs made",
     Permission.STATS_READ: "See stats",
     Permission.LISTS_EXPORT: "Export lists as CSV",
     Permission.PROFILE_EDIT: "Change one's own name and password, see these roles",
