@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 from app.startup import StartupProblem
-from benchmarks import grid, imports, report, screens
+from benchmarks import exports, grid, imports, report, screens
 from benchmarks.options import Options
 
-BENCHMARKS = {"imports": imports, "grid": grid, "screens": screens}
+BENCHMARKS = {"imports": imports, "grid": grid, "screens": screens, "exports": exports}
 
 
 def main() -> None:

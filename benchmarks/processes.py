@@ -43,11 +43,25 @@ async def breathe(process: "subprocess.Popen[bytes]") -> None:
 
 def peak_mb(pid: int) -> float:
     """The most memory (resident, MB of 10^6 bytes) that a running process ever held; 0 when it is gone."""
+    return _status_mb(pid, "VmHWM:")
+
+
+def memory_mb(pid: int) -> float:
+    """The memory that a running process holds now, counted as its peak is."""
+    return _status_mb(pid, "VmRSS:")
+
+
+def forget_peak(pid: int) -> None:
+    """Let the peak of a process of ours begin anew at what it holds now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _status_mb(pid: int, name: str) -> float:
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0.0
-    lines = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    lines = [line for line in status.splitlines() if line.startswith(name)]
     return int(lines[0].split()[1]) * 1024 / 1e6 if lines else 0.0
 
 
