@@ -106,6 +106,17 @@ async def add_user(admin: asyncpg.Connection, team_id: UUID, name: str, email: s
     return UUID(str(values["id"]))
 
 
+async def add_payment(admin: asyncpg.Connection, team_id: UUID, **columns: Any) -> UUID:
+    """A payment of 12.50 EUR that succeeded; ``columns`` overrule what is usual."""
+    values: dict[str, Any] = {"id": uuid7(), "team_id": team_id, "amount_minor": 1250, "currency": "EUR"}
+    values |= {"status": "succeeded", "refunded_minor": 0, "description": "Document of 12 pages", "version": 1}
+    values |= {"created_at": clock.now(), **columns}
+    values.setdefault("updated_at", values["created_at"])
+    marks = ", ".join(f"${n}" for n in range(1, len(values) + 1))
+    await admin.execute(f"INSERT INTO payments ({', '.join(values)}) VALUES ({marks})", *values.values())
+    return UUID(str(values["id"]))
+
+
 async def add_job(admin: asyncpg.Connection, team_id: UUID, status: str = "failed", kind: str = "test.made") -> UUID:
     """A job that nobody will run."""
     job_id = uuid7()

@@ -12,7 +12,7 @@ from app.actor import Staff
 from app.config import Settings
 from components.table import DataTable
 from pages import SCREENS
-from tests.factories import Made, add_job, add_user, add_values, make_dataset
+from tests.factories import Made, add_job, add_payment, add_user, add_values, make_dataset
 from tests.pages.visitor import Visitor, application, visiting
 from tests.people import Company, found_company
 
@@ -62,7 +62,7 @@ async def addresses(admin: asyncpg.Connection, made: Made) -> dict[str, str]:
     entry = await admin.fetchval("SELECT max(id) FROM audit_entries")
     user = await add_user(admin, made.team_id, "Ada Lovelace", "ada@example.com")
     ids: dict[str, Any] = {"datasets": made.id, "imports": import_id, "jobs": job, "audit": entry}
-    ids |= {"users": user, "teams": made.team_id}
+    ids |= {"users": user, "teams": made.team_id, "payments": await add_payment(admin, made.team_id, user_id=user)}
     ids["staff"] = await admin.fetchval("SELECT id FROM staff WHERE email = 'tess@example.com'")
     return {
         s.path: s.path.replace("{id}", str(ids.get(s.path.split("/")[1]))).replace("{row}", str(row)) for s in SCREENS
@@ -91,6 +91,7 @@ async def test_each_screen_opens_for_ann_and_refuses_nil_but_home(
     [
         ("/datasets", "Datasets", ["Cities", "Acme", "2"]),
         ("/jobs", "Jobs", ["Failed", "Acme"]),
+        ("/payments", "Payments", ["12.50\N{NO-BREAK SPACE}EUR", "Succeeded", "Acme", "Ada Lovelace"]),
         ("/audit", "Audit log", ["Ann Adler created the dataset Cities"]),
     ],
 )
@@ -238,5 +239,5 @@ async def test_home_says_what_waits(visit: Visit, people: Company, admin: asyncp
     tiles = {tile["label"]: tile["value"] for tile in ann.find(kind="tiles").contents["tiles"]}
     assert tiles == {"Revenue, net": "0", "Sign-ups": 0, "Jobs done": 0, "Rows imported": 2}
     now = {label: value for label, _, value, _ in ann.find(kind="facts").contents["facts"]}
-    assert (now["Teams"], now["Datasets"], now["Rows"], now["Jobs"]) == (2, "1", 2, "0 running, 0 waiting")
+    assert (now["Teams"], now["Datasets"], now["Rows"], now["Jobs"]) == (2, 1, 2, "0 running, 0 waiting")
     assert now["Workers"] == ("None alive: no job will run", "bad")

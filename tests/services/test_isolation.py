@@ -20,9 +20,23 @@ from app.ids import uuid7
 from app.models import Base
 from app.paging import PageRequest
 from app.permissions import Role
-from app.services import audit, datasets, documents, home, imports, jobs, rows, staff, stats, teams, uploads, users
+from app.services import (
+    audit,
+    datasets,
+    documents,
+    home,
+    imports,
+    jobs,
+    payments,
+    rows,
+    staff,
+    stats,
+    teams,
+    uploads,
+    users,
+)
 from app.services.teams import Limits
-from tests.factories import Desk, Made, add_import, add_job, add_user, choices, make_dataset
+from tests.factories import Desk, Made, add_import, add_job, add_payment, add_user, choices, make_dataset
 from tests.people import Company
 from tests.rules.tree import modules, public_functions
 
@@ -47,6 +61,7 @@ class Theirs:
     upload: uploads.Upload
     team_id: UUID
     user_id: UUID
+    payment_id: UUID
 
 
 @pytest.fixture
@@ -71,6 +86,7 @@ async def theirs(company: Company, admin: asyncpg.Connection, settings: Settings
         *(company.tess, company.ann, made, import_id, job_id, row_id, entry_id, desk, looked, upload),
         company.nordlicht,
         user_id,
+        await add_payment(admin, company.nordlicht, user_id=user_id, description="Secret document"),
     )
 
 
@@ -96,6 +112,8 @@ REFUSED: dict[str, Call] = {
     "jobs.get": lambda t: jobs.get(t.tess, t.job_id),
     "jobs.retry": lambda t: jobs.retry(t.tess, t.job_id, "mine"),
     "jobs.cancel": lambda t: jobs.cancel(t.tess, t.job_id, "mine"),
+    "payments.get": lambda t: payments.get(t.tess, t.payment_id),
+    "payments.compare": lambda t: payments.compare(t.tess, t.payment_id),
     "rows.window": lambda t: rows.window(t.tess, t.made.id, 0, 10),
     "rows.get": lambda t: rows.get(t.tess, t.made.id, t.row_id),
     "rows.value": lambda t: rows.value(t.tess, t.made.id, t.row_id, "origin"),
@@ -126,6 +144,8 @@ LISTS: dict[str, Call] = {
     "imports.search": lambda t: imports.search(t.tess, PAGE),
     "jobs.search": lambda t: jobs.search(t.tess, PAGE),
     "jobs.counts": lambda t: jobs.counts(t.tess),
+    "payments.search": lambda t: payments.search(t.tess, PAGE),
+    "payments.overview": lambda t: payments.overview(t.tess),
     "stats.actions": lambda t: stats.actions(t.tess, _week()),
     "stats.active": lambda t: stats.active(t.tess, _week()),
     "stats.imported": lambda t: stats.imported(t.tess, _week()),
@@ -200,7 +220,7 @@ async def test_the_same_lists_hold_it_for_those_who_see_all(theirs: Theirs, verb
 @pytest.mark.parametrize("filters", ["team", "dataset", "record", "person"])
 async def test_naming_another_teams_record_in_a_filter_finds_nothing(theirs: Theirs, filters: str) -> None:
     wanted: dict[str, Any] = {
-        "team": [(one.search, theirs.team_id) for one in (audit, datasets, jobs, users)],
+        "team": [(one.search, theirs.team_id) for one in (audit, datasets, jobs, payments, users)],
         "dataset": [(imports.search, theirs.made.id)],
         "record": [(audit.search, f"dataset:{theirs.made.id}")],
         "person": [(audit.search, theirs.ann.staff_id)],
@@ -237,7 +257,7 @@ async def test_a_limited_person_whose_last_team_is_taken_away_sees_nothing(
 ) -> None:
     await admin.execute("DELETE FROM staff_teams")
     assert await teams.names(theirs.tess) == []
-    assert (await home.overview(theirs.tess)).datasets.value == 0
+    assert (await home.overview(theirs.tess)).datasets == 0
     with pytest.raises(AppError):
         await datasets.get(theirs.tess, uuid7())
 
@@ -248,7 +268,15 @@ async def _everything(admin: asyncpg.Connection) -> list[Any]:
 
 
 def _secrets(theirs: Theirs) -> list[Any]:
-    return [theirs.made.id, theirs.import_id, theirs.job_id, theirs.row_id, theirs.team_id, theirs.user_id]
+    return [
+        theirs.made.id,
+        theirs.import_id,
+        theirs.job_id,
+        theirs.row_id,
+        theirs.team_id,
+        theirs.user_id,
+        theirs.payment_id,
+    ]
 
 
 def _week() -> periods.Period:

@@ -8,7 +8,7 @@ import pytest
 
 from app.errors import Invalid
 from app.paging import Cursor, Page, PageRequest, Sort
-from app.services import audit, datasets, imports, jobs
+from app.services import audit, datasets, imports, jobs, payments
 from tests.factories import add_import, make_dataset
 from tests.people import Company
 
@@ -18,6 +18,11 @@ LISTS: dict[str, tuple[Search, str, list[str]]] = {
     "datasets": (datasets.search, "SELECT id, lower(name) AS name, updated_at FROM datasets", ["name", "updated_at"]),
     "imports": (imports.search, "SELECT id FROM imports", []),
     "jobs": (jobs.search, "SELECT id FROM jobs", []),
+    "payments": (
+        payments.search,
+        "SELECT id, created_at, amount_minor AS amount FROM payments",
+        ["created_at", "amount"],
+    ),
     "audit": (audit.search, "SELECT id FROM audit_entries", []),
 }
 ORDERS = [(name, by, descending) for name in LISTS for by in ["id", *LISTS[name][2]] for descending in (True, False)]
@@ -36,6 +41,12 @@ async def full(company: Company, admin: asyncpg.Connection) -> Company:
         " deliveries, progress, progress_done, progress_text, cost_micros, created_at)"
         " SELECT uuidv7(), $1, 'test.made', '{}', 'default', 0, 'failed', 0, 1, 3, now(), 1, 0, 0, '', 0, now()"
         " FROM generate_series(1, $2)",
+        *(company.acme, N),
+    )
+    await admin.execute(
+        "INSERT INTO payments (id, team_id, amount_minor, currency, status, refunded_minor, description, version,"
+        " created_at, updated_at) SELECT uuidv7(), $1, n % 4, 'EUR', 'succeeded', 0, '', 1,"
+        " date_trunc('hour', now()) - n % 5 * interval '1 s', now() FROM generate_series(1, $2) AS n",
         *(company.acme, N),
     )
     await admin.execute(

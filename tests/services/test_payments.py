@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -13,48 +12,16 @@ from app import clock, money
 from app.actor import Staff
 from app.config import Settings
 from app.errors import Forbidden, Invalid, NotFound
-from app.ids import uuid7
 from app.integrations import stripe
 from app.paging import Cursor, PageRequest, Sort
 from app.repositories import payments as payments_table
 from app.services import jobs, payments
 from app.services.payments import Comparison, Problem
-from tests.factories import add_job
+from tests.factories import add_job, add_payment, add_user
 from tests.people import Company
 from tests.stripe_shop import BAD_CARD, KEY, Shop, shop
 
 __all__ = ["shop"]
-
-
-async def add_user(admin: asyncpg.Connection, team_id: UUID, name: str) -> UUID:
-    user_id: UUID = uuid7()
-    await admin.execute(
-        "INSERT INTO users (id, team_id, email, name, plan, status, options, version, created_at, updated_at)"
-        " VALUES ($1, $2, $3, $4, 'free', 'active', '{}', 1, now(), now())",
-        *(user_id, team_id, f"{name.split(maxsplit=1)[0].lower()}@example.com", name),
-    )
-    return user_id
-
-
-async def add_payment(admin: asyncpg.Connection, team_id: UUID, **given: Any) -> UUID:
-    """A payment of 12.50 EUR, unless ``given`` otherwise."""
-    values: dict[str, Any] = {
-        "id": uuid7(),
-        "team_id": team_id,
-        "amount_minor": 1250,
-        "currency": "EUR",
-        "status": "succeeded",
-        "refunded_minor": 0,
-        "description": "Document of 12 pages",
-        "version": 1,
-        "created_at": clock.now(),
-        "updated_at": clock.now(),
-        **given,
-    }
-    places = ", ".join(f"${n}" for n in range(1, len(values) + 1))
-    await admin.execute(f"INSERT INTO payments ({', '.join(values)}) VALUES ({places})", *values.values())
-    payment_id: UUID = values["id"]
-    return payment_id
 
 
 async def ids(actor: Staff, request: PageRequest) -> list[UUID]:
@@ -64,7 +31,7 @@ async def ids(actor: Staff, request: PageRequest) -> list[UUID]:
 
 
 async def test_one_payment_with_all_that_belongs_to_it(company: Company, admin: asyncpg.Connection) -> None:
-    user = await add_user(admin, company.acme, "Uma Ode")
+    user = await add_user(admin, company.acme, "Uma Ode", "uma@example.com")
     paid = await add_payment(admin, company.acme, user_id=user, stripe_payment_intent="pi_1", stripe_charge="ch_1")
     job = await add_job(admin, company.acme, "succeeded", "document.generate")
     await admin.execute("UPDATE jobs SET payment_id = $2, user_id = $3 WHERE id = $1", job, paid, user)
@@ -84,7 +51,7 @@ async def test_a_payment_alone(company: Company, admin: asyncpg.Connection) -> N
 
 
 async def test_a_payment_stays_with_the_team_that_paid(company: Company, admin: asyncpg.Connection) -> None:
-    user = await add_user(admin, company.nordlicht, "Moved Away")
+    user = await add_user(admin, company.nordlicht, "Moved Away", "moved@example.com")
     paid = await add_payment(admin, company.acme, user_id=user)
     seen = await payments.get(company.tess, paid)
     assert (seen.payment.user_id, seen.user) == (user, None)
@@ -94,7 +61,7 @@ async def test_a_payment_stays_with_the_team_that_paid(company: Company, admin: 
 
 
 async def test_the_list_is_filtered(company: Company, admin: asyncpg.Connection) -> None:
-    user, now = await add_user(admin, company.acme, "Uma Ode"), clock.now()
+    user, now = await add_user(admin, company.acme, "Uma Ode", "uma@example.com"), clock.now()
     old = await add_payment(admin, company.acme, user_id=user, status="failed", created_at=now - timedelta(days=2))
     yen = await add_payment(admin, company.nordlicht, currency="JPY", amount_minor=900)
     yesterday = (now - timedelta(days=1)).isoformat()
@@ -141,7 +108,7 @@ async def test_the_list_is_filtered(company: Company, admin: asyncpg.Connection)
 async def test_the_search_takes_whatever_one_knows(
     company: Company, admin: asyncpg.Connection, search: str, found: str | None
 ) -> None:
-    user = await add_user(admin, company.acme, "Uma Ode")
+    user = await add_user(admin, company.acme, "Uma Ode", "uma@example.com")
     made = {
         "urban": await add_payment(
             *(admin, company.acme),
