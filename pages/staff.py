@@ -15,6 +15,7 @@ from components import frame
 from components.blocks import Action, Fact, Facts, Note, PageHead, Timeline
 from components.columns import IdColumn, StatusColumn, TextColumn, TimeColumn
 from components.dialogs import ask, save_over
+from components.downloads import Export
 from components.filters import ChoiceFilter
 from components.form import Field, Values
 from components.ids import record_id
@@ -87,6 +88,7 @@ async def staff_screen(view: View) -> None:
         ],
         search="Name, e-mail, id …",
         live=topics.staff,
+        export=Export("staff"),
         empty=Empty("Nobody yet", "Invite somebody: they get a link by which they choose a password."),
     )
 

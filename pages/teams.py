@@ -16,6 +16,7 @@ from components import frame
 from components.blocks import Action, Entry, Fact, Facts, PageHead, Timeline
 from components.columns import IdColumn, NumberColumn, StatusColumn, TextColumn, TimeColumn
 from components.dialogs import ask, save_over
+from components.downloads import Export
 from components.filters import ChoiceFilter, TimeRangeFilter
 from components.form import Field, Values
 from components.ids import record_id
@@ -64,6 +65,7 @@ async def teams_screen(view: View) -> None:
         filters=[ChoiceFilter("status", choices=TeamStatus, pinned=True), TimeRangeFilter("created_at")],
         search="Name, id …",
         live=topics.teams,
+        export=Export("teams"),
         empty=Empty("No teams yet", _EMPTY),
     )
 

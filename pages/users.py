@@ -16,6 +16,7 @@ from components import frame
 from components.blocks import Action, Entry, Fact, Facts, PageHead, Timeline
 from components.columns import IdColumn, StatusColumn, TextColumn, TimeColumn
 from components.dialogs import save_over
+from components.downloads import Export
 from components.filters import ChoiceFilter, TimeRangeFilter
 from components.form import Field, Values
 from components.ids import record_id
@@ -62,6 +63,7 @@ async def users_screen(view: View) -> None:
         ],
         search="Name, e-mail, id …",
         live=topics.users,
+        export=Export("users"),
         empty=Empty("No users yet", _EMPTY),
     )
 
