@@ -145,6 +145,27 @@ def demo(
     fill(_settings(data_dir=data_dir), reset=reset)
 
 
+@cli.command()
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False, data_dir: DataDir = None
+) -> None:
+    """Look at everything that has to be right, change nothing, and say what to do."""
+    import asyncio
+
+    from app.doctor import examine, refused, report
+    from app.doctor.findings import Level
+    from app.supervisor import account_name
+
+    try:
+        settings = _settings(data_dir=data_dir)
+    except ValidationError as error:
+        findings = refused(error)
+    else:
+        findings = asyncio.run(examine(settings, account_name()))
+    typer.echo(report.as_json(findings) if json else report.as_text(findings))
+    raise typer.Exit(1 if report.worst(findings) is Level.PROBLEM else 0)
+
+
 @staff_cli.command("create")
 def create_staff(
     email: Email,
@@ -176,6 +197,26 @@ def set_staff_password(
     _act(settings, lambda actor: staff.set_password(actor, email, password))
     typer.echo(f"{email} has a new password.")
     _show(password, generate)
+
+
+@staff_cli.command("link")
+def make_staff_link(
+    email: Email,
+    reason: Annotated[str, typer.Option(help="Why; it goes into the audit log.")] = "Asked for on the command line",
+    data_dir: DataDir = None,
+) -> None:
+    """Make a one-time link by which a person chooses a password; links before it stop working."""
+    from app.services import staff
+
+    settings = _settings(data_dir=data_dir)
+    made: list[staff.OneTimeLink] = []
+
+    async def make(actor: Command) -> None:
+        made.append(await staff.make_link_for(actor, email, reason))
+
+    _act(settings, make)
+    typer.echo(f"{settings.browser_origin}{made[0].path}")
+    typer.echo("Shown only this once. It works once, for 72 hours.", err=True)
 
 
 def _settings(**options: Any) -> Settings:  # noqa: ANN401 - pydantic checks them

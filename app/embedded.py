@@ -109,6 +109,11 @@ class EmbeddedPostgres:
         return self._folder.is_held and len(lines) > 7 and lines[7].strip() == "ready"
 
     @property
+    def is_held(self) -> bool:
+        """Whether some process keeps the data directory, whether its server is ready or not."""
+        return self._folder.is_held
+
+    @property
     def is_alive(self) -> bool:
         """Whether the server that this object started still runs."""
         return self._process is not None and self._process.poll() is None

@@ -36,7 +36,7 @@ def resolve(settings: Settings) -> Settings:
     Raises:
         StartupProblem: the settings name a part of a database of one's own, without the application's way in.
     """
-    _refuse_half_a_database(settings)
+    refuse_half_a_database(settings)
     secrets = SecretFiles(settings.data_dir)
     found: dict[str, SecretStr] = {}
     if settings.session_key is None:
@@ -92,7 +92,7 @@ def running(settings: Settings, *, supervised: bool = False, web: bool = False) 
     Raises:
         StartupProblem: it is the embedded one, and nobody runs it; or one's own, and it cannot be used.
     """
-    _refuse_half_a_database(settings)
+    refuse_half_a_database(settings)
     if settings.database_url is None and not EmbeddedPostgres(settings.data_dir).ready:
         raise StartupProblem(
             f"No database runs in the data directory {settings.data_dir}. Start everything with `quarterdeck up`,"
@@ -160,8 +160,12 @@ def talk(conversation: Coroutine[Any, Any, Result]) -> Result:
         raise StartupProblem(f"The database does not answer as it should: {reason[0].rstrip('.')}.") from error
 
 
-def _refuse_half_a_database(settings: Settings) -> None:
-    """Part of an address must not quietly end in the embedded database."""
+def refuse_half_a_database(settings: Settings) -> None:
+    """Part of an own database's settings must not quietly end in the embedded one.
+
+    Raises:
+        StartupProblem: another way in is set, and the application's is not.
+    """
     given = [field for field in ("engine_url", "migration_url") if getattr(settings, field) is not None]
     if settings.database_url is None and given:
         raise StartupProblem(

@@ -11,7 +11,7 @@ from app.startup import StartupProblem
 
 def check_listening(settings: Settings) -> None:
     """Raises :class:`StartupProblem` when passwords would travel in the clear, or the port cannot be had."""
-    _check_privacy(settings)
+    check_privacy(settings)
     _check_port(settings.host, settings.port)
 
 
@@ -20,9 +20,10 @@ def reachable_host(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
 
 
-def _check_privacy(settings: Settings) -> None:
+def check_privacy(settings: Settings) -> None:
+    """Raises :class:`StartupProblem` when passwords would travel in the clear."""
     with_tls = (settings.origin or "").startswith("https://")
-    if _is_loopback(settings.host) or with_tls or settings.insecure_http:
+    if is_loopback(settings.host) or with_tls or settings.insecure_http:
         return
     raise StartupProblem(
         f"Listening on {settings.host} would send passwords in the clear. Set QUARTERDECK_ORIGIN to the https address"
@@ -31,7 +32,8 @@ def _check_privacy(settings: Settings) -> None:
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

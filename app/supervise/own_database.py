@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import asyncpg
 from pydantic import SecretStr
@@ -21,7 +22,7 @@ _FOREIGN = """
 _WHICH = "SELECT (SELECT system_identifier FROM pg_control_system()), current_database()"
 _MAY_USE_ENGINE = """
     SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'engine' AND has_schema_privilege(oid, 'USAGE'))"""
-_TWO_DATABASES = "{} leads to another database than QUARTERDECK_DATABASE_URL. All addresses have to name the same one."
+TWO_DATABASES = "{} leads to another database than QUARTERDECK_DATABASE_URL. All addresses have to name the same one."
 _SET_ENGINE_URL = (
     "Set QUARTERDECK_ENGINE_URL, the connection as quarterdeck_worker: that login has a password of its own, not the"
     " one that `quarterdeck migrate` would have given it."
@@ -30,6 +31,13 @@ _MAKE_DATABASE = "SELECT {creation} WHERE NOT EXISTS (SELECT FROM pg_database WH
 _HEADER = """\
 -- What Quarterdeck needs in the database {database}. Run it there with psql, as a superuser or as whoever may make
 -- roles and owns that database. Put passwords in place of <...> first. Running it again does no harm."""
+
+
+class Which(NamedTuple):
+    """What tells one database from all others."""
+
+    server: int
+    database: str
 
 
 class RightsMissing(StartupProblem):
@@ -69,22 +77,22 @@ async def check(settings: Settings, head: str | None) -> None:
         return
     _check_users(settings)
     async with connection("database_url", settings.database_url) as app:
-        _compare_schema(await _revision(app), head)
-        which = tuple(await app.fetchrow(_WHICH))
+        compare_schema(await revision(app), head)
+        ours = await which(app)
     if settings.engine_url is not None:
-        await check_engine(settings.engine_url, settings.database_url, which)
+        await check_engine(settings.engine_url, settings.database_url, ours)
 
 
-async def check_engine(url: SecretStr, database_url: SecretStr, which: tuple[object, ...]) -> None:
-    """See that workers reach their queue in the same database as the application's (``which``, as asked there).
+async def check_engine(url: SecretStr, database_url: SecretStr, ours: Which) -> None:
+    """See that workers reach their queue in the same database as the application's (``ours``).
 
     Raises:
         StartupProblem: they do not.
     """
     try:
         async with connection("engine_url", url) as worker:
-            if tuple(await worker.fetchrow(_WHICH)) != which:
-                raise StartupProblem(_TWO_DATABASES.format("QUARTERDECK_ENGINE_URL"), exit_code=2)
+            if await which(worker) != ours:
+                raise StartupProblem(TWO_DATABASES.format("QUARTERDECK_ENGINE_URL"), exit_code=2)
             if not await worker.fetchval(_MAY_USE_ENGINE):
                 raise StartupProblem(
                     "quarterdeck_worker may not use the queue of jobs. Run `quarterdeck migrate`, which grants it."
@@ -185,15 +193,22 @@ async def _try(opened: asyncpg.Connection, statement: str) -> bool:
     return True
 
 
-async def _revision(app: asyncpg.Connection) -> str | None:
+async def which(opened: asyncpg.Connection) -> Which:
+    """Which database of which server it is."""
+    return Which(*await opened.fetchrow(_WHICH))
+
+
+async def revision(app: asyncpg.Connection) -> str | None:
+    """The revision of the schema; None where there is none that the application may see."""
     try:
-        revision: str | None = await app.fetchval("SELECT version_num FROM public.alembic_version")
+        found: str | None = await app.fetchval("SELECT version_num FROM public.alembic_version")
     except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
         return None
-    return revision
+    return found
 
 
-def _compare_schema(found: str | None, head: str | None) -> None:
+def compare_schema(found: str | None, head: str | None) -> None:
+    """Raises :class:`StartupProblem` unless the schema is this program's."""
     if found == head:
         return
     if found is None:

@@ -94,7 +94,7 @@ class Theirs:
 
     def psql(self, script: str, database: str = "postgres") -> None:
         """As their DBA runs what we printed."""
-        command = [PSQL, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.admin_url(database)]
+        command = [str(PSQL), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.admin_url(database)]
         done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
@@ -253,7 +253,7 @@ async def test_only_what_is_missing_is_told(theirs: Theirs) -> None:
         theirs.psql(filled(refused.value.script), "console")
         app_url = SecretStr(theirs.url("quarterdeck_app", APP))
         with pytest.raises(StartupProblem, match="Set QUARTERDECK_ENGINE_URL"):
-            await own_database.check_engine(engine_url(app_url), app_url, ())
+            await own_database.check_engine(engine_url(app_url), app_url, own_database.Which(1, "console"))
         await admin.execute("ALTER ROLE quarterdeck_team BYPASSRLS; REVOKE quarterdeck_keeper FROM quarterdeck_app")
         with pytest.raises(own_database.RightsMissing) as refused:
             await prepare(theirs.settings("deploy"))
@@ -332,7 +332,7 @@ async def test_an_old_server_and_a_wrong_database_are_one_sentence(
         await own_database.check(settings, "0003")
     elsewhere = SecretStr(fields["database_url"].replace("/console", "/postgres"))
     with pytest.raises(StartupProblem, match="leads to another database"):
-        await own_database.check_engine(engine_url(elsewhere), elsewhere, (1, "console"))
+        await own_database.check_engine(engine_url(elsewhere), elsewhere, own_database.Which(1, "console"))
     for revision, sentence in (("0001", "has an older schema"), ("9999", "by a newer version of Quarterdeck")):
         async with theirs.behind("console") as admin:
             await admin.execute("DROP TABLE IF EXISTS alembic_version")
