@@ -79,7 +79,7 @@ def _lately(seen: Overview) -> list[Entry]:
 
 
 def _is_new(seen: Overview) -> bool:
-    return not seen.datasets.value or not seen.teams
+    return not seen.datasets or not seen.teams
 
 
 def _first_steps(view: View, seen: Overview) -> list[ToDo]:
@@ -88,7 +88,7 @@ def _first_steps(view: View, seen: Overview) -> list[ToDo]:
         (ToDo("Create a team", "A customer's organisation: everything belongs to one.", "Open teams", "/teams"),
          bool(seen.teams), Permission.TEAMS_CREATE),
         (ToDo("Bring a dataset", "Drop a CSV or TSV file: columns are recognised, every row is checked.",
-              "New dataset", "/datasets/new"), bool(seen.datasets.value), Permission.DATASETS_CREATE),
+              "New dataset", "/datasets/new"), bool(seen.datasets), Permission.DATASETS_CREATE),
         (ToDo("Invite colleagues", "Each gets a link to choose a password, and a role.", "Open staff", "/staff"),
          not alone, Permission.STAFF_CREATE),
     ]  # fmt: skip
@@ -178,7 +178,7 @@ def _state(seen: Overview) -> list[Fact]:
     facts = [
         Fact("Teams", seen.teams, "number", "/teams"),
         Fact("Users", seen.users, "number", "/users"),
-        Fact("Datasets", str(seen.datasets), opens="/datasets"),
+        Fact("Datasets", seen.datasets, "number", "/datasets"),
         Fact("Rows", seen.rows, "number", "/datasets"),
         Fact("Jobs", f"{running:,} running, {queued:,} waiting", opens="/jobs?status=running&status=queued"),
     ]

@@ -1,12 +1,12 @@
-"""How the installation itself is: workers, what waits for them, the database."""
+"""What only Home asks: how the installation is, what waits for its workers, how many rows there are."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, cast, func, select
 
 from app import clock
-from app.models import Job, JobStatus, StaffMember, Worker
+from app.models import Dataset, DatasetCount, DatasetStatus, Job, JobStatus, StaffMember, Worker
 from app.work import Work
 
 LATE = timedelta(seconds=20)
@@ -26,11 +26,11 @@ class Machine:
 
 async def machine(work: Work) -> Machine:
     """The workers that live, how large the database is, how many people are on the staff."""
-    living = Worker.heartbeat_at > clock.now() - LATE
-    workers = select(func.count(), func.coalesce(func.sum(Worker.concurrency), 0)).where(living)
-    n, places = (await work.execute(workers)).one()
-    size = await work.scalar(select(func.database_bytes()))
-    return Machine(n, int(places), size, await work.scalar(select(func.count()).select_from(StaffMember)))
+    living = select(func.count(), func.coalesce(func.sum(Worker.concurrency), 0), func.database_bytes())
+    people = select(func.count()).select_from(StaffMember).scalar_subquery()
+    asked = living.add_columns(people).where(Worker.heartbeat_at > clock.now() - LATE)
+    workers, places, size, staff = (await work.execute(asked)).one()
+    return Machine(workers, int(places), size, staff)
 
 
 async def waits_since(work: Work) -> datetime | None:
@@ -38,3 +38,10 @@ async def waits_since(work: Work) -> datetime | None:
     due = select(Job.run_after).where(Job.status == JobStatus.QUEUED, Job.run_after <= clock.now())
     found: datetime | None = await work.scalar(due.order_by(Job.run_after).limit(1))
     return found
+
+
+async def rows(work: Work) -> int:
+    """How many rows there are in all datasets in sight, from their counters."""
+    counted = select(cast(func.coalesce(func.sum(DatasetCount.n), 0), BigInteger))
+    living = counted.join(Dataset, Dataset.number == DatasetCount.dataset_number)
+    return int(await work.scalar(living.where(Dataset.status == DatasetStatus.ACTIVE)))

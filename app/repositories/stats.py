@@ -65,9 +65,17 @@ async def lines(work: Work, metrics: Sequence[Metric], period: Period) -> dict[M
 
 async def now(work: Work, metric: Metric) -> dict[str, int]:
     """How many there are now, by dimension."""
-    facts = _facts(work, [metric], ALWAYS, None).subquery()
-    query = select(facts.c.dimension, _whole(func.sum(facts.c.n))).group_by(facts.c.dimension)
-    return {dimension: n for dimension, n in await work.execute(query) if n}
+    return (await each_now(work, [metric]))[metric]
+
+
+async def each_now(work: Work, metrics: Sequence[Metric]) -> dict[Metric, dict[str, int]]:
+    """How many there are now of each of these, by dimension."""
+    facts = _facts(work, metrics, ALWAYS, None).subquery()
+    summed = (facts.c.metric, facts.c.dimension, _whole(func.sum(facts.c.n)))
+    found: dict[Metric, dict[str, int]] = {metric: {} for metric in metrics}
+    for metric, dimension, n in await work.execute(select(*summed).group_by(facts.c.metric, facts.c.dimension)):
+        found[Metric(metric)][dimension] = n
+    return found
 
 
 async def first(work: Work, metrics: Sequence[Metric]) -> datetime | None:

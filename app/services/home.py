@@ -10,13 +10,11 @@ from typing import Any
 from app import clock
 from app.actor import Actor
 from app.errors import Unavailable
-from app.models import JobStatus, PaymentStatus
+from app.models import DatasetStatus, JobStatus, PaymentStatus
 from app.models.stats import Metric
-from app.paging import Count
 from app.periods import Period, preset
 from app.permissions import Permission
 from app.repositories import audit as audit_table
-from app.repositories import datasets as datasets_table
 from app.repositories import home as machine_table
 from app.repositories import imports as imports_table
 from app.repositories import jobs as jobs_table
@@ -27,6 +25,7 @@ from app.services import uploads
 from app.work import reading
 
 LATELY = 8
+_NOW = (Metric.TEAMS, Metric.USERS, Metric.DATASETS, Metric.PAYMENTS_NOW)
 _SEEN_BY: Mapping[Metric, Permission] = {
     Metric.SIGNUPS: Permission.USERS_READ,
     Metric.PAYMENTS: Permission.PAYMENTS_READ,
@@ -45,7 +44,7 @@ class Overview:
     """The numbers of the last seven days; one that the person may not see is missing."""
     teams: int
     users: int
-    datasets: Count
+    datasets: int
     rows: int
     jobs: Mapping[JobStatus, int]
     waits_since: datetime | None
@@ -65,24 +64,27 @@ async def overview(actor: Actor, zone: str = "UTC") -> Overview:
     week = preset("7d", zone, clock.now())
     async with reading(actor, Permission.HOME_READ) as work:
         may = work.who.permissions
-        datasets, rows = await datasets_table.totals(work)
         everywhere = work.who.team_ids is None
-        payments = await stats_table.now(work, Metric.PAYMENTS_NOW) if Permission.PAYMENTS_READ in may else {}
+        now = await stats_table.each_now(work, _NOW)
         return Overview(
             week=week,
             numbers=await stats_table.lines(work, [m for m, needs in _SEEN_BY.items() if needs in may], week),
-            teams=sum((await stats_table.now(work, Metric.TEAMS)).values()),
-            users=sum((await stats_table.now(work, Metric.USERS)).values()),
-            datasets=datasets,
-            rows=rows,
+            teams=sum(now[Metric.TEAMS].values()),
+            users=sum(now[Metric.USERS].values()),
+            datasets=now[Metric.DATASETS].get(DatasetStatus.ACTIVE, 0),
+            rows=await machine_table.rows(work),
             jobs=await jobs_table.counts(work),
             waits_since=await machine_table.waits_since(work),
-            disputed=sum(n for kind, n in payments.items() if kind.endswith(f"|{PaymentStatus.DISPUTED}")),
+            disputed=_disputed(now[Metric.PAYMENTS_NOW]) if Permission.PAYMENTS_READ in may else 0,
             imports_with_bad_rows=await imports_table.with_bad_rows(work, 5),
             lately=await audit_table.latest(work, LATELY) if Permission.AUDIT_READ in may else None,
             machine=await machine_table.machine(work) if everywhere else None,
             disk=_disk() if everywhere else None,
         )
+
+
+def _disputed(payments: Mapping[str, int]) -> int:
+    return sum(n for kind, n in payments.items() if kind.endswith(f"|{PaymentStatus.DISPUTED}"))
 
 
 def _disk() -> tuple[int, int] | None:

@@ -161,7 +161,6 @@ async def test_home_of_an_empty_company_says_what_to_do_first(
     assert steps == {"Create a team": True, "Bring a dataset": False, "Invite colleagues": True}
     vic = await visit(people.vic, "/")
     await vic.sees("They appear here as soon as somebody with the permission imports a file.")
-    assert not [text for text in vic.texts() if text.startswith("Workers, ")]
     tess = await visit(people.tess, "/")
     assert "Database" not in [fact[0] for fact in tess.find(kind="facts").contents["facts"]]
 
@@ -173,7 +172,5 @@ def test_an_axis_has_few_round_numbers_and_holds_the_highest(top: int) -> None:
     assert marks[-1] >= max(top, 1)
     assert marks[-2] < max(top, 1)
     assert 2 <= len(marks) <= 6
-    assert all(
-        str(mark).rstrip("0") in {"", *map(str, range(1, 10)), "15", "12", "14", "16", "18", "25", "75"}
-        for mark in marks
-    )
+    assert str(marks[1]).rstrip("0") in {"1", "2", "5"}
+    assert marks == [marks[1] * n for n in range(len(marks))]

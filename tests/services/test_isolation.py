@@ -24,6 +24,7 @@ from app.services import (
     audit,
     datasets,
     documents,
+    exports,
     home,
     imports,
     jobs,
@@ -140,6 +141,7 @@ LISTS: dict[str, Call] = {
     "audit.search": lambda t: audit.search(t.tess, PAGE),
     "audit.people": lambda t: audit.people(t.tess),
     "datasets.search": lambda t: datasets.search(t.tess, PAGE),
+    "exports.export": lambda t: _taken_away(t.tess, t.desk),
     "home.overview": lambda t: home.overview(t.tess),
     "imports.search": lambda t: imports.search(t.tess, PAGE),
     "jobs.search": lambda t: jobs.search(t.tess, PAGE),
@@ -260,6 +262,17 @@ async def test_a_limited_person_whose_last_team_is_taken_away_sees_nothing(
     assert (await home.overview(theirs.tess)).datasets == 0
     with pytest.raises(AppError):
         await datasets.get(theirs.tess, uuid7())
+
+
+async def _taken_away(actor: Staff, desk: Desk) -> list[bytes]:
+    """The files of all lists that somebody limited may take away."""
+    found = []
+    for name in set(exports.LISTS) - {"staff"}:
+        made = await exports.export(actor, desk.settings.data_dir, name, PAGE)
+        with made.file as file:
+            file.seek(0)
+            found.append(file.read())
+    return found
 
 
 async def _everything(admin: asyncpg.Connection) -> list[Any]:
