@@ -10,13 +10,20 @@ export function problemOf(text, most) {
   return size > most ? `${(size / 1024).toFixed(1)} KB: at most ${Math.floor(most / 1024)} KB fit.` : "";
 }
 
-/** Browsers say the place in words of their own: "at position 12", "at line 2 column 3", or not at all. */
+const TOKEN = /\s*(?:[{}[\],:]|true|false|null|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|$)/y;
+
+/** Where a text stops being JSON. Browsers say it in words of their own, or leave it out: then the first word counts that is none. */
 function place(text, message) {
   const lines = /line (\d+) column (\d+)/.exec(message), position = /position (\d+)/.exec(message);
   if (lines) return `: look at line ${lines[1]}, column ${lines[2]}`;
-  if (!position) return ": the end is missing";
-  const before = text.slice(0, Number(position[1])).split("\n");
-  return `: look at line ${before.length}, column ${before.at(-1).length + 1}`;
+  if (/end of/.test(message)) return ": the end is missing";
+  let at = position ? Number(position[1]) : 0;
+  if (!position) {
+    for (TOKEN.lastIndex = 0; TOKEN.lastIndex < text.length && TOKEN.test(text);) at = TOKEN.lastIndex;
+    at += /^\s*/.exec(text.slice(at))[0].length;
+  }
+  const before = text.slice(0, at).split("\n");
+  return at < text.length ? `: look at line ${before.length}, column ${before.at(-1).length + 1}` : "";
 }
 
 export default {
