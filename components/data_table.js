@@ -73,7 +73,6 @@ export default {
     },
     /** Take the list away as CSV; Python has asked whether. Goes on when another screen is opened. */
     async save(address) {
-      if (this.saving) return;
       this.saving = Date.now();
       this.stopper = new AbortController();
       await save(address, this.stopper.signal);
@@ -82,7 +81,7 @@ export default {
     exporter() {
       const long = this.saved >= 1000;
       return h("span", { class: "export" }, [
-        h("button", { type: "button", class: "btn small", disabled: !this.d.rows?.length || !!this.saving, "aria-busy": String(!!this.saving), onClick: () => this.$emit("export") },
+        h("button", { type: "button", class: "btn small", disabled: !this.d.rows?.length, "aria-disabled": String(!!this.saving), onClick: () => { if (!this.saving) this.$emit("export"); } },
           [icon("export"), !this.saving ? h("span", null, "Export CSV") : long ? `Exporting for ${Math.floor(this.saved / 1000)} s …` : "Exporting …"]),
         long ? h("button", { type: "button", class: "btn small", onClick: () => this.stopper.abort() }, "Stop") : null,
       ]);
