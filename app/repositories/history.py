@@ -58,4 +58,6 @@ async def _payments(work: Work, condition: ColumnElement[bool]) -> Sequence[Any]
     query = select(
         Payment.id, Payment.amount_minor, Payment.currency, Payment.status, Payment.description, Payment.created_at
     )
-    return (await work.execute(query.where(condition).order_by(Payment.id.desc()).limit(LENGTH))).all()
+    return (
+        await work.execute(query.where(condition).order_by(Payment.created_at.desc(), Payment.id.desc()).limit(LENGTH))
+    ).all()

@@ -14,7 +14,7 @@ from playwright.async_api import ConsoleMessage, Page, expect
 from app.ids import uuid7
 from pages import SCREENS
 from tests.browser.conftest import OpenPage, Report
-from tests.factories import Made, add_job, add_user, add_values, make_dataset
+from tests.factories import Made, add_job, add_payment, add_user, add_values, make_dataset
 from tests.product import Product, drawn, status
 
 PHONE, DESK = (390, 844), (1440, 900)
@@ -22,6 +22,7 @@ MOST_ELEMENTS = 60
 TABLES = {
     "/users": "Users",
     "/teams": "Teams",
+    "/payments": "Payments",
     "/datasets": "Datasets",
     "/datasets/{id}/imports": "Imports",
     "/imports/{id}": "Bad rows",
@@ -43,11 +44,13 @@ class Records:
     entry: int
     staff: UUID
     user: UUID
+    payment: UUID
 
     def address(self, path: str) -> str:
         """The address of a screen, with a real record in its path."""
         ids = {"datasets": self.dataset.id, "imports": self.import_, "jobs": self.job, "audit": self.entry,
-               "staff": self.staff, "users": self.user, "teams": self.dataset.team_id}  # fmt: skip
+               "staff": self.staff, "users": self.user, "teams": self.dataset.team_id,
+               "payments": self.payment}  # fmt: skip
         return path.replace("{id}", str(ids.get(path.split("/")[1]))).replace("{row}", str(self.row))
 
 
@@ -65,6 +68,7 @@ async def records(product: Product) -> Records:
             await admin.fetchval("SELECT max(id) FROM audit_entries"),
             product.company.tess.staff_id,
             await admin.fetchval("SELECT id FROM users WHERE name = $1", LONG),
+            await admin.fetchval("SELECT id FROM payments LIMIT 1"),
         )
 
 
@@ -80,7 +84,9 @@ async def _make(admin: asyncpg.Connection, product: Product) -> Made:
            "home": "https://example.com/" + "x" * 80, "extra": {"deep": [1, 2]}, "words": LONG * 3}  # fmt: skip
     await add_values(admin, made, [row, {"name": "only a name"}, row])
     job = await add_job(admin, acme, kind="dataset.import")
-    await add_user(admin, acme, LONG, f"{'x' * 60}@example.com", options=json.dumps({LONG: row}))
+    user = await add_user(admin, acme, LONG, f"{'x' * 60}@example.com", options=json.dumps({LONG: row}))
+    intent = {"stripe_payment_intent": f"pi_{'x' * 60}", "failure": LONG, "description": LONG, "amount_minor": 2**60}
+    await add_payment(admin, acme, user_id=user, status="failed", **intent)
     await admin.execute("UPDATE jobs SET error = $2, attempts = 3, finished_at = now() WHERE id = $1", job, LONG)
     groups = json.dumps([{"field": "people", "code": "not_a_number", "count": 1}])
     await admin.execute(

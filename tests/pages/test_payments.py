@@ -91,7 +91,7 @@ async def test_one_payment_with_its_links_and_its_time_line(
     )
     vic = await visit(people.vic, f"/payments/{paid}")
     head = vic.find(kind="head").contents
-    assert (head["title"], head["status"]) == (EUROS, ["Succeeded", "ok"])
+    assert (head["title"], head["status"]) == (EUROS, ("Succeeded", "ok"))
     assert [a["opens"] for a in head["actions"]] == ["https://dashboard.stripe.com/test/payments/pi_1"]
     known = facts(vic)
     assert known["User"] == ("Uma Ode", f"/users/{user}")
@@ -115,10 +115,10 @@ async def test_the_payment_is_held_beside_stripe(
     await ann.finds(title="Beside Stripe", busy=False)
     pairs = {label: (ours, theirs, same) for label, _, ours, theirs, same in panel(ann).contents["pairs"]}
     assert pairs["Amount"] == (EUROS, EUROS, True)
-    assert pairs["Status"] == (["Failed", "bad"], ["Succeeded", "ok"], False)
+    assert pairs["Status"] == (("Failed", "bad"), ("Succeeded", "ok"), False)
     await admin.execute("UPDATE payments SET status = 'succeeded' WHERE id = $1", paid)
     await tell(admin, "payments", paid)
-    await ann.finds(kind="head", status=["Succeeded", "ok"])
+    await ann.finds(kind="head", status=("Succeeded", "ok"))
     shop.post("refunds", charge=charge, amount=200)
     await ann.finds(title="Beside Stripe", busy=False)
     ann.send(panel(ann), "again")
@@ -153,20 +153,18 @@ async def test_when_stripe_stays_silent_the_page_still_stands(
 async def test_a_page_waits_for_nobody(
     visit: Visit, people: Company, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The page is there while Stripe has not answered; an answer that breaks is told in its panel."""
-    answer: list[Callable[[], None]] = []
+    """The page is there while Stripe has not answered; what went wrong is told in its panel."""
+    answers = asyncio.Event()
 
     async def broken(*_: object) -> stripe.Live:
-        may = asyncio.Event()
-        answer.append(may.set)
-        await may.wait()
+        await answers.wait()
         raise stripe.Trouble(stripe.Problem.UNREACHABLE, "Stripe cannot be reached.")
 
     monkeypatch.setattr(stripe, "read", broken)
     ann = await visit(people.ann, f"/payments/{await add_payment(admin, people.acme)}")
     await ann.sees(EUROS, "About this payment", "What happened")
     assert (panel(ann).contents["busy"], panel(ann).contents["pairs"]) == (True, None)
-    answer[0]()
+    answers.set()
     await ann.sees("Stripe cannot be reached.")
 
 
