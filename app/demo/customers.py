@@ -156,7 +156,7 @@ class Customers:
         )
         for n, day, action, reason, values in changes:
             team = self.teams[n]
-            found = self._office.at_work(max(self._start + timedelta(days=day), team["created_at"]), _ADMIN, team["id"])
+            found = self._office.at_work(max(self._start + timedelta(days=day), team["updated_at"]), _ADMIN, team["id"])
             if found is None:
                 continue
             self._history.change(found[1], found[0], action, "team", team, reason, **values)

@@ -26,6 +26,8 @@ _DECISIONS = (
     (RowStatus.NEEDS_FIX, 5.0),
 )
 _REVIEWERS = {Role.REVIEWER, Role.ADMIN}
+_SITTING = 17
+"""Minutes that a handful of rows take at most."""
 _CORRECTED = 0.04
 """The share of decided rows of which somebody corrected a value."""
 
@@ -193,12 +195,12 @@ class Collections:
         decided = int(len(rows) * collection.reviewed)
         after = rows[0]["created_at"] + timedelta(hours=3)
         n = 0
-        while n < decided and (found := self.office.at_work(max(after, rows[n]["created_at"]), _REVIEWERS)):
+        while n < decided and (
+            found := self.office.at_work(max(after, rows[n]["created_at"]), _REVIEWERS, minutes=_SITTING)
+        ):
             actor, at = found
             for row in rows[n : min(n + self.dice.randint(8, 40), decided)]:
                 at = self.dice.later(at, 4, 25)
-                if at >= self.now:
-                    return
                 self._decide(collection, dataset, row, actor, at)
                 n += 1
             after = at + timedelta(hours=self.dice.expovariate(1 / 14))

@@ -210,8 +210,8 @@ class Desk:
         if found is None:
             return
         actor, when = found
-        job.update(attempts=0, epoch=job["epoch"] + 1, status=JobStatus.QUEUED.value, run_after=when)
-        self._tell(job, when, JobEventKind.RETRIED, by=str(actor.id), from_start=False)
+        job.update(attempts=0, epoch=job["epoch"] + 1, status=JobStatus.QUEUED.value, run_after=when, started_at=None)
+        self._tell(job, when, JobEventKind.RETRIED, by=str(actor.id), from_start=True)
         reason = self.dice.choice(("Disk has room again", "The customer asks where it is", "Worth another try"))
         self._record(job, when, actor, Action.JOB_RETRIED, reason, JobStatus.FAILED)
         self.succeed(job, when, 20, _result(Draft(**job["input"])))

@@ -1,6 +1,6 @@
 """The six people of the demo's staff: their accounts, their working days, and who is at work at a moment.
 
-None of them can sign in: no password leads to their hash, and every session of theirs has ended.
+None of them can sign in: nobody knows a password behind their hash, and every session of theirs has ended.
 """
 
 from bisect import bisect_left
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from app.crypto.passwords import NOBODYS_HASH
 from app.demo.dice import Dice
 from app.demo.history import Actor, History, Record, Target
 from app.models import Action
 from app.permissions import Role
 
-NO_PASSWORD = "!"  # noqa: S105 - no hash at all: no password fits
 FOUNDER = Actor("command", None, "founder")
 _PEOPLE = (
     ("Ada Lindqvist", "ada", Role.SUPER_ADMIN, False, 0.7),
@@ -72,22 +72,24 @@ class Office:
                 before={"teams": []}, after={"teams": names},
             )  # fmt: skip
 
-    def at_work(self, after: datetime, roles: set[Role], team: UUID | None = None) -> tuple[Actor, datetime] | None:
-        """Somebody with one of these roles who sees the team, and a moment of their next hours at work; None when
-        nobody comes before now.
+    def at_work(
+        self, after: datetime, roles: set[Role], team: UUID | None = None, *, minutes: int = 0
+    ) -> tuple[Actor, datetime] | None:
+        """Somebody with one of these roles who sees the team, and a moment of their next hours at work, after which
+        they stay for so many ``minutes``; None when nobody comes before now.
         """
         fit = {p["id"] for p in self.people if Role(p["role"]) in roles and (not p["limited"] or self._sees(p, team))}
         first = bisect_left(self._starts, after - timedelta(hours=10))
         found = [
             shift
             for shift in self._shifts[first : first + 24]
-            if shift.actor.id in fit and shift.end > after + _SHORTEST
+            if shift.actor.id in fit and shift.end > max(after, shift.start) + _SHORTEST + timedelta(minutes=minutes)
         ]
         if not found:
             return None
         shift = self._dice.choice(found[:3])
         begin = max(shift.start, after)
-        return shift.actor, self._dice.later(begin, 60, (shift.end - begin).total_seconds() - 30)
+        return shift.actor, self._dice.later(begin, 60, (shift.end - begin).total_seconds() - 60 * minutes - 30)
 
     def _sees(self, person: Record, team: UUID | None) -> bool:
         return any(row["staff_id"] == person["id"] and row["team_id"] == team for row in self.teams)
@@ -98,11 +100,11 @@ class Office:
             "id": self._dice.id(at),
             "email": f"{address}@staff.example.com",
             "name": name,
-            "password_hash": NO_PASSWORD,
+            "password_hash": NOBODYS_HASH,
             "role": role.value,
             "limited": limited,
             "status": "active",
-            "password_set_at": None,
+            "password_set_at": at,
             "version": 1,
             "created_at": at,
             "updated_at": at,

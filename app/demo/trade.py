@@ -28,7 +28,7 @@ _OUTCOMES = (
     (PaymentStatus.SUCCEEDED, 91.0),
     (PaymentStatus.FAILED, 6.8),
     (PaymentStatus.CANCELLED, 1.6),
-    (PaymentStatus.DISPUTED, 0.6),
+    (PaymentStatus.DISPUTED, 0.25),
 )
 _PAID = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.DISPUTED})
 _STILL_PENDING = timedelta(hours=2)

@@ -6,11 +6,21 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Text, and_, case, cast, delete, func, insert, not_, or_, select, update
 from sqlalchemy.sql import functions
 
 from app import clock
-from app.models import LinkPurpose, StaffLink, StaffMember, StaffSession, StaffState, StaffStatus, StaffTeam, Team
+from app.models import (
+    AuditEntry,
+    LinkPurpose,
+    StaffLink,
+    StaffMember,
+    StaffSession,
+    StaffState,
+    StaffStatus,
+    StaffTeam,
+    Team,
+)
 from app.paging import Page, PageRequest, Sort
 from app.permissions import Role
 from app.repositories.filters import among, like
@@ -106,9 +116,13 @@ async def last_seen(work: Work, staff_id: UUID) -> Any:  # noqa: ANN401 - a mome
 
 
 async def nobody_yet(work: Work) -> bool:
-    """Whether there is no staff account with a password: nobody can sign in."""
-    query = select(StaffMember.id).where(StaffMember.password_set_at.is_not(None))
-    return await work.scalar(query.limit(1)) is None
+    """Whether there is no staff account but the demo's, of which none can sign in."""
+    invented = select(AuditEntry.id).where(
+        AuditEntry.target_type == "staff",
+        AuditEntry.target_id == cast(StaffMember.id, Text),
+        AuditEntry.origin == "demo",
+    )
+    return await work.scalar(select(StaffMember.id).where(~invented.exists()).limit(1)) is None
 
 
 async def by_email(work: Work, email: str, *, lock: bool = False) -> StaffMember | None:

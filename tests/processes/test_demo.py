@@ -38,7 +38,7 @@ def test_the_demo_is_loaded_once_and_left_alone_while_it_runs(tmp_path: Path) ->
     with up(data_dir, "--demo", "--no-worker") as started:
         assert len(started.said) == 1, "a database with data is left as it is"
         assert started.get("/static/pictures/leaf-oak-rust.svg")[0] == 200
-        assert ask(data_dir, "SELECT count(*) FROM staff WHERE password_set_at IS NOT NULL") == 1
+        assert ask(data_dir, "SELECT count(*) FROM staff") == 7
         assert refusal(quarterdeck("demo", "--data-dir", data_dir)).startswith("The database is not empty")
         running = refusal(quarterdeck("demo", "--reset", "--data-dir", data_dir))
         assert running == "Quarterdeck is running. Stop it first, then run this again."

@@ -13,11 +13,16 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app import drafts
+from app import db, drafts
+from app.actor import Command, Nobody
+from app.config import Settings
+from app.crypto.passwords import NOBODYS_HASH
 from app.demo import company as demo
 from app.demo import loading
 from app.demo.dice import DAY_BEGINS, DAY_ENDS
 from app.demo.documents import FAILURES, NO_TEMPLATE
+from app.services import sessions, staff
+from app.services.sessions import WrongPassword
 from app.startup import StartupProblem
 from tests.conftest import Database
 from tests.factories import check_counts
@@ -172,7 +177,7 @@ def test_staff_act_within_their_sessions_and_nobody_can_sign_in(made: demo.Compa
     sessions = {row["id"]: row for row in made.tables["staff_sessions"]}
     roles = {person["role"] for person in made.tables["staff"]}
     assert roles == {"viewer", "support", "reviewer", "admin", "super_admin"}
-    assert all(person["password_hash"] == "!" and not person["password_set_at"] for person in made.tables["staff"])
+    assert {person["password_hash"] for person in made.tables["staff"]} == {NOBODYS_HASH}
     assert all(row["revoked_at"] for row in sessions.values())
     for entry in made.tables["audit_entries"]:
         if entry["actor_kind"] == "staff":
@@ -187,7 +192,9 @@ def test_every_picture_is_there(made: demo.Company) -> None:
     assert all((ROOT / "components" / picture.removeprefix("/static/")).exists() for picture in pictures)
 
 
-async def test_what_is_loaded_is_counted_exactly(database: Database, admin: asyncpg.Connection, tmp_path: Path) -> None:
+async def test_what_is_loaded_is_counted_exactly(
+    database: Database, admin: asyncpg.Connection, settings: Settings, tmp_path: Path
+) -> None:
     assert await loading.load(database.url("quarterdeck_owner"), tmp_path, NOW)
     await check_counts(admin)
     assert await admin.fetchval("SELECT bool_and(origin = 'demo') FROM audit_entries")
@@ -201,6 +208,14 @@ async def test_what_is_loaded_is_counted_exactly(database: Database, admin: asyn
     for import_ in bad:
         lines = (tmp_path / "uploads" / f"{import_['id']}.errors.csv").read_text().splitlines()
         assert len(lines) == import_["rows_bad"] + 1
+    db.configure(settings)
+    email = await admin.fetchval("SELECT email FROM staff LIMIT 1")
+    with pytest.raises(WrongPassword):
+        await sessions.sign_in(Nobody("127.0.0.1"), email, "any password at all", "a test")
+    first = await staff.ensure_first_administrator(Command("root"), "first@example.com", None)
+    assert first, "nobody of the demo can sign in"
+    assert await staff.ensure_first_administrator(Command("root"), "second@example.com", None) is None
+    await db.dispose()
     assert not await loading.load(database.url("quarterdeck_owner"), tmp_path, NOW), "only an empty database is filled"
 
 
