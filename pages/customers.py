@@ -8,7 +8,7 @@ from uuid import UUID
 from app import emails, money
 from app.errors import Duplicate, Invalid, NotFound
 from app.models import Action as LogAction
-from app.models import Plan, User
+from app.models import Plan
 from app.services import jobs, teams, users
 from app.services.users import History
 from components import frame
@@ -58,17 +58,18 @@ async def team_of(view: View, values: Values) -> UUID:
         raise Invalid(team=refusal.message) from None
 
 
-async def ask_new_user(view: View, team_id: UUID | None = None) -> User | None:
-    """The form of a new user, of this team or of one that is chosen; None when it was closed."""
+async def ask_new_user(view: View, team_id: UUID | None = None) -> None:
+    """The form of a new user, of this team or of one that is chosen; then the user's page."""
     team = [] if team_id else [await team_field(view)]
-    made: list[User] = []
 
     async def save(values: Values) -> None:
         chosen = team_id or await team_of(view, values)
         try:
-            made.append(await users.create(view.actor, chosen, values["name"], values["email"], values["plan"]))
+            made = await users.create(view.actor, chosen, values["name"], values["email"], values["plan"])
         except Duplicate as taken:
             raise Invalid(email=taken.message) from None
+        done(f"{made.name} is added.")
+        frame.navigate(f"/users/{made.id}")
 
     fields = [
         Field("name", "Name", max_length=users.NAME_LENGTH),
@@ -77,7 +78,6 @@ async def ask_new_user(view: View, team_id: UUID | None = None) -> User | None:
         Field("plan", "Plan", "choice", value=Plan.FREE, choices=PLANS),
     ]
     await ask("New user", submit="Create user", fields=fields, on_submit=save)
-    return made[0] if made else None
 
 
 async def act(
@@ -92,16 +92,15 @@ async def act(
     """Ask for what a verb needs and why, in a dialog that stays open until ``save`` has done it. What ``save`` returns
     is said, and the record is drawn anew.
     """
-    said = ""
+    here = frame.current()
 
     async def submitted(values: Values) -> None:
-        nonlocal said
-        said = await save(values)
+        done(await save(values))
 
     asked = [*fields, REASON]
     if await ask(title, submit=submit, plan=plan, fields=asked, danger=danger, on_submit=submitted) is not None:
-        done(said)
-        await frame.redraw()
+        with here.client.content:  # the button that was pressed may be gone: the record is live
+            await here.redraw()
 
 
 def line(history: History, creation: LogAction, born: Entry, *, linked: bool) -> list[Entry]:

@@ -31,6 +31,8 @@ def audit_entry(entry: Any, *, whole: bool = False, linked: bool = False) -> Ent
     tone: Tone = "bad" if known and Action(entry.action) in _BAD else "info"
     brief = entry.actor_kind == "system" or entry.action in _BOOKS or not is_difference(entry)
     told = () if brief and not whole else changes(entry)
+    if not whole:
+        told = [change for change in told if change[0] != "team_id"]  # the sentence names the team
     return Entry(entry.at, parts(entry), entry.reason or "", told, tone, f"/audit/{entry.id}" if linked else "")
 
 

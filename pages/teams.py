@@ -152,9 +152,7 @@ class _Desk:
 
     async def new_user(self) -> None:
         """A user of this team."""
-        if (made := await ask_new_user(self.view, self.seen.team.id)) is not None:
-            done(f"{made.name} is added.")
-            frame.navigate(f"/users/{made.id}")
+        await ask_new_user(self.view, self.seen.team.id)
 
     async def rename(self) -> None:
         """Another name, unless somebody else gave one meanwhile."""

@@ -23,7 +23,6 @@ from components.ids import record_id
 from components.live import Live
 from components.screen import View, screen
 from components.table import DataTable, Empty
-from components.toasts import done
 from pages.customers import PLANS, act, ask_new_user, day, line, note, team_field, team_filter, team_of
 from pages.entries import shown
 from pages.words import PLAN, USER
@@ -37,9 +36,7 @@ async def users_screen(view: View) -> None:
     teams = await team_filter(view)
 
     async def new() -> None:
-        if (made := await ask_new_user(view)) is not None:
-            done(f"{made.name} is added.")
-            frame.navigate(f"/users/{made.id}")
+        await ask_new_user(view)
 
     PageHead("Users", actions=[Action("New user", new, needs=Permission.USERS_CREATE, main=True)])
     DataTable(
@@ -84,7 +81,8 @@ async def user_screen(view: View) -> None:
     )
     Facts(_facts(desk.seen), title="About this user")
     Facts(_related(view, desk.seen), title="Related")
-    Facts([Fact(key, shown(value)) for key, value in user.options.items()] or [Fact("None", None)], title="Options")
+    if user.options:
+        Facts([Fact(key, shown(value)) for key, value in user.options.items()], title="Options")
     desk.tell()
     Live(topics.users, frame.redraw, about=user_id)
     Live([topics.jobs, topics.payments], desk.look_again)

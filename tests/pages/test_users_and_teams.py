@@ -129,6 +129,27 @@ async def test_a_new_user_and_a_new_team(visit: Visit, people: Company, admin: a
     await tess.sees("There is no team with this name or id")
 
 
+async def test_of_very_many_teams_one_types_the_name(
+    visit: Visit, people: Company, admin: asyncpg.Connection, ada: UUID
+) -> None:
+    await admin.execute(
+        "INSERT INTO teams (id, name, status, version, created_at, updated_at)"
+        " SELECT uuidv7(), 'Team ' || n, 'active', 1, now(), now() FROM generate_series(1, 100) n"
+    )
+    ann = await visit(people.ann, "/users")
+    assert [one["kind"] for one in ann.find(label="Users").contents["filters"]] == ["choice", "choice", "id", "time"]
+    ann = await visit(people.ann, f"/users/{ada}")
+    ann.press("Move to a team")
+    dialog = await ann.answer("Move to another team", team="Team 7", reason="")
+    assert dialog.contents["fields"][0]["kind"] == "text"
+    assert set(await ann.refuses(dialog)) == {"reason"}
+    ann.send(dialog, "submit", {"team": "Team 700", "reason": "Asked"})
+    await ann.sees("There is no team with this name or id")
+    ann.send(dialog, "submit", {"team": "Team 7", "reason": "Asked"})
+    await ann.sees("moved", "Team 7")
+    assert await said(admin) == ("user.moved", "Asked")
+
+
 async def test_every_verb_of_a_user(visit: Visit, people: Company, admin: asyncpg.Connection, ada: UUID) -> None:
     ann = await visit(people.ann, f"/users/{ada}")
     for button, title, values, heard, action in (
@@ -148,12 +169,14 @@ async def test_every_verb_of_a_user(visit: Visit, people: Company, admin: asyncp
         ("Deactivate user", "Deactivate Ada Lovelace?", {}, "is deactivated", "user.deactivated"),
         ("Reactivate", "Reactivate Ada Lovelace?", {}, "can sign in again", "user.reactivated"),
     ):
+        head = ann.find(kind="head")
         ann.press(button)
         dialog = await ann.answer(title, **values, reason="  ")
         assert set(await ann.refuses(dialog)) == {"reason"}, button
         ann.send(dialog, "submit", {**values, "reason": "As asked"})
         await ann.hears(heard)
-        await ann.closes(dialog)
+        await ann.closes(head)
+        await ann.finds(kind="head")
         assert await said(admin) == (action, "As asked")
     await ann.sees("moved", "Nordlicht")
     stored = await admin.fetchrow("SELECT plan, email, options, team_id, status FROM users WHERE id = $1", ada)
@@ -171,10 +194,12 @@ async def test_every_verb_of_a_team(visit: Visit, people: Company, admin: asyncp
         ("Suspend team", "Suspend Acme Labs?", {}, "is suspended", "team.suspended"),
         ("Resume team", "Resume Acme Labs?", {}, "goes on", "team.resumed"),
     ):
+        head = ann.find(kind="head")
         ann.press(button)
-        dialog = await ann.answer(title, **values, reason="As asked")
+        await ann.answer(title, **values, reason="As asked")
         await ann.hears(heard)
-        await ann.closes(dialog)
+        await ann.closes(head)
+        await ann.finds(kind="head")
         assert await said(admin) == (action, "As asked")
     await ann.sees("1 of at most 1", "0, no limit")
     ann.press("Change limits")
