@@ -22,10 +22,11 @@ class Settings(BaseSettings):
         None, description="Where the application signs in (role quarterdeck_app). Unset: the embedded database."
     )
     engine_url: SecretStr | None = Field(
-        None, description="Where a worker listens for deliveries (role quarterdeck_worker)."
+        None,
+        description="Where a worker listens for deliveries (role quarterdeck_worker). Unset: made from the one above.",
     )
     migration_url: SecretStr | None = Field(
-        None, description="The owner's connection, for `migrate` and `worker --maintenance`."
+        None, description="Who sets up a database of one's own, for `migrate` and `worker --maintenance`."
     )
     pool_size: int = Field(10, ge=1, le=200, description="Database connections per process.")
 

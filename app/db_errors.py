@@ -40,7 +40,8 @@ def _sentence(state: str) -> AppError | None:
         return Invalid("This holds a character or a number that cannot be looked for. Change it, and try again.")
     if state in {"40001", "40P01"}:
         return Conflict("Somebody changed the same thing at the same moment. Try again.")
-    if state[:2] in {"08", "53", "57"}:
+    # 28 and 3D: the login or the database itself was taken away while we were connected.
+    if state[:2] in {"08", "28", "3D", "53", "57"}:
         return _no_answer()
     return None
 
