@@ -103,7 +103,7 @@ async def _tess(admin: asyncpg.Connection, teams: Sequence[UUID]) -> Staff:
     now, staff, session = clock.now(), uuid7(), uuid7()
     await admin.execute(
         "INSERT INTO staff (id, email, name, password_hash, role, limited, status, version, created_at, updated_at)"
-        " VALUES ($1, 'tess@example.com', 'Tess Tam', 'no password', 'admin', true, 'active', 1, $2, $2)",
+        " VALUES ($1, 'tess.tam@example.com', 'Tess Tam', 'no password', 'admin', true, 'active', 1, $2, $2)",
         *(staff, now),
     )
     await admin.execute(
@@ -114,7 +114,7 @@ async def _tess(admin: asyncpg.Connection, teams: Sequence[UUID]) -> Staff:
         " VALUES ($1, $2, $3, $3, $4, $3)",
         *(session, staff, now, now + timedelta(days=1)),
     )
-    return Staff(session, staff, "Tess Tam", "tess@example.com", Role.ADMIN, tuple(teams), ip="127.0.0.1")
+    return Staff(session, staff, "Tess Tam", "tess.tam@example.com", Role.ADMIN, tuple(teams), ip="127.0.0.1")
 
 
 async def _without_indexes(connection: asyncpg.Connection) -> list[tuple[str, str]]:

@@ -50,7 +50,7 @@ async def page(
     backwards = cursor is not None and cursor.backwards
     downwards = sort.descending != backwards
     counted = count if count is not None else await capped_count(work, query)
-    if counted == Count(0):
+    if count is None and not counted.value:
         return Page([], counted)
 
     asked = query.add_columns(column.label("sort_value"), listing.id.label("sort_id"))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import asyncpg
@@ -12,12 +13,12 @@ from sqlalchemy import event
 
 from app import clock, db
 from app.paging import PageRequest, Sort
-from app.services import audit, datasets, imports, jobs, rows
+from app.services import audit, datasets, imports, jobs, payments, rows, users
 from tests.factories import Made, add_import, make_dataset
 from tests.people import Company
 
-LARGE = {"jobs", "audit_entries", "dataset_rows"}
-ROWS = 60_000
+LARGE = {"jobs", "audit_entries", "dataset_rows", "users", "payments"}
+ROWS = 20_000
 BUFFERS = 300
 TEAM = "CASE WHEN n % 200 = 0 THEN $1::uuid ELSE md5((n % 200)::text)::uuid END"
 Asked = list[tuple[str, tuple[Any, ...]]]
@@ -27,6 +28,7 @@ Asked = list[tuple[str, tuple[Any, ...]]]
 async def seeded(company: Company, admin: asyncpg.Connection) -> Made:
     """Tables large enough that an index is worth it, with what an installation of some age holds."""
     made = await make_dataset(admin, company.acme, "Flights", {"n": "integer"})
+    await admin.execute("SET session_replication_role = replica")  # no trigger counts what is only read here
     await add_import(admin, made, ROWS, "jsonb_build_object('n', n)")
     await admin.execute(
         "INSERT INTO teams (id, name, status, version, created_at, updated_at)"
@@ -34,11 +36,12 @@ async def seeded(company: Company, admin: asyncpg.Connection) -> Made:
     )
     await admin.execute(
         "INSERT INTO jobs (id, team_id, kind, input, queue, priority, status, epoch, attempts, max_attempts, run_after,"
-        " deliveries, progress, progress_done, progress_text, cost_micros, created_at)"
+        " deliveries, progress, progress_done, progress_text, cost_micros, created_at, finished_at, error)"
         f" SELECT uuidv7(n * interval '-1 min'), {TEAM},"
         " (ARRAY['dataset.delete', 'dataset.import'])[1 + (n % 20 > 0)::int], '{}', 'default', 0,"
         " (ARRAY['failed', 'succeeded'])[1 + (n % 40 > 0)::int], 0, 1, 3, now(), 1, 0, 0, '', 0,"
-        " now() - n * interval '1 min' FROM generate_series(20000, 1, -1) AS n",
+        " now() - n * interval '1 min', now() - n * interval '1 min',"
+        " CASE n % 40 WHEN 0 THEN 'page ' || n % 90 || ' gave up' END FROM generate_series(12000, 1, -1) AS n",
         company.acme,
     )
     await admin.execute(
@@ -46,11 +49,34 @@ async def seeded(company: Company, admin: asyncpg.Connection) -> Made:
         f" target_label) SELECT now() - n * interval '1 min', {TEAM},"
         " CASE WHEN n % 30 = 0 THEN $2::uuid ELSE $3::uuid END, 'Ann', 'staff',"
         " (ARRAY['dataset.renamed', 'row.edited'])[1 + (n % 25 > 0)::int], (ARRAY['dataset', 'row'])[1 + (n % 25 > 0)"
-        "::int], n::text, '' FROM generate_series(20000, 1, -1) AS n",
+        "::int], n::text, '' FROM generate_series(12000, 1, -1) AS n",
         *(company.acme, company.ann.staff_id, company.sue.staff_id),
     )
+    await _customers(admin, company)
+    await admin.execute("SET session_replication_role = origin")
     await admin.execute("VACUUM ANALYZE")
     return made
+
+
+async def _customers(admin: asyncpg.Connection, company: Company) -> None:
+    """Users of many names, and what they paid."""
+    await admin.execute(
+        "INSERT INTO users (id, team_id, email, name, plan, status, options, version, created_at, updated_at)"
+        f" SELECT uuidv7(n * interval '-1 min'), {TEAM}, 'user' || n || '@example.com', md5((n % 997)::text) || ' ' ||"
+        " (ARRAY['Rossi', 'Weber'])[1 + (n % 400 > 0)::int], (ARRAY['premium', 'free'])[1 + (n % 30 > 0)::int],"
+        " (ARRAY['deactivated', 'active'])[1 + (n % 50 > 0)::int], '{}', 1, now() - n * interval '1 min', now()"
+        " FROM generate_series(12000, 1, -1) AS n",
+        company.acme,
+    )
+    await admin.execute(
+        "INSERT INTO payments (id, team_id, user_id, amount_minor, currency, status, refunded_minor, description,"
+        " stripe_payment_intent, version, created_at, updated_at)"
+        f" SELECT uuidv7(n * interval '-1 min'), {TEAM}, u.id, n, (ARRAY['JPY', 'EUR'])[1 + (n % 40 > 0)::int],"
+        " (ARRAY['failed', 'succeeded'])[1 + (n % 50 > 0)::int], 0, 'Document ' || md5((n % 997)::text), 'pi_' || n, 1,"
+        " now() - n * interval '1 min', now() FROM generate_series(12000, 1, -1) AS n"
+        " JOIN (SELECT id, row_number() OVER () AS n FROM users) AS u USING (n) ORDER BY n DESC",
+        company.acme,
+    )
 
 
 @contextmanager
@@ -103,6 +129,25 @@ LISTS: dict[str, Callable[[Any, Company, Made], Awaitable[Any]]] = {
     "jobs by status": lambda a, _c, _m: jobs.search(a, PageRequest({"status": ("failed",)})),
     "jobs by kind": lambda a, _c, _m: jobs.search(a, PageRequest({"kind": ("dataset.delete",)})),
     "jobs by team": lambda a, c, _m: jobs.search(a, PageRequest({"team": (str(c.acme),)})),
+    "jobs by user": lambda a, _c, m: jobs.search(a, PageRequest({"user": (str(m.id),)})),
+    "jobs by an error": lambda a, _c, _m: jobs.search(a, PageRequest(search="page 77 gave up")),
+    "jobs of an hour's end": lambda a, _c, _m: jobs.search(a, PageRequest({"finished_at": _hour()})),
+    "users": lambda a, _c, _m: users.search(a, PageRequest()),
+    "users by plan": lambda a, _c, _m: users.search(a, PageRequest({"plan": ("premium",)})),
+    "users by status": lambda a, _c, _m: users.search(a, PageRequest({"status": ("deactivated",)})),
+    "users by team": lambda a, c, _m: users.search(a, PageRequest({"team": (str(c.acme),)})),
+    "users of the last hour": lambda a, _c, _m: users.search(a, PageRequest({"created_at": _hour()})),
+    "users by name": lambda a, _c, _m: users.search(a, PageRequest(sort=Sort("name", descending=False))),
+    "users named": lambda a, _c, _m: users.search(a, PageRequest(search="Rossi")),
+    "a user by e-mail": lambda a, _c, _m: users.search(a, PageRequest(search="user77@example.com")),
+    "payments": lambda a, _c, _m: payments.search(a, PageRequest()),
+    "payments by status": lambda a, _c, _m: payments.search(a, PageRequest({"status": ("failed",)})),
+    "payments by currency": lambda a, _c, _m: payments.search(a, PageRequest({"currency": ("JPY",)})),
+    "payments by team": lambda a, c, _m: payments.search(a, PageRequest({"team": (str(c.acme),)})),
+    "payments by user": lambda a, _c, m: payments.search(a, PageRequest({"user": (str(m.id),)})),
+    "payments by amount": lambda a, _c, _m: payments.search(a, PageRequest(sort=Sort("amount"))),
+    "payments of the last hour": lambda a, _c, _m: payments.search(a, PageRequest({"created_at": _hour()})),
+    "a payment by Stripe's id": lambda a, _c, _m: payments.search(a, PageRequest(search="pi_77")),
     "jobs of the last hour": lambda a, _c, _m: jobs.search(a, PageRequest({"created_at": _hour()})),
     "audit of the last hour": lambda a, _c, _m: audit.search(a, PageRequest({"at": _hour()})),
     "audit": lambda a, _c, _m: audit.search(a, PageRequest()),
@@ -119,12 +164,10 @@ LISTS: dict[str, Callable[[Any, Company, Made], Awaitable[Any]]] = {
 }
 
 
-@pytest.mark.parametrize("who", ["ann", "tess"])
 async def test_no_list_reads_a_large_table_from_one_end_to_the_other(
-    company: Company, seeded: Made, admin: asyncpg.Connection, who: str
+    company: Company, seeded: Made, admin: asyncpg.Connection
 ) -> None:
-    actor = getattr(company, who)
-    for name, ask in LISTS.items():
+    for actor, (name, ask) in product((company.ann, company.tess), LISTS.items()):
         with listening() as asked:
             await ask(actor, company, seeded)
         if not asked:  # no large table is in it at all
@@ -135,10 +178,10 @@ async def test_no_list_reads_a_large_table_from_one_end_to_the_other(
             for scan in scans:
                 # A count that is capped may read its 10,001 rows in any order; everything else goes by an index.
                 capped = scan["Actual Rows"] <= 10_001 and "Filter" not in scan
-                assert scan["Node Type"] != "Seq Scan" or capped, (name, scan["Relation Name"], scan["Filter"])
+                assert scan["Node Type"] != "Seq Scan" or capped, (actor.name, name, scan)
 
 
-async def test_a_window_of_the_grid_costs_the_same_everywhere(
+async def test_a_window_of_the_grid_and_a_page_of_a_list_cost_the_same_everywhere(
     company: Company, seeded: Made, admin: asyncpg.Connection
 ) -> None:
     for actor in (company.ann, company.tess):
@@ -149,12 +192,8 @@ async def test_a_window_of_the_grid_costs_the_same_everywhere(
             plans = await explained(admin, asked, actor, company)
             assert 0 < sum(map(buffers, plans)) <= BUFFERS
 
-
-async def test_a_page_of_a_list_costs_the_same_everywhere(
-    company: Company, seeded: Made, admin: asyncpg.Connection
-) -> None:
     first = await jobs.search(company.ann, PageRequest())
-    deep = await admin.fetchval("SELECT id FROM jobs ORDER BY id DESC OFFSET 15000 LIMIT 1")
+    deep = await admin.fetchval("SELECT id FROM jobs ORDER BY id DESC OFFSET 9000 LIMIT 1")
     assert first.next is not None
     place = type(first.next)(str(deep), str(deep))
     with listening() as asked:
