@@ -18,7 +18,7 @@ from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.models import Action, LinkPurpose, StaffLink, StaffMember, StaffSession, StaffStatus, StaffTeam
 from app.paging import Page, PageRequest
-from app.permissions import ROLE_PERMISSIONS, Permission, Role
+from app.permissions import ROLE_PERMISSIONS, Permission, Role, granted
 from app.repositories import audit as audit_table
 from app.repositories import staff as staff_table
 from app.repositories.staff import OpenLink
@@ -259,7 +259,17 @@ async def _lock(work: Work, staff_id: UUID) -> StaffMember:
         raise Forbidden("Nobody changes their own account here. Ask another super admin.")
     if not ROLE_PERMISSIONS[Role(member.role)] <= work.who.permissions:
         raise Forbidden(f"{member.name} may do more than you. Ask a super admin.")
+    await _check_unchanged(work)
     return member
+
+
+async def _check_unchanged(work: Work) -> None:
+    """While this block waited for its locks, somebody may have taken away the very rights that it acts by."""
+    if work.who.id is None:
+        return
+    me = await work.get(StaffMember, work.who.id)
+    if me.status != StaffStatus.ACTIVE or not work.who.permissions <= granted(Role(me.role), limited=me.limited):
+        raise Conflict("Somebody changed what you may do at this very moment. Open the page again.")
 
 
 async def _by_email(work: Work, email: str) -> StaffMember:
