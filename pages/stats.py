@@ -78,9 +78,10 @@ class _Shown:
                 self._charts.extend(self._chart(number) for number in NUMBERS)
 
     def _chart(self, number: Number) -> Chart:
-        load = partial(self._load, number)
-        table = self._is_table(number.key)
-        return Chart(number.title, number.key, load, about=number.about, needs=number.needs, table=table)
+        load, table = partial(self._load, number), self._is_table(number.key)
+        return Chart(
+            number.title, number.key, load, about=number.about, needs=number.needs, table=table, choice="currency"
+        )
 
     def _is_table(self, key: str) -> bool:
         return key in self._query.get("table", ())
