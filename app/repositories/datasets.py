@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, case, cast, func, select
+from sqlalchemy import BigInteger, case, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.errors import NotFound
@@ -25,9 +25,9 @@ from app.models import (
     SchemaField,
     Team,
 )
-from app.paging import Count, Page, PageRequest, Sort
+from app.paging import Page, PageRequest, Sort
 from app.repositories.filters import identity, like
-from app.repositories.keyset import Listing, Query, capped_count, page
+from app.repositories.keyset import Listing, Query, page
 from app.work import Work
 
 _rows = (
@@ -191,16 +191,7 @@ async def add_to_counts(work: Work, number: int, team_id: UUID, status: str, n: 
     await work.execute(new.on_conflict_do_update(index_elements=keys, set_={"n": DatasetCount.n + n}))
 
 
-async def totals(work: Work) -> tuple[Count, int]:
-    """How many datasets (counted up to the cap) and rows (from counters) are in sight."""
-    living = select(Dataset.id).where(Dataset.status == DatasetStatus.ACTIVE)
-    counted = select(cast(func.coalesce(func.sum(DatasetCount.n), 0), BigInteger))
-    mine = counted.join(Dataset, Dataset.number == DatasetCount.dataset_number)
-    rows = await work.scalar(mine.where(Dataset.status == DatasetStatus.ACTIVE))
-    return await capped_count(work, living), rows
-
-
-def import_state() -> Any:  # noqa: ANN401 - a column expression
+def _import_state() -> Any:  # noqa: ANN401 - a column expression
     """An import whose job ended without it has failed, or was cancelled while it waited."""
     open_ = Import.status.in_([ImportStatus.QUEUED, ImportStatus.CHECKING, ImportStatus.LOADING])
     return case(
@@ -210,6 +201,7 @@ def import_state() -> Any:  # noqa: ANN401 - a column expression
     )
 
 
+IMPORT_STATE = _import_state()
 IMPORT_COLUMNS: Sequence[Any] = (
     Import.id,
     Import.team_id,
@@ -229,5 +221,5 @@ IMPORT_COLUMNS: Sequence[Any] = (
     Dataset.name.label("dataset"),
     Team.name.label("team"),
     Job.status.label("job_status"),
-    import_state().label("status"),
+    IMPORT_STATE.label("status"),
 )

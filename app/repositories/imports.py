@@ -12,7 +12,7 @@ from app import clock
 from app.ids import uuid7
 from app.models import Dataset, DatasetRow, Import, ImportIssue, ImportStatus, Job, JobStatus, Team
 from app.paging import Page, PageRequest, Sort
-from app.repositories.datasets import IMPORT_COLUMNS, import_state
+from app.repositories.datasets import IMPORT_COLUMNS, IMPORT_STATE
 from app.repositories.filters import identity
 from app.repositories.keyset import Listing, Query, page
 from app.tabular.plan import RowError
@@ -23,7 +23,7 @@ EXPORT: Mapping[str, Any] = MappingProxyType(
     {
         "id": Import.id,
         "file": Import.filename,
-        "status": import_state(),
+        "status": IMPORT_STATE,
         "dataset_id": Import.dataset_id,
         "dataset": Dataset.name,
         "team_id": Import.team_id,
