@@ -122,7 +122,7 @@ async def test_formulas_are_defused_and_everything_else_stays_what_it_is(
 async def test_numbers_moments_and_nothing_are_told_plainly(
     company: Company, bound: Settings, admin: asyncpg.Connection, folder: Path
 ) -> None:
-    await add_job(admin, company.acme)
+    await add_job(admin, company.acme, "queued")
     await admin.execute(
         "UPDATE jobs SET cost_micros = -5, error = '', created_at = '2024-02-29 23:59:59.9+00',"
         " started_at = '2024-07-01 01:00:00+02'"
