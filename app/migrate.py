@@ -20,6 +20,8 @@ from app.startup import StartupProblem
 from app.supervise.reaching import PATIENCE, SESSION
 from app.supervise.rights import LOGINS, OWNER, ROLES
 
+__all__ = ["DATABASE", "LOGINS", "ROLES", "SchemaProblem", "config", "head", "make_database", "prepare", "upgrade"]
+
 DATABASE = "quarterdeck"
 _ONE_AT_A_TIME = 7_305_180_419
 """The advisory lock of a migration: two machines may start at the same moment."""
