@@ -20,6 +20,8 @@ import stripe
 from app.config import Settings
 from app.models import PaymentStatus
 
+stripe.enable_telemetry = False  # it would also write a file into the home folder
+
 DASHBOARD = "https://dashboard.stripe.com"
 RETRIES = 2
 TRY_SECONDS, ALL_SECONDS = 4.0, 10.0
@@ -143,7 +145,6 @@ _here = _Here()
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[Connection | None]:
     """Connect this process for the time of the block; without a key nothing is ever asked."""
-    stripe.enable_telemetry = False  # it would also write a file into the home folder
     key = settings.stripe_key.get_secret_value().strip() if settings.stripe_key else ""
     _here.connection = Connection(key, settings.stripe_api_base) if key else None
     _here.testing = "_live_" not in key

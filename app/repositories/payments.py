@@ -80,7 +80,7 @@ async def search(work: Work, request: PageRequest) -> Page[Any]:
 async def now(work: Work) -> dict[tuple[str, str], int]:
     """How many payments in sight there are, by currency and status, from the counters."""
     counted = await stats.now(work, Metric.PAYMENTS_NOW)
-    return {_kind(dimension): n for dimension, n in counted.items()}
+    return {_kind(dimension): n for dimension, n in counted.items() if n}
 
 
 async def user_of(work: Work, user_id: UUID | None) -> Any:  # noqa: ANN401 - a row

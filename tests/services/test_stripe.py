@@ -97,7 +97,8 @@ async def test_refusals_are_sentences_without_the_key(
 
 
 async def test_a_good_key_passes_the_check(connection: Connection) -> None:
-    assert await connection.check() is None
+    await connection.check()
+    assert (await trouble(connection.read("pi_unknown", None))).problem is Problem.NOT_FOUND
 
 
 async def test_a_port_where_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
