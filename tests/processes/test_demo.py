@@ -7,8 +7,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from app.config import Settings
 from app.embedded import EmbeddedPostgres
-from tests.processes.running import quarterdeck, refusal, up
+from app.startup import StartupProblem
+from app.supervisor import demo
+from tests.processes.running import quarterdeck, up
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
@@ -27,27 +30,25 @@ def ask(data_dir: Path, question: str) -> int:
     return asyncio.run(run())
 
 
-def test_the_demo_is_loaded_once_and_left_alone_while_it_runs(tmp_path: Path) -> None:
+def test_the_demo_is_loaded_at_the_first_start_left_alone_while_it_runs_and_started_over(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
+    with up(data_dir, "--demo", "--no-worker") as started:
+        check_words(started.said)
+        assert started.get("/static/pictures/leaf-oak-rust.svg")[0] == 200
+        assert ask(data_dir, "SELECT count(*) FROM staff") == 7
+        assert ask(data_dir, "SELECT count(*) FROM stats_deltas WHERE metric = 'payments'") == 0, "added up already"
+        for reset, sentence in ((False, "The database is not empty"), (True, "Quarterdeck is running. Stop it first")):
+            with pytest.raises(StartupProblem, match=sentence):
+                demo(Settings(data_dir=data_dir), reset=reset)
+        assert ask(data_dir, "SELECT count(*) FROM teams") == 40
+        assert started.stop() == 0
     done = quarterdeck("demo", "--reset", "--data-dir", data_dir)
     assert done.returncode == 0, done.stderr
-    said = done.stdout.splitlines()
+    check_words(done.stdout.splitlines())
+
+
+def check_words(said: list[str]) -> None:
+    """The demo, then the one account that can sign in."""
     assert said[0].startswith("The demo company is loaded")
     assert said[1:3] == ["First administrator", "  E-mail:   admin@example.com"]
     assert PASSWORD.fullmatch(said[3])
-    with up(data_dir, "--demo", "--no-worker") as started:
-        assert len(started.said) == 1, "a database with data is left as it is"
-        assert started.get("/static/pictures/leaf-oak-rust.svg")[0] == 200
-        assert ask(data_dir, "SELECT count(*) FROM staff") == 7
-        assert refusal(quarterdeck("demo", "--data-dir", data_dir)).startswith("The database is not empty")
-        running = refusal(quarterdeck("demo", "--reset", "--data-dir", data_dir))
-        assert running == "Quarterdeck is running. Stop it first, then run this again."
-        assert ask(data_dir, "SELECT count(*) FROM teams") == 40
-        assert started.stop() == 0
-
-
-def test_the_first_start_with_the_demo_shows_the_administrator(tmp_path: Path) -> None:
-    with up(tmp_path / "data", "--no-worker", settings={"QUARTERDECK_DEMO": "true"}) as started:
-        assert started.said[0].startswith("The demo company is loaded")
-        assert PASSWORD.fullmatch(started.said[3])
-        assert started.stop() == 0
