@@ -96,6 +96,14 @@ def test_both_locks_agree_and_name_no_place() -> None:
         assert lock.count("==") <= lock.count("--hash=sha256:")
 
 
+def test_what_only_tests_may_use_is_never_shipped() -> None:
+    """Its licence (GPL) would reach the product."""
+    shipped = {_name(pin) for pin in _pins(read(ROOT / "requirements.lock"))}
+    assert "stripe" in shipped
+    assert not shipped & {"localstripe"}
+    assert "localstripe" not in {_name(one) for one in DEPENDENCIES}
+
+
 def _pins(lock: str) -> set[str]:
     return {line.rstrip("\\ ") for line in lock.splitlines() if re.match(r"[\w.-]+(\[.*\])?==", line)}
 
