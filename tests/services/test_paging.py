@@ -46,7 +46,7 @@ async def full(company: Company, admin: asyncpg.Connection) -> Company:
     await admin.execute(
         "INSERT INTO payments (id, team_id, amount_minor, currency, status, refunded_minor, description, version,"
         " created_at, updated_at) SELECT uuidv7(), $1, n % 4, 'EUR', 'succeeded', 0, '', 1,"
-        " date_trunc('hour', now()) - n % 5 * interval '1 s', now() FROM generate_series(1, $2) AS n",
+        " date_trunc('hour', now()) + n / 5 * interval '1 s', now() FROM generate_series(1, $2) AS n",
         *(company.acme, N),
     )
     await admin.execute(
@@ -122,6 +122,7 @@ DAMAGED: dict[str, list[Cursor]] = {
     "datasets": [Cursor("x", "no id"), Cursor(None, "")],
     "imports": [Cursor("x", "7")],
     "jobs": [Cursor("x", "\x00")],
+    "payments": [Cursor("soon", "no id"), Cursor(None, ""), Cursor("2026-01-01T00:00:00+00:00", "7"), Cursor(7, HUGE)],
     "audit": [Cursor(1, "one"), Cursor(1, HUGE), Cursor(1, "-" + HUGE)],
 }
 
