@@ -66,6 +66,14 @@ def like(text: str) -> str:
     return f"%{escaped}%"
 
 
+def patterns(words: str) -> list[str]:
+    """Where ``words`` are looked for: anywhere; fewer than three letters only where a word begins, because an index
+    of three letters finds nothing else.
+    """
+    anywhere = like(words)
+    return [anywhere] if len(words) > 2 else [anywhere[1:], f"% {anywhere[1:]}"]
+
+
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)

@@ -13,9 +13,8 @@ from app.errors import Invalid
 from app.models import Job, Metric, Payment, PaymentStatus, Team, User
 from app.paging import Count, CountKind, Page, PageRequest, Sort
 from app.repositories import stats, tallies
-from app.repositories.filters import among, as_uuid, identity, within
+from app.repositories.filters import among, as_uuid, identity, patterns, within
 from app.repositories.keyset import Listing, Query, page
-from app.repositories.teams import patterns
 from app.work import Work
 
 LISTING = Listing(Payment.id, Sort("created_at"), {"created_at": Payment.created_at, "amount": Payment.amount_minor})

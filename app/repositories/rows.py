@@ -102,7 +102,7 @@ async def by_ids(work: Work, number: int, ids: Sequence[UUID]) -> list[Any]:
     return [found[id_] for id_ in ids if id_ in found]
 
 
-async def matching(
+async def filtered(
     work: Work,
     number: int,
     next_position: int,

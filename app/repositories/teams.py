@@ -13,7 +13,7 @@ from app.errors import Conflict
 from app.models import DatasetStatus, Metric, Plan, Team, TeamStatus, UserStatus
 from app.paging import Count, Page, PageRequest, Sort
 from app.repositories import tallies
-from app.repositories.filters import among, like, within
+from app.repositories.filters import among, patterns, within
 from app.repositories.keyset import Listing, Query, mapped, page
 from app.work import Work
 
@@ -154,14 +154,6 @@ def _found(words: str) -> ColumnElement[bool]:
         return Team.id == UUID(words)
     except ValueError:
         return or_(*(Team.name.ilike(pattern) for pattern in patterns(words)))
-
-
-def patterns(words: str) -> list[str]:
-    """Where ``words`` are looked for: anywhere; fewer than three letters only where a word begins, because an index
-    of three letters finds nothing else.
-    """
-    anywhere = like(words)
-    return [anywhere] if len(words) > 2 else [anywhere[1:], f"% {anywhere[1:]}"]
 
 
 async def _with_numbers(work: Work, teams: Sequence[Any]) -> dict[UUID, TeamRow]:

@@ -15,9 +15,8 @@ from app.errors import NotFound
 from app.models import Metric, Plan, Team, User, UserDay, UserStatus
 from app.paging import COUNT_CAP, Count, CountKind, Page, PageRequest, Sort
 from app.repositories import tallies
-from app.repositories.filters import among, as_uuid, within
+from app.repositories.filters import among, as_uuid, patterns, within
 from app.repositories.keyset import Listing, Query, page
-from app.repositories.teams import patterns
 from app.work import Work
 
 LISTING = Listing(User.id, Sort("id"), {"name": func.lower(User.name), "created_at": User.created_at})

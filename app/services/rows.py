@@ -157,7 +157,7 @@ async def _matching(
     question = _Question(head.id, work.who.team_ids, conditions, sort, head.next_position)
     known = None if fresh else _matches.get(question)
     if known is None:
-        known = await rows_table.matching(work, head.number, head.next_position, fields, conditions, sort)
+        known = await rows_table.filtered(work, head.number, head.next_position, fields, conditions, sort)
         _matches.put(question, known)
     return known
 

@@ -35,7 +35,8 @@ NOBODY_IS_KNOWN_YET = {
 }
 # Asked before anybody is known.
 LOGIN_QUESTIONS = {f"app/repositories/{name}.py" for name in ("sessions", "links", "health")}
-PURE_PARTS = {"app/repositories/filters.py", "app/repositories/keyset.py"}  # build questions, ask none
+# Their plain functions build questions and ask none.
+PURE_PARTS = {"app/repositories/filters.py", "app/repositories/keyset.py", "app/repositories/tallies.py"}
 QUESTION = "matching"  # what a list asks, made of its request and not yet put
 SQL_TEXT = ("app/repositories/", "app/ledger/", "app/work.py", "app/entrance.py", "app/db.py", "app/migrate.py")
 SQL_TEXT_NAMES = {"sqlalchemy.text", "sqlalchemy.sql.text", "sqlalchemy.sql.expression.text"}
