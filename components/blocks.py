@@ -74,7 +74,8 @@ class PageHead(Block):
     async def _act(self, event: GenericEventArguments) -> None:
         run = self._actions[int(event.args)].run
         if run is not None:
-            await run()
+            with frame.current().client.content:  # a live screen may draw this head anew meanwhile
+                await run()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,10 +53,10 @@ async def requeue(work: Work, job: Job, *, by: UUID | None = None, from_start: b
     """
     job.attempts = 0
     job.epoch += 1  # an older message may still wait under the last one, and would swallow this one
-    job.worker = job.finished_at = job.cancel_requested_at = job.cancel_requested_by = None
+    job.worker = job.started_at = job.finished_at = job.cancel_requested_at = job.cancel_requested_by = None
     job.error = job.error_code = job.error_signature = job.result = None
     if from_start:
-        job.checkpoint = job.progress_total = job.started_at = None
+        job.checkpoint = job.progress_total = None
         job.progress = job.progress_done = 0
         job.progress_text = ""
     await put_in_queue(work, job, await database_now(work))

@@ -60,7 +60,8 @@ def for_web(settings: Settings) -> Settings:
 
 
 def for_worker(settings: Settings, *, maintenance: bool) -> Settings:
-    """What a worker may know: the owner's connection only when it does maintenance, never the session key.
+    """What a worker may know: the owner's connection only when it does maintenance, never the session key
+    or Stripe's.
 
     Raises:
         StartupProblem: a connection that it needs is not set.
@@ -71,7 +72,7 @@ def for_worker(settings: Settings, *, maintenance: bool) -> Settings:
             raise StartupProblem(
                 f"Set QUARTERDECK_{field.upper()} too, the connection as {ROLES[field]}: {who} needs it.", exit_code=2
             )
-    hidden: dict[str, None] = {"session_key": None, "admin_email": None, "admin_password": None}
+    hidden: dict[str, None] = dict.fromkeys(("session_key", "admin_email", "admin_password", "stripe_key"))
     return settings.model_copy(update=hidden if maintenance else hidden | {"migration_url": None})
 
 

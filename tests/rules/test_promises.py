@@ -24,6 +24,7 @@ DUE_DEPENDENCIES = DEPENDENCIES if (ROOT / "app/main.py").exists() else []
 USED_WITHOUT_AN_IMPORT = {
     "python-multipart": "FastAPI reads forms with it",
     "argon2-cffi": "passlib hashes with it",
+    "tzdata": "zoneinfo reads it where the system has no time zones",
 }
 DEV_DEPENDENCIES = [one for group in PROJECT["dependency-groups"].values() for one in group]
 
