@@ -19,7 +19,19 @@ from tests.people import Company, found_company
 
 TEMPLATE = "quarterdeck_template"
 PASSWORD = "only for tests"
+HERE = Path(__file__).parent
+LONGEST_FIRST = ("processes", "browser", "security", "pages", "services", "migrations", "unit", "rules")
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests in Chromium share it, and so a loop; starting it anew for each costs more than most of them. What takes
+    long comes first, so that no process of the run waits for another one at the end.
+    """
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+    items.sort(key=lambda item: LONGEST_FIRST.index(item.path.relative_to(HERE).parts[0]))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Chromium for the tests: a browser and fresh contexts per test, accessibility by axe, screenshots in test-results/."""
+"""Chromium for the tests: one browser, fresh contexts per test, accessibility by axe, screenshots in test-results/."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import pytest
+import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import (
     Browser,
@@ -62,15 +63,16 @@ def chromium_path() -> Path:
     return path
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(chromium_path: Path) -> AsyncIterator[Browser]:
+    """One Chromium for all tests of this process, which is why they share a loop (tests/conftest.py)."""
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=chromium_path, args=chromium.LAUNCH_ARGS)
         yield started
         await started.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
     problems: list[str] = []
     async with AsyncExitStack() as contexts:
@@ -92,7 +94,7 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
     assert not problems, "\n".join(problems)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(open_page: OpenPage) -> Page:
     """A page on a desktop, in light."""
     return await open_page()

@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
@@ -43,18 +44,23 @@ def harness() -> Iterator[str]:
         process.wait(timeout=20)
 
 
-@pytest.fixture
-async def visit(harness: str, browser: Browser) -> Open:
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(harness: str, browser: Browser) -> AsyncIterator[Open]:
     """Open a path of the harness in a context of its own; a script error fails the test."""
+
+    opened: list[Page] = []
 
     async def open_(path: str, width: int = 1280, height: int = 760, theme: str = "light") -> Page:
         page = await browser.new_page(base_url=harness, viewport={"width": width, "height": height})
+        opened.append(page)
         page.on("pageerror", lambda error: pytest.fail(str(error)))
         await page.goto(path)
         await page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
         return page
 
-    return open_
+    yield open_
+    for page in opened:
+        await page.close()
 
 
 async def test_first_rows_are_text_only(visit: Open) -> None:

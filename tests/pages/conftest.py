@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 from app.permissions import Role
@@ -57,7 +58,7 @@ def gallery_of_viewer() -> Iterator[str]:
     yield from _serve(Role.VIEWER)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     path = os.environ.get("QUARTERDECK_CHROMIUM") or shutil.which("chromium")
     async with async_playwright() as playwright:
@@ -66,7 +67,7 @@ async def browser() -> AsyncIterator[Browser]:
         await started.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(browser: Browser, gallery: str) -> AsyncIterator[Page]:
     """A page on which any error of a script fails the test."""
     context = await browser.new_context(viewport={"width": 1440, "height": 820}, base_url=gallery)
