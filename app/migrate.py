@@ -54,7 +54,10 @@ async def prepare(admin_url: str, passwords: Mapping[str, str], *, database: str
 
 async def make_database(connection: asyncpg.Connection, name: str, *, template: str = "template1") -> None:
     """Make a database that only our roles may enter."""
-    await connection.execute(f'CREATE DATABASE "{name}" OWNER quarterdeck_owner TEMPLATE "{template}"')
+    # As files: page by page through the log takes six times as long, and nobody else works on this server.
+    await connection.execute(
+        f'CREATE DATABASE "{name}" OWNER quarterdeck_owner TEMPLATE "{template}" STRATEGY FILE_COPY'
+    )
     await connection.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
     await connection.execute(f'GRANT CONNECT ON DATABASE "{name}" TO quarterdeck_app, quarterdeck_worker')
     await connection.execute(f'GRANT TEMPORARY ON DATABASE "{name}" TO {", ".join(ROLES)}')
