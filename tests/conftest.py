@@ -54,10 +54,12 @@ class Database:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedPostgres]:
-    with tempfile.TemporaryDirectory(prefix="quarterdeck-", dir=_quick_folder()) as folder:
-        with EmbeddedPostgres(Path(folder) / "data", durable=False) as started:
-            asyncio.run(_make_template(started))
-            yield started
+    with (
+        tempfile.TemporaryDirectory(prefix="quarterdeck-", dir=_quick_folder()) as folder,
+        EmbeddedPostgres(Path(folder) / "data", durable=False) as started,
+    ):
+        asyncio.run(_make_template(started))
+        yield started
 
 
 def _quick_folder() -> Path | None:
