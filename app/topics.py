@@ -5,7 +5,8 @@ payload holds ids, never contents. Sending is part of a transaction (``Work.noti
 """
 
 import json
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -32,6 +33,7 @@ class Change:
 
 
 Listener = Callable[[Change], None]
+_KEPT = 256
 
 
 @dataclass(eq=False, slots=True)
@@ -39,7 +41,10 @@ class Topic:
     """A noun whose changes are told live."""
 
     name: str
+    told: int = 0
+    """How many changes were told since the process began."""
     _listeners: set[Listener] = field(default_factory=set)
+    _recent: deque[Change] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Hear every change from now on, on the event loop; returns how to stop. Must not block or raise."""
@@ -48,8 +53,15 @@ class Topic:
 
     def tell(self, change: Change) -> None:
         """Hand a change to the listeners of this process."""
+        self.told += 1
+        self._recent.append(change)
         for listener in tuple(self._listeners):
             listener(change)
+
+    def since(self, mark: int) -> Sequence[Change]:
+        """What was told after ``told`` was ``mark``, for who read something then and listens only now."""
+        missed = self.told - mark
+        return [Change(self.name)] if missed > len(self._recent) else list(self._recent)[len(self._recent) - missed :]
 
     @property
     def listeners(self) -> int:
@@ -68,3 +80,8 @@ audit = Topic("audit")
 sessions = Topic("sessions")
 
 TOPICS = {topic.name: topic for topic in (jobs, datasets, rows, users, teams, payments, staff, audit, sessions)}
+
+
+def marks() -> Mapping[str, int]:
+    """How far each topic has come: see ``Topic.since``."""
+    return {name: topic.told for name, topic in TOPICS.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from nicegui import Client, background_tasks, ui
 from nicegui.element import Element
 
+from app import topics
 from app.actor import Staff
 from app.errors import NotSignedIn
 from components.refusals import explain
@@ -42,6 +43,8 @@ class Frame:
     """False while a screen is drawn that nobody sees yet."""
     dialogs: int = 0
     """How many dialogs are open: nothing live moves meanwhile."""
+    marks: Mapping[str, int] = field(default_factory=topics.marks)
+    """How far the topics were when the screen on its way began to ask: what is told meanwhile, it may not have seen."""
     first_loads: list[asyncio.Task[None]] = field(default_factory=list)
     """Loads that the screen being drawn has started; the shell waits for them, for a moment."""
 

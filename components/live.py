@@ -16,7 +16,7 @@ class Live(Element, component="live.js"):
     """An invisible element that asks again when a topic tells of a change: gathered over 0.3 s, at most once in
     ``every`` seconds, not while a dialog is open, and not while nobody sees the tab: then once, when it is seen again.
     Deleting it, as any change of screen does, ends the subscription. Of several topics the changes are gathered
-    together.
+    together. What was told while the screen asked for what it shows counts too: it may have asked a moment too early.
 
     ``about`` limits it to changes of one record (and to those that name none).
     """
@@ -37,6 +37,8 @@ class Live(Element, component="live.js"):
         self._frame = frame.current()
         heard = [topic] if isinstance(topic, Topic) else topic
         self._unsubscribe = [one.subscribe(self._hear) for one in heard]
+        for change in (change for one in heard for change in one.since(self._frame.marks[one.name])):
+            self._hear(change)
 
     def _hear(self, change: Change) -> None:
         if self._about is not None and change.id is not None and str(change.id) != self._about:

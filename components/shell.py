@@ -13,6 +13,7 @@ from nicegui import Client, background_tasks, ui
 from nicegui.element import Element
 from nicegui.elements.sub_pages import SubPages
 
+from app import topics
 from app.actor import Staff
 from app.errors import NotFound, NotSignedIn
 from app.permissions import ROLE_PERMISSIONS, Permission
@@ -146,6 +147,7 @@ class _Drawing:
         self.here, self.screen, self.turn = here, screen, here.turn
         self.refusal: Refusal | None = None
         here.first_loads.clear()
+        here.marks = topics.marks()
         with here.client.content:
             self.root = Element("div").classes("screen")
         _detach(self.root)

@@ -36,7 +36,7 @@ from app.supervise.connections import environment
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.conftest import TEMPLATE
 from tests.people import PASSWORD, Company, found_company
-from tests.processes.running import free_port
+from tests.processes.running import free_port, unmeasured
 
 ROOT = Path(__file__).parents[1]
 COOKIE = "__Host-quarterdeck"
@@ -217,7 +217,7 @@ def product(
 
 def _start(settings: Settings, log: Path, command: str) -> "subprocess.Popen[bytes]":
     """``python -m app`` as people start it, with these settings and nothing of the test run's own."""
-    variables = environment(settings)
+    variables = unmeasured(environment(settings))
     # NiceGUI behaves differently when it thinks that it runs under pytest; the product does not.
     variables.pop("PYTEST_CURRENT_TEST", None)
     with log.open("ab") as out:

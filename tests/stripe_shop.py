@@ -1,6 +1,7 @@
 """Stripe for tests: the fixture ``shop`` starts a stateful one on loopback, and pays there as a customer would."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.processes.running import free_port
+from tests.processes.running import free_port, unmeasured
 
 KEY = "sk_test_shop"
 GOOD_CARD, BAD_CARD = "4242424242424242", "4000000000000341"
@@ -55,7 +56,8 @@ class Shop:
 @pytest.fixture(scope="session")
 def shop() -> Iterator[Shop]:
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.localstripe_server", str(port)])
+    command = [sys.executable, "-m", "tests.localstripe_server", str(port)]
+    process = subprocess.Popen(command, env=unmeasured(os.environ))
     try:
         base = f"http://127.0.0.1:{port}"
         for _ in range(START_SECONDS * 20):

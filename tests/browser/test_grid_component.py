@@ -1,5 +1,6 @@
 """The grid, its filters, the upload and the column table, in Chromium, over invented rows."""
 
+import os
 import re
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.grid_hands import cell, go_to, seen, top_numbers
+from tests.processes.running import unmeasured
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +30,9 @@ def harness() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-m", "tests.browser.grid_harness", str(port)], cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.browser.grid_harness", str(port)], cwd=ROOT, env=unmeasured(os.environ)
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(300):
@@ -321,10 +325,12 @@ async def test_upload_counts_and_is_heard(visit: Open) -> None:
     await expect(page.get_by_text("4,000 bytes")).to_be_visible()
 
 
-async def test_upload_refusals_are_sentences(visit: Open) -> None:
+async def test_upload_refusals_are_sentences(visit: Open, tmp_path: Path) -> None:
     page = await visit("/upload")
     file = page.get_by_label("File")
-    await file.set_input_files({"name": "big.csv", "mimeType": "text/csv", "buffer": b"x" * 31_000_000})
+    big = tmp_path / "big.csv"
+    big.write_bytes(b"x" * 31_000_000)
+    await file.set_input_files(big)
     await expect(page.get_by_role("alert")).to_contain_text("This file has 31 MB; at most 30 MB can be sent.")
     await file.set_input_files({"name": "refused.png", "mimeType": "image/png", "buffer": b"x"})
     await expect(page.get_by_role("alert")).to_contain_text("This is a picture, not a table.")
@@ -336,11 +342,11 @@ async def test_upload_refusals_are_sentences(visit: Open) -> None:
     await expect(page.get_by_text("Python heard of later.csv, 1 bytes")).to_be_visible()
 
 
-async def test_upload_is_cancelled(visit: Open) -> None:
+async def test_upload_is_cancelled(visit: Open, tmp_path: Path) -> None:
     page = await visit("/upload")
-    await page.get_by_label("File").set_input_files(
-        {"name": "crawl.csv", "mimeType": "text/csv", "buffer": b"x" * 6_000_000}
-    )
+    crawl = tmp_path / "crawl.csv"
+    crawl.write_bytes(b"x" * 6_000_000)
+    await page.get_by_label("File").set_input_files(crawl)
     await expect(page.get_by_role("progressbar", name="Upload")).to_be_visible()
     await page.get_by_role("button", name="Cancel").click()
     await expect(page.get_by_text("Drop a file here")).to_be_visible()

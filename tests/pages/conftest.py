@@ -14,6 +14,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 from app.permissions import Role
+from tests.processes.running import unmeasured
 
 START = 30
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -27,7 +28,8 @@ def _free_port() -> int:
 
 def _serve(role: Role) -> Iterator[str]:
     port = _free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.gallery", str(port), role.value])
+    command = [sys.executable, "-m", "tests.gallery", str(port), role.value]
+    process = subprocess.Popen(command, env=unmeasured(os.environ))
     origin = f"http://127.0.0.1:{port}"
     try:
         for _ in range(START * 10):

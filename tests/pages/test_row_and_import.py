@@ -11,7 +11,7 @@ import pytest
 from app import topics
 from app.actor import Staff
 from app.config import Settings
-from app.services import rows
+from app.services import imports, rows
 from tests.factories import Made, add_values, make_dataset
 from tests.pages.visitor import Visitor, application, visiting
 from tests.people import Company, found_company
@@ -134,6 +134,24 @@ async def test_an_import_that_is_being_deleted_says_so_and_leads_away_when_it_is
     await admin.execute("UPDATE imports SET status = 'deleted'")
     topics.datasets.tell(topics.Change("datasets", made[0].id))
     await ann.finds(kind="head", title="Imports")
+
+
+async def test_what_changes_while_the_page_is_made_is_on_it(
+    visit: Visit, people: Company, admin: asyncpg.Connection, made: tuple[Made, UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_id = await admin.fetchval("UPDATE imports SET status = 'loading', finished_at = NULL RETURNING id")
+    get = imports.get
+
+    async def answered_a_moment_too_early(actor: Staff, asked: UUID) -> Any:
+        seen = await get(actor, asked)
+        monkeypatch.setattr(imports, "get", get)
+        await admin.execute("UPDATE imports SET status = 'refused', finished_at = now()")
+        topics.datasets.tell(topics.Change("datasets", made[0].id))
+        return seen
+
+    monkeypatch.setattr(imports, "get", answered_a_moment_too_early)
+    ann = await visit(people.ann, f"/imports/{import_id}")
+    await ann.sees("Refused")
 
 
 async def test_home_listens_once_to_all_that_it_shows(visit: Visit, people: Company) -> None:

@@ -24,6 +24,13 @@ def free_port() -> int:
         return port
 
 
+def unmeasured(variables: Mapping[str, str]) -> dict[str, str]:
+    """Without the measurement of coverage, which makes a server that a browser waits for twice as slow. What only
+    such a server runs is to have a test of its own.
+    """
+    return {name: value for name, value in variables.items() if not name.startswith("COVERAGE")}
+
+
 def quarterdeck(
     *arguments: str | Path, settings: Mapping[str, str] | None = None, text: str = ""
 ) -> subprocess.CompletedProcess[str]:

@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 
 import pytest
@@ -74,6 +75,7 @@ def test_every_import_of_the_product_is_a_dependency() -> None:
     assert not missing, f"Imported, but only there because something else needs it: {missing}"
 
 
+@cache
 def _distributions_used() -> set[str]:
     known = packages_distributions()
     files = sources(*PRODUCT)

@@ -239,7 +239,7 @@ async def test_an_end_that_cannot_be_written_now_is_left_to_the_sweep(
     async def body(_: JobContext) -> None:
         jobs.patch.setattr(db, "session", lambda: (_ for _ in ()).throw(OSError("gone")))
 
-    row = await jobs.run(quick, body)
+    row = await jobs.run(quick.model_copy(update={"lease_seconds": 1.0}), body)
     assert row["status"] == "running"
     assert "mended later" in caplog.text
 

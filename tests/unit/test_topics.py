@@ -44,3 +44,17 @@ def test_a_listener_may_stop_while_it_hears() -> None:
 
 def test_topics_go_by_their_names() -> None:
     assert all(topic.name == name for name, topic in TOPICS.items())
+
+
+def test_who_listens_late_hears_what_was_told_meanwhile() -> None:
+    topic = Topic("jobs")
+    topic.tell(Change("jobs"))
+    mark, told = topic.told, [Change("jobs", uuid7()) for _ in range(3)]
+    assert topic.since(mark) == []
+    for change in told:
+        topic.tell(change)
+    assert topic.since(mark) == told
+    assert topic.since(mark + 2) == told[2:]
+    for _ in range(300):
+        topic.tell(told[0])
+    assert topic.since(mark) == [Change("jobs")], "more than is kept: many changed"
