@@ -26,7 +26,7 @@ run: runtime ## Install and start everything: database, web, worker; an empty da
 test: check ## Install what tests need, check, and run every test
 	@$(BIN)/python -m tests.chromium
 	@rm -f .coverage .coverage.*
-	@exec $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=90
+	@exec $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=90
 
 check: dev ## Lint, format, types, and who may import whom
 	$(BIN)/ruff check

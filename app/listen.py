@@ -24,19 +24,17 @@ async def listening(url: str) -> AsyncIterator[None]:
 
 
 async def _listen(url: str) -> None:
-    """After a lost connection every topic hears "many changed": something may have been missed."""
-    tries, missed = 0, False
+    """With every new connection each topic hears "many changed": something may have been missed before."""
+    tries = 0
     while True:
         try:
             async with _heard(url) as lost:
-                if missed:
-                    _tell_all()
+                _tell_all()
                 tries = 0
                 await lost.wait()
             log.warning("The connection for live updates was lost; trying again.")
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as problem:
             log.warning("No live updates: %s. Trying again.", problem or type(problem).__name__)
-        missed = True
         await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
         tries += 1
 

@@ -24,6 +24,10 @@ class Heard:
         async with asyncio.timeout(30):  # the bound of a hang, not a measure
             return await self.changes.get()
 
+    async def many(self) -> set[Change]:
+        """As many as there are topics."""
+        return {await self.next() for _ in topics.TOPICS}
+
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
@@ -45,17 +49,18 @@ async def tell(admin: asyncpg.Connection, change: Change) -> None:
     await admin.execute("SELECT pg_notify($1, $2)", topics.CHANNEL, change.encode())
 
 
-async def test_after_a_lost_connection_every_topic_hears_once_and_changes_arrive_again(
+async def test_with_every_connection_each_topic_hears_once_and_then_of_each_change(
     database: Database, admin: asyncpg.Connection, heard: Heard
 ) -> None:
     first, second = Change("jobs", uuid7()), Change("rows", uuid7())
+    everything = {Change(name) for name in topics.TOPICS}
     async with listen.listening(database.url("quarterdeck_app")):
+        assert await heard.many() == everything, "what was told before it listened"
         (pid,) = await listeners(admin)
         await tell(admin, first)
         assert await heard.next() == first
         await admin.execute("SELECT pg_terminate_backend($1)", pid)
-        many = {await heard.next() for _ in topics.TOPICS}
-        assert many == {Change(name) for name in topics.TOPICS}
+        assert await heard.many() == everything
         await tell(admin, second)
         assert await heard.next() == second
     assert heard.changes.empty()
@@ -80,6 +85,5 @@ async def test_an_error_while_it_begins_to_listen_is_tried_again(
 
     monkeypatch.setattr(asyncpg.Connection, "add_listener", add_listener)
     async with listen.listening(database.url("quarterdeck_app")):
-        many = {await heard.next() for _ in topics.TOPICS}
-        assert many == {Change(name) for name in topics.TOPICS}
+        assert await heard.many() == {Change(name) for name in topics.TOPICS}
         assert len(await listeners(admin)) == 1, "the connection that failed was closed"
