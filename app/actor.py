@@ -20,6 +20,8 @@ class Staff:
     team_ids: tuple[UUID, ...] | None = None
     """The teams a person is limited to; ``None`` sees all teams."""
     ip: str = ""
+    duty: str = ""
+    """What they must do before anything else: ``password``, ``second_factor`` or nothing."""
 
     def may(self, permission: Permission) -> bool:
         """Whether to offer it on a screen. No protection: the door decides."""

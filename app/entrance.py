@@ -4,6 +4,7 @@ role, teams and limits for this transaction. ``app.work`` is its only user.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.actor import Actor, Command, Nobody, Staff, System
-from app.errors import NotSignedIn
+from app.errors import NotSignedIn, Unfinished
 from app.permissions import Permission, Role, granted
 from app.trace import request_reference
 
@@ -21,7 +22,7 @@ _SET = """
     set_config('app.request', :request, true), set_config('statement_timeout', :timeout, true),
     set_config('transaction_read_only', :read_only, true), set_config('role', {role}, true)"""
 _ENTER_STAFF = text(
-    "SELECT d.staff_id, d.name, d.role, d.limited, d.teams,"
+    "SELECT d.staff_id, d.name, d.role, d.limited, d.teams, d.authenticated_at, d.last_seen_at, d.duty,"
     + _SET.format(
         teams="d.teams::text", role="CASE WHEN d.limited THEN 'quarterdeck_team' ELSE 'quarterdeck_platform' END"
     )
@@ -54,6 +55,8 @@ class Who:
     team_ids: tuple[UUID, ...] | None = None
     """None sees all teams."""
     permissions: frozenset[Permission] = frozenset()
+    authenticated_at: datetime | None = None
+    """When a person last proved that it is them."""
 
 
 async def identify(session: AsyncSession, actor: Actor, timeout: float, *, read_only: bool) -> Who:
@@ -61,6 +64,7 @@ async def identify(session: AsyncSession, actor: Actor, timeout: float, *, read_
 
     Raises:
         NotSignedIn: the session has ended, or its owner may not sign in any more.
+        Unfinished: its owner must choose another password, or set up a second factor, before anything else.
         LeaseLost: another run of the job has taken over.
     """
     match actor:
@@ -69,8 +73,12 @@ async def identify(session: AsyncSession, actor: Actor, timeout: float, *, read_
             row = await enter(session, _ENTER_STAFF, {"sid": actor.session_id, **context(seen, timeout, read_only)})
             if row is None:
                 raise NotSignedIn
+            if row.duty:
+                raise Unfinished
             teams, allowed = tuple(row.teams) if row.limited else None, granted(Role(row.role), limited=row.limited)
-            return Who("staff", row.staff_id, row.name, actor.session_id, actor.ip, teams, allowed)
+            return Who(
+                "staff", row.staff_id, row.name, actor.session_id, actor.ip, teams, allowed, row.authenticated_at
+            )
         case System():
             seen = Who("system", actor.started_by, "system")
             job = {"job": actor.job_id, "epoch": actor.epoch, "hold": not read_only}

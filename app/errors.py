@@ -5,6 +5,8 @@
     AppError
     ├── Invalid          422  a form or a value is wrong, field by field
     ├── NotSignedIn      401  no session, or one that has ended
+    │   └── Unfinished   401  signed in, but something comes first: a new password, a second factor
+    ├── StepUpRequired   401  signed in, but not lately enough for what was asked
     ├── Forbidden        403  signed in, but not allowed
     ├── NotFound         404  not there, or another team's
     ├── Conflict         409  the world changed meanwhile (theirs, yours, original)
@@ -50,6 +52,23 @@ class NotSignedIn(AppError):
     status = 401
 
     def __init__(self, message: str = "Your session has ended. Sign in again.") -> None:
+        super().__init__(message)
+
+
+class Unfinished(NotSignedIn):
+    """There is a session, and its owner has a duty before they may do anything: the sign-in leads them to it."""
+
+    def __init__(self) -> None:
+        super().__init__("One thing comes first: finish your sign-in.")
+
+
+class StepUpRequired(AppError):
+    """There is a session, but its owner must prove again that it is them: the frame asks, then repeats the click."""
+
+    code = "STEP_UP_REQUIRED"
+    status = 401
+
+    def __init__(self, message: str = "Prove that it is you: this needs your password or code once more.") -> None:
         super().__init__(message)
 
 

@@ -28,7 +28,7 @@ from app.api.profile import PASSWORD
 from app.api.sign_in import cookie_name, own_path
 from app.assets import Assets
 from app.config import Settings
-from app.errors import AppError, Forbidden, NotFound, NotSignedIn
+from app.errors import AppError, Forbidden, NotFound, NotSignedIn, Unfinished
 from app.headers import Answer, mark_scripts
 
 FindSession = Callable[[str], Awaitable[Staff | None]]
@@ -37,7 +37,9 @@ BODY_MAX = 64 * 1024
 """Bytes of an ordinary request's body. Uploads stream, and count for themselves."""
 
 PUBLIC = frozenset({"/health/live", "/health/ready", "/favicon.ico"})
-SIGN_IN = frozenset({"/login", "/auth/login", "/auth/logout", PASSWORD})
+DUTIES = {"password": PASSWORD, "second_factor": "/auth/second-factor/set-up"}
+"""Where somebody is led who must do something before anything else."""
+SIGN_IN = frozenset({"/login", "/auth/login", "/auth/logout", *DUTIES.values()})
 UPLOADS = "/uploads"
 SOCKET = "/_nicegui_ws/"
 NICEGUI_UPLOADS = "/_nicegui/client/"
@@ -112,6 +114,9 @@ class Guard:
         if actor is None and not public and path not in SIGN_IN:
             await self._show_the_way(scope, headers)(scope, receive, send)
             return
+        if actor is not None and actor.duty and path not in SIGN_IN:
+            await self._lead_to(actor.duty, scope)(scope, receive, send)
+            return
         if path.startswith((NICEGUI_UPLOADS, SOCKET)):
             # NiceGUI's own upload trusts the browser's limits, and its polling lets each request be another person's.
             raise NotFound("There is nothing here.")
@@ -158,6 +163,13 @@ class Guard:
             # sign-in page then sends a signed-in person on, and shows its form to anybody else. So it never loops.
             return HTMLResponse(_BOUNCE.format(login=login.replace("&", "&amp;")))
         return RedirectResponse(login, 303)
+
+    def _lead_to(self, duty: str, scope: Scope) -> Response:
+        """The answer for somebody who has a duty first."""
+        path = scope["path"]
+        if scope["method"] not in _SAFE or path.startswith(_NOT_PAGES):
+            return as_json(Unfinished())
+        return RedirectResponse(DUTIES[duty], 303)
 
     def _refusal(self, scope: Scope, error: AppError) -> Response:
         wants_page = "text/html" in Headers(scope=scope).get("accept", "")

@@ -40,6 +40,15 @@ class Permission(StrEnum):
     STAFF_ROLE = "staff:role"
     STAFF_DEACTIVATE = "staff:deactivate"
     STAFF_PASSWORD = "staff:password"  # noqa: S105 - the name of a permission, not a secret
+    STAFF_SECOND_FACTOR = "staff:second-factor"
+    STAFF_RULES = "staff:rules"
+    SESSIONS_READ = "sessions:read"
+    SESSIONS_END = "sessions:end"
+    TOKENS_CREATE = "tokens:create"
+    TOKENS_READ = "tokens:read"
+    TOKENS_REVOKE = "tokens:revoke"
+    PERSONAL_READ = "personal:read"
+    PERSONAL_REVEAL = "personal:reveal"
 
 
 class Role(StrEnum):
@@ -66,15 +75,16 @@ _VIEWER = frozenset(
     }
 )
 _SUPPORT = _VIEWER | {
-    *(_P.JOBS_RETRY, _P.JOBS_CANCEL, _P.DOCUMENTS_READ, _P.AUDIT_READ, _P.LISTS_EXPORT),
+    *(_P.JOBS_RETRY, _P.JOBS_CANCEL, _P.DOCUMENTS_READ, _P.AUDIT_READ, _P.LISTS_EXPORT, _P.PERSONAL_READ),
     *(_P.USERS_CREATE, _P.USERS_EDIT, _P.USERS_PLAN, _P.USERS_DEACTIVATE),
 }
-_REVIEWER = _VIEWER | {_P.ROWS_EDIT}
+_REVIEWER = _VIEWER | {_P.ROWS_EDIT, _P.PERSONAL_REVEAL}
 _ADMIN = (
     _SUPPORT
     | _REVIEWER
     | {_P.DATASETS_CREATE, _P.DATASETS_RENAME, _P.DATASETS_DELETE, _P.IMPORTS_RUN, _P.IMPORTS_DELETE}
-    | {_P.TEAMS_CREATE, _P.TEAMS_RENAME, _P.TEAMS_SUSPEND, _P.TEAMS_LIMIT, _P.USERS_MOVE, _P.STAFF_READ}
+    | {_P.TEAMS_CREATE, _P.TEAMS_RENAME, _P.TEAMS_SUSPEND, _P.TEAMS_LIMIT, _P.USERS_MOVE}
+    | {_P.STAFF_READ, _P.SESSIONS_READ, _P.TOKENS_CREATE}
 )
 
 ROLE_PERMISSIONS = MappingProxyType(
@@ -89,8 +99,22 @@ ROLE_PERMISSIONS = MappingProxyType(
 )
 """The whole matrix. Nothing else grants anything."""
 
-ALL_TEAMS_ONLY = frozenset({_P.STAFF_READ, _P.STAFF_CREATE, _P.STAFF_ROLE, _P.STAFF_DEACTIVATE, _P.STAFF_PASSWORD})
+ALL_TEAMS_ONLY = frozenset(
+    {
+        *(_P.STAFF_READ, _P.STAFF_CREATE, _P.STAFF_ROLE, _P.STAFF_DEACTIVATE, _P.STAFF_PASSWORD),
+        *(_P.STAFF_SECOND_FACTOR, _P.STAFF_RULES, _P.SESSIONS_READ, _P.SESSIONS_END, _P.TOKENS_READ, _P.TOKENS_REVOKE),
+    }
+)
 """What nobody may do who is limited to some teams, whatever their role: staff accounts belong to no team."""
+
+STEP_UP = frozenset(
+    {
+        *(_P.STAFF_CREATE, _P.STAFF_ROLE, _P.STAFF_DEACTIVATE, _P.STAFF_PASSWORD, _P.STAFF_SECOND_FACTOR),
+        *(_P.STAFF_RULES, _P.SESSIONS_END, _P.TOKENS_CREATE, _P.TOKENS_REVOKE),
+        *(_P.DATASETS_DELETE, _P.IMPORTS_DELETE, _P.TEAMS_SUSPEND),
+    }
+)
+"""What is dangerous: it asks for the password or the second factor of the last ten minutes, and no token may do it."""
 
 
 def granted(role: Role, *, limited: bool) -> frozenset[Permission]:

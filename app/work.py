@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -23,14 +24,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.sql.dml import UpdateBase
 
-from app import db
+from app import clock, db
 from app.actor import Actor
 from app.changes import Changes, plain
 from app.db_errors import of_driver, translated
 from app.entrance import ENTER_PLAIN, LeaseLost, Who, context, enter, identify
-from app.errors import AppError, Conflict, Forbidden, NotFound, Unavailable
+from app.errors import AppError, Conflict, Forbidden, NotFound, StepUpRequired, Unavailable
 from app.models import Action, AuditEntry, Base
-from app.permissions import Permission
+from app.permissions import STEP_UP, Permission
 from app.topics import CHANNEL, Change, Topic
 from app.trace import request_reference
 
@@ -39,6 +40,9 @@ M = TypeVar("M", bound=Base)
 READ_TIMEOUT = 3.0
 WRITE_TIMEOUT = 10.0
 KEEP_TIMEOUT = 60.0
+
+RECENT = timedelta(minutes=10)
+"""How long a password or a code counts for what is dangerous."""
 
 
 class UnrecordedWrite(Exception):
@@ -280,12 +284,21 @@ async def _open(actor: Actor, permission: Permission, timeout: float, *, read_on
     async with _transaction() as session:
         who = await identify(session, actor, timeout, read_only=read_only)
         if permission in who.permissions:
+            if not read_only:
+                _check_recent(who, permission)
             yield Work(who, session, Changes(session.sync_session))
         else:
             refused = who
     if refused is not None:
         await _record_refusal(refused, permission)
         raise Forbidden(f"Your role does not include “{permission}”. Ask an administrator if you need it.")
+
+
+def _check_recent(who: Who, permission: Permission) -> None:
+    """Step 3: recently you?"""
+    proved = who.authenticated_at
+    if permission in STEP_UP and proved is not None and clock.now() - proved > RECENT:
+        raise StepUpRequired
 
 
 async def _record_refusal(who: Who, permission: Permission) -> None:

@@ -20,7 +20,10 @@ def router(settings: Settings) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get(PASSWORD)
-    async def back() -> Response:
+    async def back(request: Request) -> Response:
+        actor = request.state.actor
+        if isinstance(actor, Staff) and actor.duty == "password":
+            return draw(settings, _form(actor))
         return RedirectResponse(PROFILE, 303)
 
     @routes.post(PASSWORD)

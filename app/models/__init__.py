@@ -17,6 +17,7 @@ from app.models.dataset import (
 )
 from app.models.job import Job, JobCount, JobEvent, JobEventKind, JobStatus, Worker
 from app.models.payment import Payment, PaymentStatus
+from app.models.sign_in import RoleRule, SignInChallenge, SignInTry, StaffDevice, StaffRecoveryCode
 from app.models.staff import (
     LinkPurpose,
     StaffLink,
@@ -29,6 +30,7 @@ from app.models.staff import (
 )
 from app.models.stats import ALWAYS, Metric, StatsBucket, StatsDelta
 from app.models.team import Team, TeamStatus
+from app.models.token import ApiToken
 from app.models.user import Plan, User, UserDay, UserStatus
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "GLOBAL_TABLES",
     "SENTENCES",
     "Action",
+    "ApiToken",
     "AuditEntry",
     "Base",
     "Dataset",
@@ -55,12 +58,17 @@ __all__ = [
     "Payment",
     "PaymentStatus",
     "Plan",
+    "RoleRule",
     "RowStatus",
     "Schema",
     "SchemaField",
     "SchemaVersion",
+    "SignInChallenge",
+    "SignInTry",
+    "StaffDevice",
     "StaffLink",
     "StaffMember",
+    "StaffRecoveryCode",
     "StaffSession",
     "StaffState",
     "StaffStatus",

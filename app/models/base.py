@@ -11,7 +11,12 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 from app import clock
 from app.ids import uuid7
 
-GLOBAL_TABLES = frozenset({"staff", "staff_sessions", "staff_teams", "staff_links", "workers", "alembic_version"})
+GLOBAL_TABLES = frozenset(
+    {
+        *("staff", "staff_sessions", "staff_teams", "staff_links", "staff_devices", "staff_recovery_codes"),
+        *("sign_in_tries", "sign_in_challenges", "role_rules", "api_tokens", "workers", "alembic_version"),
+    }
+)
 """Tables of no team. The role ``quarterdeck_team`` cannot read them. Every other table is protected by team."""
 
 Id = Annotated[UUID, mapped_column(Uuid, primary_key=True, default=uuid7)]

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Index, Text, text
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -51,6 +51,14 @@ class StaffMember(Base):
     status: Mapped[str] = mapped_column(default=StaffStatus.ACTIVE)
     password_set_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     """None: invited, and has not chosen a password so far."""
+    must_change_password: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """True: gets no further than to choosing another password."""
+    # Encrypted by a key of the settings; only the functions of the sign-in read it.
+    totp_secret: Mapped[bytes | None] = mapped_column(deferred=True, info={"secret": True})
+    totp_step: Mapped[int | None] = mapped_column(BigInteger, deferred=True)
+    """The last time step whose code was accepted: a code is good once."""
+    totp_set_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """Since when signing in takes a second factor; None: it does not."""
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[Created]
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=clock.now, onupdate=clock.now)
@@ -119,6 +127,9 @@ class StaffSession(Base):
     last_seen_at: Mapped[Created]
     expires_at: Mapped[When]
     authenticated_at: Mapped[Created]
+    """When the owner last proved with a password or a code that it is them."""
+    remembered: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """Kept for days on this device."""
     methods: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{password}'"))
     ip: Mapped[str] = mapped_column(default="", server_default=text("''"))
     user_agent: Mapped[str] = mapped_column(default="", server_default=text("''"))

@@ -22,6 +22,10 @@ class SessionRow(NamedTuple):
     role: Role
     limited: bool
     teams: tuple[UUID, ...]
+    authenticated_at: datetime
+    last_seen_at: datetime
+    duty: str
+    """What its owner must do before anything else: ``password``, ``second_factor`` or nothing."""
 
 
 class Candidate(NamedTuple):
@@ -31,7 +35,9 @@ class Candidate(NamedTuple):
     password_hash: str
 
 
-_DOOR_SESSION = text("SELECT staff_id, name, email, role, limited, teams FROM door_session(:sid)")
+_DOOR_SESSION = text(
+    "SELECT staff_id, name, email, role, limited, teams, authenticated_at, last_seen_at, duty FROM door_session(:sid)"
+)
 _SIGN_IN_BEGIN = text("SELECT staff_id, password_hash FROM sign_in_begin(:email)")
 _SIGN_IN_FINISH = text(
     "SELECT sign_in_finish(:staff_id, :verified, :session_id, :expires_at, :ip, :user_agent, :new_hash)"
@@ -45,7 +51,8 @@ async def living(login: AsyncSession, session_id: UUID) -> SessionRow | None:
     row = (await login.execute(_DOOR_SESSION, {"sid": session_id})).one_or_none()
     if row is None:
         return None
-    return SessionRow(row.staff_id, row.name, row.email, Role(row.role), row.limited, tuple(row.teams or ()))
+    seen = row._asdict()
+    return SessionRow(**seen | {"role": Role(row.role), "teams": tuple(row.teams or ())})
 
 
 async def candidate(login: AsyncSession, email: str) -> Candidate | None:

@@ -80,7 +80,7 @@ async def find(token: str) -> Staff | None:
         return None
     await saw(claims.session_id)
     teams = row.teams if row.limited else None
-    return Staff(claims.session_id, row.staff_id, row.name, row.email, row.role, teams)
+    return Staff(claims.session_id, row.staff_id, row.name, row.email, row.role, teams, duty=row.duty)
 
 
 async def saw(session_id: UUID) -> None:

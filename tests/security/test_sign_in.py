@@ -194,7 +194,7 @@ def _forge(genuine: str, attack: str) -> str:
     assert claims
     match attack:
         case "none":
-            return jwt.encode(payload, None, "none", headers={"kid": kid})
+            return jwt.encode(payload, "", "none", headers={"kid": kid})
         case "none by hand":
             header = base64.urlsafe_b64encode(json.dumps({"alg": "NoNe", "kid": kid}).encode()).rstrip(b"=").decode()
             return ".".join([header, genuine.split(".")[1], genuine.split(".")[2]])

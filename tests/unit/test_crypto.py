@@ -133,7 +133,7 @@ def test_token_with_a_wrong_claim_is_refused(changed: dict[str, object]) -> None
 def test_algorithm_is_pinned(algorithm: str) -> None:
     kid, secret = tokens._derived(KEY)
     payload = jwt.decode(tokens.sign(_claims(), KEY), options={"verify_signature": False})
-    signed = jwt.encode(payload, None if algorithm == "none" else secret, algorithm, headers={"kid": kid})
+    signed = jwt.encode(payload, "" if algorithm == "none" else secret, algorithm, headers={"kid": kid})
     assert tokens.read(signed, KEY) is None
 
 

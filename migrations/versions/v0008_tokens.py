@@ -1,0 +1,10 @@
+"""Tokens by which programs act for somebody."""
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
