@@ -1,10 +1,13 @@
 """Every knob of the product, typed and documented. Environment variables carry the prefix ``QUARTERDECK_``."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Network = IPv4Network | IPv6Network
 
 
 class Settings(BaseSettings):
@@ -37,6 +40,10 @@ class Settings(BaseSettings):
     origin: str | None = Field(
         None, description="The address in people's browsers, such as https://console.example.com. Unset: host and port."
     )
+    trusted_proxies: str | None = Field(
+        None,
+        description="Proxies that may say whom they ask for (X-Forwarded-For): addresses or networks, by commas.",
+    )
     insecure_http: bool = Field(
         False, description="Allow listening beyond this machine without TLS in front. Shows a red band."
     )
@@ -45,7 +52,13 @@ class Settings(BaseSettings):
         None, pattern=r"^[^@\s]+@[^@\s]+$", description="E-mail of the first administrator."
     )
     admin_password: SecretStr | None = Field(None, description="Password of the first administrator.")
-    session_key: SecretStr | None = Field(None, description="Key that signs session cookies. Unset: made and kept.")
+    session_key: SecretStr | None = Field(
+        None,
+        description="Key that signs session cookies; several, newest first, by commas or spaces. Unset: made and kept.",
+    )
+    totp_key: SecretStr | None = Field(
+        None, description="Key that seals second factors; several likewise. Unset: made and kept."
+    )
     session_hours: int = Field(24, ge=1, le=168, description="How long a session lasts at most.")
 
     stripe_key: SecretStr | None = Field(
@@ -79,6 +92,27 @@ class Settings(BaseSettings):
             raise ValueError("a key is made of plain letters, digits and underscores")
         return key
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: str | None) -> str | None:
+        _networks(proxies)
+        return proxies
+
+    @property
+    def session_keys(self) -> tuple[str, ...]:
+        """The keys of session cookies, newest first: it signs, the older ones still count."""
+        return _ring(self.session_key)
+
+    @property
+    def totp_keys(self) -> tuple[str, ...]:
+        """The keys of second factors, newest first: it seals, the older ones still open."""
+        return _ring(self.totp_key)
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        """From where a connection may say for whom it asks."""
+        return _networks(self.trusted_proxies)
+
     @property
     def browser_origin(self) -> str:
         """The one origin whose pages may talk to us."""
@@ -87,3 +121,11 @@ class Settings(BaseSettings):
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def _ring(keys: SecretStr | None) -> tuple[str, ...]:
+    return tuple((keys.get_secret_value() if keys else "").replace(",", " ").split())
+
+
+def _networks(proxies: str | None) -> tuple[Network, ...]:
+    return tuple(ip_network(proxy) for proxy in (proxies or "").replace(",", " ").split())

@@ -42,7 +42,7 @@ def build(settings: Settings) -> ASGIApp:
         raise ValueError("The session key and the database's address are needed to build the application.")
     db.configure(settings)
     lifetime = timedelta(hours=settings.session_hours)
-    sessions.bind(sessions.Signing((settings.session_key.get_secret_value(),), lifetime))
+    sessions.bind(sessions.Signing(settings.session_keys, lifetime))
     uploads.bind(settings)
     database = settings.database_url.get_secret_value()
 

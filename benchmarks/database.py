@@ -46,6 +46,7 @@ async def bench() -> AsyncIterator[Bench]:
             database_url=urls["quarterdeck_app"],
             engine_url=urls["quarterdeck_worker"],
             session_key=SecretStr(new_secret()),
+            totp_key=SecretStr(new_secret()),
         )
         admin_url = server.superuser_url(DATABASE)
         async with _connected(settings, admin_url) as admin:

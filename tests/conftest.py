@@ -106,7 +106,8 @@ def settings(database: Database, tmp_path: Path) -> Settings:
         data_dir=tmp_path / "data",
         database_url=SecretStr(database.url("quarterdeck_app")),
         engine_url=SecretStr(database.url("quarterdeck_worker")),
-        session_key=SecretStr("a key that only tests use, long enough for HS256"),
+        session_key=SecretStr("one-that-only-tests-use-long-enough-for-HS256"),
+        totp_key=SecretStr("another-that-only-tests-use-to-seal-their-factors"),
         environment="Tests",
     )
 

@@ -40,7 +40,8 @@ from tests.processes.running import free_port, unmeasured
 
 ROOT = Path(__file__).parents[1]
 COOKIE = "__Host-quarterdeck"
-SESSION_KEY = "a key that only tests use, long enough for HS256"
+SESSION_KEY = "one-that-only-tests-use-long-enough-for-HS256"
+TOTP_KEY = "another-that-only-tests-use-to-seal-their-factors"
 START_SECONDS = 90
 UPLOAD_BYTES = 20_000_000
 _numbers = itertools.count(1)
@@ -196,6 +197,7 @@ def product(
         database_url=SecretStr(server.url("quarterdeck_app", DATABASE_PASSWORD, name)),
         engine_url=SecretStr(server.url("quarterdeck_worker", DATABASE_PASSWORD, name)),
         session_key=SecretStr(SESSION_KEY),
+        totp_key=SecretStr(TOTP_KEY),
         environment="Tests",
         upload_max_bytes=UPLOAD_BYTES,
         heartbeat_seconds=0.3,

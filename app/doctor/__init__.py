@@ -78,7 +78,8 @@ async def _database(settings: Settings, user: str) -> list[Finding]:
                     "Start everything with `quarterdeck up`, then run this again.",
                 )
             ]
-    full = resolve(settings.model_copy(update={"session_key": settings.session_key or _UNUSED_KEY}))
+    unused = dict.fromkeys(("session_key", "totp_key"), _UNUSED_KEY)
+    full = resolve(settings.model_copy(update=unused))
     found, usable = await database.examine(full)
     if usable:
         found += await work.examine(full, user)

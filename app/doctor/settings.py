@@ -10,13 +10,12 @@ from pydantic import SecretStr, ValidationError
 from app.config import Settings
 from app.doctor.findings import Finding, counted, ok, problem, warning
 from app.startup import StartupProblem
-from app.supervise.connections import refuse_half_a_database
+from app.supervise.connections import SHORTEST_KEY, refuse_half_a_database
 from app.supervise.listening import check_privacy, is_loopback
 from app.supervise.reaching import address
 
 CHECK = "Settings"
 _PREFIX = "QUARTERDECK_"
-_SHORTEST_KEY = 32
 _SIGNS_PER_LEASE = 3
 
 
@@ -100,12 +99,13 @@ def _origin(settings: Settings, origin: str) -> Iterator[Finding]:
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
-    if settings.session_key is not None and len(settings.session_key.get_secret_value()) < _SHORTEST_KEY:
-        yield warning(
-            CHECK,
-            f"QUARTERDECK_SESSION_KEY is shorter than {_SHORTEST_KEY} characters: it might be guessed.",
-            "Unset it to have one made, or set a long random one. Everybody signs in again then.",
-        )
+    for name, ring in (("SESSION_KEY", settings.session_keys), ("TOTP_KEY", settings.totp_keys)):
+        if any(len(key) < SHORTEST_KEY for key in ring):
+            yield problem(
+                CHECK,
+                f"QUARTERDECK_{name} has a key that is shorter than {SHORTEST_KEY} characters: it might be guessed.",
+                "Unset it to have one made, or put a long random one in its place.",
+            )
     for field in ("database_url", "engine_url", "migration_url"):
         url = getattr(settings, field)
         if url is not None:

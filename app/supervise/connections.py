@@ -25,13 +25,16 @@ ROLES = {
 }
 """The login role behind each setting."""
 
+SHORTEST_KEY = 32
+"""Characters of a key that nobody guesses."""
+
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 
 def resolve(settings: Settings) -> Settings:
     """Fill in what is made when it is not set: the three ways into the embedded database, the way of workers into one
-    of one's own, the session key.
+    of one's own, the keys of sessions and second factors.
 
     Raises:
         StartupProblem: the settings name a part of a database of one's own, without the application's way in.
@@ -39,8 +42,9 @@ def resolve(settings: Settings) -> Settings:
     refuse_half_a_database(settings)
     secrets = SecretFiles(settings.data_dir)
     found: dict[str, SecretStr] = {}
-    if settings.session_key is None:
-        found["session_key"] = SecretStr(secrets.get("session_key"))
+    for name in ("session_key", "totp_key"):
+        if getattr(settings, name) is None:
+            found[name] = SecretStr(secrets.get(name))
     if settings.database_url is not None:
         if settings.engine_url is None:
             found["engine_url"] = engine_url(settings.database_url)
@@ -53,15 +57,26 @@ def resolve(settings: Settings) -> Settings:
 
 
 def for_web(settings: Settings) -> Settings:
-    """What the web process may know: neither the owner's connection nor the workers'."""
+    """What the web process may know: neither the owner's connection nor the workers'.
+
+    Raises:
+        StartupProblem: a key might be guessed.
+    """
+    for field, ring in (("session_key", settings.session_keys), ("totp_key", settings.totp_keys)):
+        if not ring or min(map(len, ring)) < SHORTEST_KEY:
+            raise StartupProblem(
+                f"QUARTERDECK_{field.upper()} needs at least {SHORTEST_KEY} characters in each key."
+                " Unset it to have one made, or set a long random one.",
+                exit_code=2,
+            )
     return settings.model_copy(
         update={"engine_url": None, "migration_url": None, "admin_email": None, "admin_password": None}
     )
 
 
 def for_worker(settings: Settings, *, maintenance: bool) -> Settings:
-    """What a worker may know: the owner's connection only when it does maintenance, never the session key
-    or Stripe's.
+    """What a worker may know: the owner's connection only when it does maintenance, never the keys of
+    sessions and second factors, or Stripe's.
 
     Raises:
         StartupProblem: a connection that it needs is not set.
@@ -72,7 +87,7 @@ def for_worker(settings: Settings, *, maintenance: bool) -> Settings:
             raise StartupProblem(
                 f"Set QUARTERDECK_{field.upper()} too, the connection as {ROLES[field]}: {who} needs it.", exit_code=2
             )
-    hidden: dict[str, None] = dict.fromkeys(("session_key", "admin_email", "admin_password", "stripe_key"))
+    hidden: dict[str, None] = dict.fromkeys(("session_key", "totp_key", "admin_email", "admin_password", "stripe_key"))
     return settings.model_copy(update=hidden if maintenance else hidden | {"migration_url": None})
 
 

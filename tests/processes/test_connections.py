@@ -28,7 +28,9 @@ def test_the_embedded_database_fills_in_three_ways_in(tmp_path: Path) -> None:
         url = getattr(full, field).get_secret_value()
         assert url.startswith(f"postgresql://{user}:")
         assert url.endswith(f"@/quarterdeck?host={tmp_path}/socket")
-    assert full.session_key is not None
+    assert full.session_key
+    assert full.totp_key
+    assert len({*full.session_keys, *full.totp_keys}) == 2
     assert resolve(settings(tmp_path)) == full
 
 
@@ -54,13 +56,27 @@ def test_the_web_process_learns_neither_the_owners_connection_nor_the_workers(
     assert "the first password of all" not in str(web)
 
 
+@pytest.mark.parametrize("keys", ["", "short", f"{'k' * 43},short", "a passphrase of many words is several keys"])
+@pytest.mark.parametrize("name", ["session_key", "totp_key"])
+def test_a_key_that_might_be_guessed_signs_nothing(tmp_path: Path, name: str, keys: str) -> None:
+    with pytest.raises(StartupProblem, match=f"QUARTERDECK_{name.upper()} needs at least 32 characters") as refusal:
+        for_web(resolve(settings(tmp_path, **{name: keys})))
+    assert refusal.value.exit_code == 2
+
+
+def test_keys_come_newest_first(tmp_path: Path) -> None:
+    ring = settings(tmp_path, session_key=f"{'n' * 43}, {'o' * 43}\n{'v' * 43}", totp_key="t" * 43)
+    assert ring.session_keys == ("n" * 43, "o" * 43, "v" * 43)
+    assert ring.totp_keys == ("t" * 43,)
+
+
 def test_only_maintenance_learns_the_owners_connection(tmp_path: Path) -> None:
     full = resolve(settings(tmp_path))
     assert "quarterdeck_owner" in environment(for_worker(full, maintenance=True))["QUARTERDECK_MIGRATION_URL"]
     plain = environment(for_worker(full, maintenance=False))
     assert "quarterdeck_owner" not in str(plain)
     assert "quarterdeck_worker" in plain["QUARTERDECK_ENGINE_URL"]
-    assert "QUARTERDECK_SESSION_KEY" not in plain
+    assert not {"QUARTERDECK_SESSION_KEY", "QUARTERDECK_TOTP_KEY"} & plain.keys()
 
 
 def test_workers_have_a_login_of_their_own_in_a_database_of_ones_own_too(tmp_path: Path) -> None:

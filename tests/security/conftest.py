@@ -28,12 +28,12 @@ from tests.browser.conftest import browser, chromium_path, open_page
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.conftest import TEMPLATE
 from tests.people import PASSWORD, found_company
-from tests.product import password_hash, product
+from tests.product import TOTP_KEY, password_hash, product
 
 __all__ = ["browser", "chromium_path", "open_page", "password_hash", "product"]
 
 COOKIE = "__Host-quarterdeck"
-SESSION_KEY = "a key that only tests use, long enough for HS256"
+SESSION_KEY = "one-that-only-tests-use-long-enough-for-HS256"
 DATABASE = f"test_security_{os.getpid()}"
 
 
@@ -160,6 +160,7 @@ def site(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> 
         "QUARTERDECK_DATA_DIR": str(folder),
         "QUARTERDECK_DATABASE_URL": server.url("quarterdeck_app", DATABASE_PASSWORD, DATABASE),
         "QUARTERDECK_SESSION_KEY": SESSION_KEY,
+        "QUARTERDECK_TOTP_KEY": TOTP_KEY,
         "QUARTERDECK_ENVIRONMENT": "Tests",
         "NICEGUI_STORAGE_PATH": str(folder / "storage"),
     }

@@ -187,7 +187,8 @@ async def test_a_stopped_embedded_database_is_told_and_nothing_is_made(tmp_path:
         ({"ENGINE_URL": "postgresql://a:b@/c"}, "problem", "QUARTERDECK_DATABASE_URL is not. Set it too", ""),
         ({"DATABASE_URL": "postgresql://a:s3cret/x@h/d"}, "problem", "is not an address", ""),
         ({"DATABASE_URL": "postgresql://a:s3cret@db.example/c"}, "warning", "does not insist on TLS", "verify-full"),
-        ({"SESSION_KEY": "s3cret"}, "warning", "shorter than 32 characters", "Unset it"),
+        ({"SESSION_KEY": "s3cret"}, "problem", "SESSION_KEY has a key that is shorter than 32", "Unset it"),
+        ({"TOTP_KEY": f"{'k' * 40},s3cret"}, "problem", "TOTP_KEY has a key that is shorter than 32", "Unset it"),
         ({"LEASE_SECONDS": "5"}, "problem", "A job is lost after 5 s", "3 times"),
     ],
 )
