@@ -18,9 +18,9 @@ from nicegui import client
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import ids, messages, trace
+from app import bodies, ids, messages, proxies, trace
 from app.actor import Staff
 from app.api.errors import as_json, as_page, broken
 from app.api.links import LINKS
@@ -33,9 +33,6 @@ from app.headers import Answer, mark_scripts
 
 FindSession = Callable[[str], Awaitable[Staff | None]]
 
-BODY_MAX = 64 * 1024
-"""Bytes of an ordinary request's body. Uploads stream, and count for themselves."""
-
 PUBLIC = frozenset({"/health/live", "/health/ready", "/favicon.ico"})
 DUTIES = {"password": PASSWORD, "second_factor": "/auth/second-factor/set-up"}
 """Where somebody is led who must do something before anything else."""
@@ -46,18 +43,11 @@ NICEGUI_UPLOADS = "/_nicegui/client/"
 _NOT_PAGES = ("/api/", UPLOADS, "/_nicegui", "/auth/")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
-# The guard alone compresses and knows the address: what others claim about either is not passed on. NiceGUI, for one,
-# would write X-Forwarded-Prefix into its pages.
+# The guard alone compresses and knows who asks (app.proxies): what others claim about either is not passed on. NiceGUI,
+# for one, would write X-Forwarded-Prefix into its pages.
 _STRIPPED = {b"accept-encoding", b"forwarded", b"x-real-ip"}
 
 log = logging.getLogger(__name__)
-
-
-class TooLarge(AppError):
-    """A body of more bytes than this route takes."""
-
-    code = "VALIDATION_ERROR"
-    status = 413
 
 
 class Guard:
@@ -68,6 +58,7 @@ class Guard:
         self._find_session = find_session
         self._cookie = cookie_name(settings)
         self._origins = allowed_origins(settings.browser_origin)
+        self._proxies = settings.proxies
         self._https = settings.browser_origin.startswith("https://")
         mark_scripts(client.templates.env)
         self._assets = Assets(app, f"/_nicegui/{nicegui.__version__}/", "/static/", https=self._https)
@@ -79,6 +70,7 @@ class Guard:
         elif self._assets.has(scope):
             await self._assets(scope, receive, send)
         else:
+            scope = {**scope, "client": proxies.client(scope, self._proxies)}
             with trace.referenced(ids.reference()):
                 await (self._http if scope["type"] == "http" else self._websocket)(scope, receive, send)
 
@@ -120,8 +112,8 @@ class Guard:
         if path.startswith((NICEGUI_UPLOADS, SOCKET)):
             # NiceGUI's own upload trusts the browser's limits, and its polling lets each request be another person's.
             raise NotFound("There is nothing here.")
-        if unsafe and not _is_upload(path):
-            receive = await _whole_body(headers, receive)
+        if unsafe:
+            receive = bodies.streamed(receive) if _is_upload(path) else await bodies.whole(headers, receive)
         await self._app(_inside(scope, actor), receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -173,10 +165,7 @@ class Guard:
 
     def _refusal(self, scope: Scope, error: AppError) -> Response:
         wants_page = "text/html" in Headers(scope=scope).get("accept", "")
-        response = as_page(error) if wants_page and not scope["path"].startswith(_NOT_PAGES) else as_json(error)
-        if error.status == TooLarge.status:
-            response.headers["connection"] = "close"  # the rest of the body is not worth reading
-        return response
+        return as_page(error) if wants_page and not scope["path"].startswith(_NOT_PAGES) else as_json(error)
 
 
 _BOUNCE = (
@@ -222,29 +211,3 @@ def _inside(scope: Scope, actor: Staff | None) -> Scope:
         if name not in _STRIPPED and not name.startswith(b"x-forwarded-")
     ]
     return {**scope, "headers": headers, "state": {**scope.get("state", {}), "actor": actor}}
-
-
-async def _whole_body(headers: Headers, receive: Receive) -> Receive:
-    """Read an ordinary body, counting its bytes whatever was declared; returns a ``receive`` that gives it again."""
-    if int(headers.get("content-length") or 0) > BODY_MAX:
-        raise TooLarge(f"This request is larger than {BODY_MAX:,} bytes.")
-    body = bytearray()
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > BODY_MAX:
-            raise TooLarge(f"This request is larger than {BODY_MAX:,} bytes.")
-    given = False
-
-    async def again() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": bytes(body), "more_body": False}
-
-    return again

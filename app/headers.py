@@ -3,6 +3,7 @@
 import gzip
 import secrets
 from collections.abc import Callable
+from http import HTTPStatus
 
 from jinja2 import BaseLoader, Environment
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,6 +17,8 @@ _POLICY = (
     "img-src 'self' data: blob: https:; connect-src 'self'; font-src 'self'; base-uri 'none'; object-src 'none'; "
     "frame-ancestors 'none'; form-action 'self'"
 )
+_UNREAD = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+"""After these the rest of a body is not worth reading: the connection ends."""
 _ALWAYS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
@@ -107,6 +110,8 @@ class Answer:
         self.status = message["status"]
         protect(headers, nonce=self._nonce, https=self._https)
         headers.setdefault("cache-control", "no-store")
+        if self.status in _UNREAD:
+            headers["connection"] = "close"
         small_json = kind.startswith("application/json") and "content-length" in headers
         if "content-encoding" not in headers and (self._nonce or small_json):
             self._held = message
