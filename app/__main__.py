@@ -13,6 +13,7 @@ from app import __version__
 from app.actor import Command
 from app.config import Settings
 from app.errors import AppError, Invalid
+from app.keys import Ring, rotate
 from app.permissions import Role
 from app.startup import StartupProblem
 
@@ -25,6 +26,8 @@ cli = typer.Typer(
 )
 staff_cli = typer.Typer(help="The people who may sign in.", no_args_is_help=True, rich_markup_mode=None)
 cli.add_typer(staff_cli, name="staff")
+keys_cli = typer.Typer(help="The keys of sessions and second factors.", no_args_is_help=True, rich_markup_mode=None)
+cli.add_typer(keys_cli, name="keys")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Setting: QUARTERDECK_HOST.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on. Setting: QUARTERDECK_PORT.")]
@@ -217,6 +220,18 @@ def make_staff_link(
     _act(settings, make)
     typer.echo(f"{settings.browser_origin}{made[0].path}")
     typer.echo("Shown only this once. It works once, for 72 hours.", err=True)
+
+
+@keys_cli.command("rotate")
+def rotate_keys(
+    ring: Annotated[Ring, typer.Argument(help="Which keys.")],
+    forget: Annotated[bool, typer.Option("--forget", help="Forget the older ones: everybody signs in again.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Put a new key in front; the older ones still count."""
+    count = rotate(_settings(data_dir=data_dir), ring, forget=forget)
+    typer.echo(f"The newest of {count} keys counts from the next start on." if count > 1 else "One key is left.")
+    typer.echo("Restart Quarterdeck, so that it is used.")
 
 
 def _settings(**options: Any) -> Settings:  # noqa: ANN401 - pydantic checks them

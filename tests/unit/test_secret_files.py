@@ -70,3 +70,15 @@ def test_an_impossible_folder_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StartupProblem, match=r"cannot be read or made: Not a directory\."):
         SecretFiles(tmp_path / "file").get("session_key")
+
+
+def test_a_value_is_changed_whole_and_by_one_at_a_time(tmp_path: Path) -> None:
+    files = SecretFiles(tmp_path)
+    first = files.get("session_key")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: SecretFiles(tmp_path).change("session_key", lambda older: f"{n} {older}"), range(16)))
+    changed = files.get("session_key").split()
+    assert changed[-1] == first
+    assert {int(n) for n in changed[:-1]} == set(range(16))
+    assert mode(files.folder / "session_key") == 0o600
+    assert [file.name for file in files.folder.iterdir()] == ["session_key"]
