@@ -18,6 +18,7 @@ class Action(StrEnum):
     SESSION_STARTED = "session.started"
     SESSION_REFUSED = "session.refused"
     SESSION_ENDED = "session.ended"
+    SESSION_THROTTLED = "session.throttled"
     ACCESS_REFUSED = "access.refused"
     STAFF_CREATED = "staff.created"
     STAFF_INVITED = "staff.invited"
@@ -65,6 +66,7 @@ SENTENCES: dict[Action, tuple[str, str]] = {
     Action.STAFF_PASSWORD_CHANGED: ("changed the password of", ""),
     Action.STAFF_INVITED: ("invited", "to the staff"),
     Action.STAFF_LINK_MADE: ("made a one-time link for", ""),
+    Action.SESSION_THROTTLED: ("has to wait after too many failed tries", ""),
     Action.STAFF_LINK_USED: ("chose a password by the one-time link of", ""),
     Action.STAFF_RENAMED: ("changed the name of", ""),
     Action.STAFF_ROLE_CHANGED: ("changed the role of", ""),

@@ -19,7 +19,8 @@ class SignInTry(Base):
 
     key: Mapped[bytes] = mapped_column(primary_key=True)
     """SHA-256 of what is counted, so that the table names nobody."""
-    failures: Mapped[int]
+    failures: Mapped[float]
+    """Failures that are not forgotten so far; they fade evenly."""
     last_at: Mapped[When]
     blocked_until: Mapped[When]
 

@@ -5,7 +5,7 @@ from app.crypto import links, passwords
 from app.errors import NotFound
 from app.repositories import links as links_table
 from app.repositories.links import Holder
-from app.services.sessions import asking
+from app.services.doorstep import asking
 
 
 class DeadLink(NotFound):

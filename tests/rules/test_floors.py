@@ -21,6 +21,7 @@ from tests.rules.tree import (
 )
 
 NOBODY_IS_KNOWN_YET = {
+    "doorstep.asking",  # the login role's block, for questions from before anybody is known
     "links.find",  # whoever holds a one-time link has no session
     "links.use",  # the same; takes `nobody`
     "sessions.asking",  # the login role's block, for questions from before anybody is known
@@ -34,7 +35,7 @@ NOBODY_IS_KNOWN_YET = {
     "health.schema_revision",  # asked by load balancers, tells nothing of anybody's
 }
 # Asked before anybody is known.
-LOGIN_QUESTIONS = {f"app/repositories/{name}.py" for name in ("sessions", "links", "health")}
+LOGIN_QUESTIONS = {f"app/repositories/{name}.py" for name in ("sessions", "programs", "links", "health", "throttle")}
 # Their plain functions build questions and ask none.
 PURE_PARTS = {"app/repositories/filters.py", "app/repositories/keyset.py", "app/repositories/tallies.py"}
 QUESTION = "matching"  # what a list asks, made of its request and not yet put

@@ -42,7 +42,8 @@ from tests.people import Company
 from tests.rules.tree import modules, public_functions
 
 PAGE = PageRequest()
-TESTED_ELSEWHERE = {"sessions", "links", "health"}  # before anybody is known: nobody's team is at stake
+# Before anybody is known: nobody's team is at stake.
+TESTED_ELSEWHERE = {"sessions", "links", "health", "throttle", "doorstep"}
 WITHOUT_AN_ACTOR = {"uploads.bind", "uploads.bound"}
 
 
