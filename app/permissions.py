@@ -1,5 +1,6 @@
 """Who may do what, on one screen. A permission is ``noun:verb``; a role is a set of them."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -103,9 +104,12 @@ ALL_TEAMS_ONLY = frozenset(
     {
         *(_P.STAFF_READ, _P.STAFF_CREATE, _P.STAFF_ROLE, _P.STAFF_DEACTIVATE, _P.STAFF_PASSWORD),
         *(_P.STAFF_SECOND_FACTOR, _P.STAFF_RULES, _P.SESSIONS_READ, _P.SESSIONS_END, _P.TOKENS_READ, _P.TOKENS_REVOKE),
+        _P.TEAMS_CREATE,
     }
 )
-"""What nobody may do who is limited to some teams, whatever their role: staff accounts belong to no team."""
+"""What nobody may do who is limited to some teams, whatever their role: staff accounts belong to no team, and a new
+team would be none of theirs.
+"""
 
 STEP_UP = frozenset(
     {
@@ -120,3 +124,12 @@ STEP_UP = frozenset(
 def granted(role: Role, *, limited: bool) -> frozenset[Permission]:
     """What somebody with this role may do, when they see all teams, or are ``limited`` to some."""
     return ROLE_PERMISSIONS[role] - ALL_TEAMS_ONLY if limited else ROLE_PERMISSIONS[role]
+
+
+IN_PERSON = STEP_UP | {Permission.PROFILE_EDIT}
+"""What no token may do: what is dangerous, and what belongs to a person's own account."""
+
+
+def delegated(role: Role, chosen: Collection[str], *, limited: bool) -> frozenset[Permission]:
+    """What a token may do: of what was ``chosen`` for it, what its owner may do now and need not do in person."""
+    return frozenset(permission for permission in granted(role, limited=limited) - IN_PERSON if permission in chosen)

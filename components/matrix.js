@@ -14,8 +14,8 @@ export default {
     group([title, rows]) {
       return h("tbody", { key: title }, [
         h("tr", { class: "group" }, h("th", { scope: "rowgroup", colspan: this.d.heads.length + 1 }, title)),
-        ...rows.map(([words, name, marks]) => h("tr", { key: name }, [
-          h("th", { scope: "row" }, [words, " ", h("code", { class: "mut" }, name)]), ...marks.map(this.mark)])),
+        ...rows.map(([words, name, marks, notes]) => h("tr", { key: name }, [
+          h("th", { scope: "row" }, [words, " ", h("code", { class: "mut" }, name), notes.map((note) => h("small", { class: "mut" }, note))]), ...marks.map(this.mark)])),
       ]);
     },
   },

@@ -8,11 +8,14 @@ from components.element import JsonElement
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """Something that can be done: its words, a quiet name beside it, and for each head whether they may."""
+    """Something that can be done: its words, a quiet name beside it, for each head whether they may, and what else
+    is to be known of it.
+    """
 
     words: str
     name: str
     marks: Sequence[bool]
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,12 @@ class Matrix(JsonElement, component="matrix.js"):
                 "label": label,
                 "heads": list(heads),
                 "own": own,
-                "groups": [[g.title, [[r.words, r.name, list(r.marks)] for r in g.rows]] for g in groups],
+                "groups": [
+                    [g.title, [[r.words, r.name, list(r.marks), list(r.notes)] for r in g.rows]] for g in groups
+                ],
             }
         )
+
+
+def _row(row: MatrixRow) -> list[object]:
+    return [row.words, row.name, list(row.marks), list(row.notes)]

@@ -40,6 +40,7 @@ SCREENS: tuple[Screen, ...] = (
     staff.staff_screen,
     roles.roles_screen,
     staff.account_screen,
+    roles.person_screen,
     profile.profile_screen,
     audit.audit_screen,
     audit.entry_screen,

@@ -1,11 +1,20 @@
-"""Roles: who may do what, in words, made from the very table that decides."""
+"""Roles: who may do what, in words, made from the very table that decides; and what one person may do, and why."""
 
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from app.permissions import ALL_TEAMS_ONLY, ROLE_PERMISSIONS, Permission, Role
-from components.blocks import Note, PageHead
+from app import topics
+from app.permissions import ALL_TEAMS_ONLY, ROLE_PERMISSIONS, STEP_UP, Permission, Role
+from app.services import permissions
+from app.services.permissions import Explanation
+from components import frame
+from components.blocks import Fact, Facts, Note, PageHead
+from components.ids import record_id
+from components.live import Live
 from components.matrix import Matrix, MatrixGroup, MatrixRow
 from components.screen import View, screen
+from components.verdicts import Ruling, Verdicts
+from pages.words import STAFF
 
 WORDS = {
     Permission.HOME_READ: "See Home",
@@ -41,8 +50,18 @@ WORDS = {
     Permission.STAFF_ROLE: "Change roles, and which teams somebody sees",
     Permission.STAFF_DEACTIVATE: "Deactivate and reactivate staff",
     Permission.STAFF_PASSWORD: "Make one-time links for a new password",
+    Permission.STAFF_SECOND_FACTOR: "Take away a lost second factor",
+    Permission.STAFF_RULES: "Decide which roles need a second factor",
+    Permission.SESSIONS_READ: "See where staff are signed in",
+    Permission.SESSIONS_END: "End sessions of staff",
+    Permission.TOKENS_CREATE: "Make API tokens for oneself",
+    Permission.TOKENS_READ: "See everybody's API tokens",
+    Permission.TOKENS_REVOKE: "Revoke everybody's API tokens",
+    Permission.PERSONAL_READ: "Read personal data",
+    Permission.PERSONAL_REVEAL: "Reveal one personal value, with a reason",
 }
-_TITLES = {"home": "Home", "lists": "Lists", "profile": "My profile", "audit": "Audit log"}
+_TITLES = {"profile": "My profile", "audit": "Audit log", "tokens": "API tokens", "personal": "Personal data"}
+_ALL_TEAMS_ONLY = "only people who see all teams"
 
 
 @screen("/staff/roles", title="Roles", needs=Permission.PROFILE_EDIT)
@@ -55,17 +74,57 @@ async def roles_screen(view: View) -> None:
     Note(
         "Beyond the role",
         "Somebody without a role may do nothing. Whoever is limited to some teams sees nothing of the others, and"
-        " nothing of the staff, whatever their role. Nobody gives a role that may do more than their own.",
+        " nothing of the staff, whatever their role. Nobody gives a role that may do more than their own. What asks for"
+        " the password or code again does so ten minutes after one last gave it, and no API token may do it.",
         small=True,
     )
 
 
-def _groups(roles: list[Role]) -> list[MatrixGroup]:
-    """By noun, in the order in which permissions are declared."""
-    found = []
-    for noun, permissions in groupby(Permission, lambda permission: permission.value.partition(":")[0]):
-        asked = list(permissions)
-        rows = [MatrixRow(WORDS[p], p.value, [p in ROLE_PERMISSIONS[role] for role in roles]) for p in asked]
-        beyond = " (only people who see all teams)" if ALL_TEAMS_ONLY.issuperset(asked) else ""
-        found.append(MatrixGroup(_TITLES.get(noun, noun.capitalize()) + beyond, rows))
-    return found
+@screen("/staff/{id}/permissions", title="What may they do", needs=Permission.STAFF_READ)
+async def person_screen(view: View) -> None:
+    """What one person may do at this moment, and the rule that says so."""
+    staff_id = record_id(view.params["id"])
+    seen = await permissions.explain(view.actor, staff_id)
+    name = seen.member.name
+    PageHead(
+        f"What {name} may do",
+        trail=[("Staff", "/staff"), (name, f"/staff/{staff_id}")],
+        sub="Asked of the database at every click: what stands here counts now.",
+        status=STAFF[seen.member.state],
+    )
+    if seen.hindrance:
+        Note(f"{name} may do nothing now", seen.hindrance, small=True)
+    Facts(_where_from(seen), title="Where the rights come from")
+    Verdicts(f"What {name} may do", list(_ruled(seen)))
+    Live((topics.staff, topics.teams), frame.redraw)
+
+
+def _where_from(seen: Explanation) -> list[Fact]:
+    names = [Fact("Sees", "All teams")] if seen.teams is None else [
+        Fact("Sees only", team, opens=f"/teams/{id_}") for id_, team in seen.teams
+    ]  # fmt: skip
+    return [Fact("Role", seen.role.label, opens="/staff/roles"), *(names or [Fact("Sees only", "No team at all")])]
+
+
+def _ruled(seen: Explanation) -> Iterator[tuple[str, list[Ruling]]]:
+    ruled = {verdict.permission: verdict for verdict in seen.verdicts}
+    for title, asked in _by_noun():
+        yield title, [Ruling(WORDS[p], p.value, ruled[p].may, ruled[p].why) for p in asked]
+
+
+def _groups(roles: Sequence[Role]) -> list[MatrixGroup]:
+    def row(one: Permission) -> MatrixRow:
+        return MatrixRow(WORDS[one], one.value, [one in ROLE_PERMISSIONS[role] for role in roles], _notes(one))
+
+    return [MatrixGroup(title, [row(one) for one in asked]) for title, asked in _by_noun()]
+
+
+def _by_noun() -> Iterator[tuple[str, list[Permission]]]:
+    """The permissions in the order in which they are declared, with the title of each noun."""
+    for noun, asked in groupby(Permission, lambda permission: permission.value.partition(":")[0]):
+        yield _TITLES.get(noun, noun.capitalize()), list(asked)
+
+
+def _notes(permission: Permission) -> list[str]:
+    said = [(STEP_UP, permissions.ASKS_AGAIN), (ALL_TEAMS_ONLY, _ALL_TEAMS_ONLY)]
+    return [words for kind, words in said if permission in kind]

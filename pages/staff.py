@@ -144,13 +144,15 @@ class _Desk:
     def actions(self) -> list[Action]:
         """The buttons of the head: what this account allows, and its reader's rights."""
         member = self.seen.member
+        may = Action("What they may do", opens=f"/staff/{member.id}/permissions")
         history = Action("What they did", opens=f"/audit?person={member.id}", needs=Permission.AUDIT_READ)
         mine = ROLE_PERMISSIONS[self.view.actor.role]
         if member.id == self.view.actor.staff_id or not ROLE_PERMISSIONS[self.seen.role] <= mine:
-            return [history]
+            return [may, history]
         if member.status == StaffStatus.DEACTIVATED:
-            return [history, Action("Reactivate", self.reactivate, needs=Permission.STAFF_DEACTIVATE, main=True)]
+            return [may, history, Action("Reactivate", self.reactivate, needs=Permission.STAFF_DEACTIVATE, main=True)]
         return [
+            may,
             history,
             Action("Make a one-time link", self.make_link, needs=Permission.STAFF_PASSWORD),
             Action("Change teams", self.change_teams, needs=Permission.STAFF_ROLE),

@@ -47,9 +47,7 @@ async def teams_screen(view: View) -> None:
         field = Field("name", "Name", max_length=teams.NAME_LENGTH)
         await ask("New team", submit="Create team", fields=[field], on_submit=save)
 
-    everywhere = view.actor.team_ids is None
-    new_team = [Action("New team", new, needs=Permission.TEAMS_CREATE, main=True)] if everywhere else []
-    PageHead("Teams", actions=new_team)
+    PageHead("Teams", actions=[Action("New team", new, needs=Permission.TEAMS_CREATE, main=True)])
     DataTable(
         "Teams",
         load=partial(teams.search, view.actor),

@@ -15,6 +15,7 @@ from tests.people import Company
 __all__ = ["people", "visit"]
 
 WHY = "Asked for by their manager"
+OTHERS = ["What they may do", "What they did"]
 
 
 @pytest.fixture
@@ -108,9 +109,9 @@ async def test_who_is_offered_what(visit: Visit, people: Company) -> None:
         return [action["label"] for action in visitor.find(kind="head").contents["actions"]]
 
     assert buttons(await visit(people.ann, "/staff")) == ["Roles"]
-    assert buttons(await visit(people.ann, f"/staff/{people.vic.staff_id}")) == ["What they did"]
+    assert buttons(await visit(people.ann, f"/staff/{people.vic.staff_id}")) == OTHERS
     own = await visit(people.sue, f"/staff/{people.sue.staff_id}")
-    assert buttons(own) == ["What they did"]
+    assert buttons(own) == OTHERS
     await own.sees("This is you")
     tess = await visit(people.tess, "/staff")
     assert tess.status == 403
@@ -122,10 +123,28 @@ async def test_roles_say_who_may_do_what(visit: Visit, people: Company) -> None:
     vic = await visit(people.vic, "/staff/roles")
     matrix = vic.find(label="Roles", own="Viewer").contents
     assert matrix["heads"] == [role.label for role in Role if role is not Role.NONE]
-    rows = {name: marks for _, group in matrix["groups"] for _, name, marks in group}
+    rows = {name: marks for _, group in matrix["groups"] for _, name, marks, _ in group}
     assert set(rows) == {permission.value for permission in Permission}
+    notes = {name: said for _, group in matrix["groups"] for _, name, _, said in group}
+    assert notes["teams:suspend"] == ["asks for the password or code again"]
+    assert notes["teams:create"] == ["only people who see all teams"]
+    assert len(notes["staff:role"]) == 2
     assert rows["rows:edit"] == [False, False, True, True, True]
     assert rows["staff:create"] == [False, False, False, False, True]
+
+
+async def test_what_one_person_may_do_is_said_with_the_reason(
+    visit: Visit, people: Company, asked: Callable[..., Any]
+) -> None:
+    await asked("UPDATE staff SET password_set_at = now() WHERE name = 'Tess Tam'")
+    sue = await visit(people.sue, f"/staff/{people.tess.staff_id}/permissions")
+    shown = sue.find(label="What Tess Tam may do").contents
+    rulings = {name: (may, why) for _, rows in shown["groups"] for _, name, may, why in rows}
+    assert rulings["jobs:retry"] == (True, "Admin includes it, in 1 team.")
+    assert rulings["staff:read"] == (False, "Limited to 1 team: staff accounts belong to no team.")
+    assert [fact[0] for fact in sue.find(kind="facts").contents["facts"]] == ["Role", "Sees only"]
+    nil = await visit(people.sue, f"/staff/{people.nil.staff_id}/permissions")
+    await nil.sees("Nil Noor may do nothing now", "They have not chosen a password so far.")
 
 
 async def test_profile_changes_the_name_everywhere(visit: Visit, people: Company, asked: Callable[..., Any]) -> None:

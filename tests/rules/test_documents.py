@@ -8,7 +8,7 @@ import typer.main
 
 from app.__main__ import cli
 from app.config import Settings
-from app.permissions import ROLE_PERMISSIONS, Permission, Role
+from app.permissions import ALL_TEAMS_ONLY, ROLE_PERMISSIONS, STEP_UP, Permission, Role
 from tests.rules.tree import ROOT
 
 DOCUMENTS = sorted(
@@ -39,7 +39,8 @@ def matrix() -> str:
     lines = [f"| | {' | '.join(role.label for role in roles)} |", f"|---|{':-:|' * len(roles)}"]
     for permission in Permission:
         cells = ["✓" if permission in ROLE_PERMISSIONS[role] else "" for role in roles]
-        lines.append(f"| `{permission}` | {' | '.join(cells)} |")
+        marks = [mark for mark, kind in (("ᴬ", ALL_TEAMS_ONLY), ("ᴾ", STEP_UP)) if permission in kind]
+        lines.append(f"| `{permission}`{''.join(f' {mark}' for mark in marks)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
