@@ -1,7 +1,7 @@
 // The list. Python decides what is in it; here it is drawn, focused, sorted and filtered by changing the address.
 import { h } from "vue";
 import { cell, go, icon, Menu } from "quarterdeck";
-import { chips, adder } from "quarterdeck/filters.js";
+import { chips, adder, Typed } from "quarterdeck/filters.js";
 import { save } from "quarterdeck/downloads.js";
 
 export default {
@@ -61,10 +61,8 @@ export default {
       const d = this.d;
       if (!d.search && !d.filters.length && !d.export) return null;
       return h("div", { class: "bar", role: "search", "aria-label": `Filter ${d.label}` }, [
-        d.search ? h("input", {
-          class: "search", type: "search", "aria-label": `Search ${d.label}`, placeholder: d.search, value: d.query.q?.[0] ?? "", key: `q${d.query.q ?? ""}`,
-          onKeydown: (e) => { if (e.key === "Enter") this.ask({ q: e.target.value.trim() ? [e.target.value.trim()] : [] }); },
-          onSearch: (e) => { if (!e.target.value) this.ask({ q: [] }); },
+        d.search ? h(Typed, {
+          class: "search", type: "search", "aria-label": `Search ${d.label}`, placeholder: d.search, given: d.query.q?.[0] ?? "", onEnter: (q) => this.ask({ q }),
         }) : null,
         ...chips(d, this.ask, this.menuToggled),
         adder(d, this.ask, this.menuToggled),

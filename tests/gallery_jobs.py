@@ -1,5 +1,6 @@
 """The invented jobs of the gallery."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -81,6 +82,8 @@ class Jobs:
 
     async def search(self, request: PageRequest) -> Page[Job]:
         wanted = request.filters.get("status")
+        if request.search == "slow question":
+            await asyncio.sleep(30)
         rows = [
             r
             for r in self.rows

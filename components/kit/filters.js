@@ -32,10 +32,25 @@ function timeEditor(filter, values, set, close) {
   ];
 }
 
+/** An input whose words count when Enter is pressed. What is typed stays, however often the list around it is drawn. */
+export const Typed = {
+  props: { given: String },
+  emits: ["enter"],
+  data() { return { text: this.given, sent: null }; },
+  watch: { given(now) { if (now === this.sent) this.sent = null; else this.text = now; } },
+  methods: { send() { this.sent = this.text.trim(); this.$emit("enter", this.sent ? [this.sent] : []); } },
+  render() {
+    return h("input", {
+      value: this.text, onInput: (e) => { this.text = e.target.value; },
+      onKeydown: (e) => { if (e.key === "Enter") this.send(); },
+      onSearch: (e) => { if (!e.target.value && this.given) this.send(); }, // the small cross of a search field
+    });
+  },
+};
+
 function textEditor(filter, values, set, close) {
-  return h("label", { class: "pair" }, [filter.label, h("input", {
-    type: "text", value: values[0] ?? "", placeholder: filter.kind === "id" ? "Id" : "contains …",
-    onKeydown: (e) => { if (e.key === "Enter") { set(e.target.value.trim() ? [e.target.value.trim()] : []); close(); } },
+  return h("label", { class: "pair" }, [filter.label, h(Typed, {
+    type: "text", given: values[0] ?? "", placeholder: filter.kind === "id" ? "Id" : "contains …", onEnter: (words) => { set(words); close(); },
   }), h("small", null, "Press Enter to apply.")]);
 }
 

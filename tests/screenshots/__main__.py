@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.async_api import async_playwright, expect
 
 from tests import chromium
-from tests.screenshots import company, story
+from tests.screenshots import company, states, story
 from tests.screenshots.camera import Camera
 from tests.screenshots.stage import Stage, stage
 
@@ -20,13 +20,28 @@ MOST_MS = 60_000
 
 
 async def main(folder: Path) -> None:
-    """Play both acts once."""
+    """Show the states, then play both acts once."""
     path = await asyncio.to_thread(chromium.find)
     if path is None:
         sys.exit(chromium.advice())
+    await show_states(path, folder)
     for scenes, demo in ((story.SCENES, False), (company.SCENES, True)):
         with tempfile.TemporaryDirectory(prefix="quarterdeck-") as made, stage(Path(made), demo=demo) as running:
             await play(running, Path(made), path, folder, scenes)
+
+
+async def show_states(chromium_path: Path, folder: Path) -> None:
+    """The act without a story: every state, in the gallery."""
+    expect.set_options(timeout=MOST_MS)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium_path, args=chromium.LAUNCH_ARGS)
+        for role, acts in states.ACTS:
+            with states.gallery(role) as origin:
+                for act in acts:
+                    print(act.__name__)  # noqa: T201 - a command's own words
+                    camera = Camera(browser, origin, folder)
+                    await act(camera, await camera.person())
+        await browser.close()
 
 
 async def play(running: Stage, made: Path, chromium_path: Path, folder: Path, scenes: Scenes) -> None:
