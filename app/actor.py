@@ -1,6 +1,7 @@
 """Who acts. A closed union: the door (``app.work``) knows how to check each kind and refuses any other."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from app.permissions import Permission, Role, granted
@@ -22,10 +23,42 @@ class Staff:
     ip: str = ""
     duty: str = ""
     """What they must do before anything else: ``password``, ``second_factor`` or nothing."""
+    locked: bool = False
+    """Nobody did anything in this session for hours: its owner has to prove that it is them."""
 
     def may(self, permission: Permission) -> bool:
         """Whether to offer it on a screen. No protection: the door decides."""
         return permission in granted(self.role, limited=self.team_ids is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A program that acts for somebody by an API token. Only ``digest`` is believed; the rest is what was known when
+    the request came. It opens ``/api/v1`` and nothing else.
+    """
+
+    digest: bytes = field(repr=False)
+    token_id: UUID
+    token_name: str
+    expires_at: datetime
+    staff_id: UUID
+    name: str
+    email: str
+    role: Role
+    permissions: frozenset[Permission]
+    """What the token and its owner both may."""
+    team_ids: tuple[UUID, ...] | None = None
+    """The teams that the token and its owner both see; ``None`` sees all, none at all sees nothing."""
+    ip: str = ""
+
+    @property
+    def label(self) -> str:
+        """As the audit log names it: ``Ann Adler (token “CI”)``."""
+        return f"{self.name} (token “{self.token_name}”)"
+
+    def may(self, permission: Permission) -> bool:
+        """What both may."""
+        return permission in self.permissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +101,4 @@ class Nobody:
         return False
 
 
-Actor = Staff | System | Command | Nobody
+Actor = Staff | Token | System | Command | Nobody

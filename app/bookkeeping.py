@@ -38,5 +38,6 @@ BOOKKEEPING: Mapping[str, Kept] = MappingProxyType(
         "stats_deltas": Kept(delete=True),
         "stats_buckets": Kept(insert=True, update=frozenset({"n", "total"})),
         "staff_sessions": Kept(update=frozenset({"last_seen_at"})),
+        "api_tokens": Kept(update=frozenset({"last_used_at", "last_used_ip"})),
     }
 )

@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     totp_key: SecretStr | None = Field(
         None, description="Key that seals second factors; several likewise. Unset: made and kept."
     )
+    idle_hours: int = Field(
+        12, ge=1, le=168, description="After so long without an act a session is locked until its owner proves who it is."
+    )
     session_hours: int = Field(24, ge=1, le=168, description="How long a session lasts at most.")
 
     stripe_key: SecretStr | None = Field(
@@ -70,6 +73,11 @@ class Settings(BaseSettings):
         description="Where Stripe answers. Another address is for tests: https, or this machine.",
     )
 
+    api_rate: str = Field(
+        "120/minute",
+        pattern=r"^[1-9]\d{0,8}/(second|minute|hour|day)$",
+        description="How many requests to `/api/v1` one API token or session may make.",
+    )
     upload_max_bytes: int = Field(2_000_000_000, ge=1, description="Largest file that may be uploaded.")
     worker_concurrency: int = Field(2, ge=1, le=64, description="Jobs that one worker runs at the same time.")
     lease_seconds: float = Field(60, gt=0, description="How long a job belongs to its worker without a sign of life.")

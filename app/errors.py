@@ -7,6 +7,8 @@
     ├── NotSignedIn      401  no session, or one that has ended
     │   └── Unfinished   401  signed in, but something comes first: a new password, a second factor
     ├── StepUpRequired   401  signed in, but not lately enough for what was asked
+    │   ├── Locked       401  nobody did anything for hours: only the owner may go on
+    │   └── NotProved    401  asked to prove it, the person would not
     ├── Forbidden        403  signed in, but not allowed
     ├── NotFound         404  not there, or another team's
     ├── Conflict         409  the world changed meanwhile (theirs, yours, original)
@@ -72,6 +74,22 @@ class StepUpRequired(AppError):
         super().__init__(message)
 
 
+class Locked(StepUpRequired):
+    """There is a session, but nobody did anything in it for hours: its owner may have left the device."""
+
+    code = "LOCKED"
+
+    def __init__(self) -> None:
+        super().__init__("This session is locked, because nobody did anything for hours. Prove that it is you.")
+
+
+class NotProved(StepUpRequired):
+    """The person was asked, and closed the question: nothing happened."""
+
+    def __init__(self) -> None:
+        super().__init__("Nothing was done: this needs your password or code.")
+
+
 class Forbidden(AppError):
     """Signed in, but without the permission."""
 
@@ -106,14 +124,15 @@ class Duplicate(Conflict):
 
 
 class RateLimited(AppError):
-    """Too many tries; ``retry_after`` is in seconds."""
+    """Too many tries; ``retry_after`` is in seconds, ``limit`` how many are allowed, where that is told."""
 
     code = "RATE_LIMITED"
     status = 429
 
-    def __init__(self, message: str, retry_after: int = 1) -> None:
+    def __init__(self, message: str, retry_after: int = 1, *, limit: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.limit = limit
 
 
 class Unavailable(AppError):

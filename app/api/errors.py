@@ -2,6 +2,7 @@
 
 import html
 import logging
+from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -30,14 +31,28 @@ def as_json(error: AppError) -> JSONResponse:
     headers = {}
     if isinstance(error, Invalid):
         body["fields"] = dict(error.fields)
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = 'Bearer realm="/api/v1"'
     if isinstance(error, RateLimited):
-        headers["retry-after"] = str(error.retry_after)
+        headers |= retry_after(error)
+        if error.limit is not None:
+            headers |= told(error.limit, 0, error.retry_after)
     return JSONResponse(body, 400 if isinstance(error, Invalid) else error.status, headers)
+
+
+def retry_after(error: AppError | None) -> dict[str, str]:
+    """The header that says when to come back, if there is anything to say."""
+    return {"retry-after": str(error.retry_after)} if isinstance(error, RateLimited) else {}
+
+
+def told(limit: int, left: int, seconds: int) -> dict[str, str]:
+    """The headers that say how many requests are allowed, how many are left, and in how many seconds more will be."""
+    return {"ratelimit-limit": str(limit), "ratelimit-remaining": str(left), "ratelimit-reset": str(seconds)}
 
 
 def as_page(error: AppError) -> HTMLResponse:
     """The same for somebody who looks at a plain route with a browser."""
-    return HTMLResponse(_PAGE.format(message=html.escape(error.message)), error.status)
+    return HTMLResponse(_PAGE.format(message=html.escape(error.message)), error.status, retry_after(error))
 
 
 def install(api: FastAPI) -> None:

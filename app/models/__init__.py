@@ -30,7 +30,7 @@ from app.models.staff import (
 )
 from app.models.stats import ALWAYS, Metric, StatsBucket, StatsDelta
 from app.models.team import Team, TeamStatus
-from app.models.token import ApiToken
+from app.models.token import ApiToken, TokenState
 from app.models.user import Plan, User, UserDay, UserStatus
 
 __all__ = [
@@ -77,6 +77,7 @@ __all__ = [
     "StatsDelta",
     "Team",
     "TeamStatus",
+    "TokenState",
     "User",
     "UserDay",
     "UserStatus",

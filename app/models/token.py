@@ -1,13 +1,23 @@
 """Tokens by which programs act for a staff member."""
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import DateTime, ForeignKey, Index, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app import clock
 from app.models.base import Base, Created, Id, When
+
+
+class TokenState(StrEnum):
+    """Whether a token still works."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 class ApiToken(Base):
@@ -30,3 +40,10 @@ class ApiToken(Base):
     last_used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     last_used_ip: Mapped[str | None]
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    @property
+    def state(self) -> TokenState:
+        """Whether it still works, as far as the token itself decides."""
+        if self.revoked_at is not None:
+            return TokenState.REVOKED
+        return TokenState.ACTIVE if clock.now() < self.expires_at else TokenState.EXPIRED

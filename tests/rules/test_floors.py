@@ -24,7 +24,7 @@ NOBODY_IS_KNOWN_YET = {
     "doorstep.asking",  # the login role's block, for questions from before anybody is known
     "links.find",  # whoever holds a one-time link has no session
     "links.use",  # the same; takes `nobody`
-    "sessions.asking",  # the login role's block, for questions from before anybody is known
+    "programs.find",  # turns an API token into the actor
     "sessions.bind",  # start-up hands over the signing key
     "sessions.find",  # turns a cookie into the actor
     "sessions.living",  # the same question for all open pages at once
