@@ -13,6 +13,8 @@ from app import clock
 ALGORITHM = "HS256"
 ISSUER = "quarterdeck"
 AUDIENCE = "web"
+CHALLENGE = "second factor"
+"""The audience of a token that points at a sign-in whose code is still missing: it opens nothing."""
 KEY_LENGTH = 32
 
 
@@ -26,12 +28,12 @@ class Claims:
     expires_at: datetime
 
 
-def sign(claims: Claims, key: str) -> str:
+def sign(claims: Claims, key: str, *, audience: str = AUDIENCE) -> str:
     """The signed token. ``key`` has at least 32 characters, else :class:`ValueError`."""
     kid, secret = _derived(key)
     payload = {
         "iss": ISSUER,
-        "aud": AUDIENCE,
+        "aud": audience,
         "sub": str(claims.staff_id),
         "sid": str(claims.session_id),
         "iat": int(claims.issued_at.timestamp()),
@@ -40,8 +42,10 @@ def sign(claims: Claims, key: str) -> str:
     return jwt.encode(payload, secret, ALGORITHM, headers={"kid": kid})
 
 
-def read(token: str, *keys: str) -> Claims | None:
-    """What a token says, when one of ``keys`` (the present one, then older ones) signed it and it has not expired."""
+def read(token: str, *keys: str, audience: str = AUDIENCE) -> Claims | None:
+    """What a token says, when one of ``keys`` (the present one, then older ones) signed it for this audience and it has
+    not expired.
+    """
     ring = dict(_derived(key) for key in keys)
     try:
         secret = ring[jwt.get_unverified_header(token)["kid"]]
@@ -49,7 +53,7 @@ def read(token: str, *keys: str) -> Claims | None:
             token,
             secret,
             algorithms=[ALGORITHM],
-            audience=AUDIENCE,
+            audience=audience,
             issuer=ISSUER,
             # Expiry is checked below, by our own clock.
             options={"require": ["iss", "aud", "sub", "sid", "iat", "exp"], "verify_exp": False, "verify_iat": False},
