@@ -53,6 +53,7 @@ def encoding_of(head: bytes) -> str:
         (codecs.BOM_UTF16_BE, "utf-16"),
     ):
         if head.startswith(mark):
+            _refuse_other(head.decode(encoding, "ignore").encode())
             return encoding
     _refuse_other(head)
     zeros = (head[0::2].count(0), head[1::2].count(0))

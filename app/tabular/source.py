@@ -17,6 +17,11 @@ CHUNK_BYTES = 4 << 20
 """A chunk ends after this many bytes although it has room for more rows: it bounds memory."""
 TEXT_BYTES = 64 << 30
 """The most text that one file may unpack to."""
+UNPACKED_BYTES = 1 << 30
+"""What any packed file may unpack to; a larger one at most to :data:`RATIO` times its size. Tables pack 3 to 30 times,
+files made to fill a disk a thousand times.
+"""
+RATIO = 100
 
 _BOM = codecs.BOM_UTF8
 _AS_IS = ("utf-8", "utf-8-sig")
@@ -35,6 +40,7 @@ class Lines:
         self._size = max(os.fstat(self._raw.fileno()).st_size, 1)
         self._stream = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw)) if gzipped else self._raw
         self._decoder = None if encoding in _AS_IS else codecs.getincrementaldecoder(encoding)(_errors(encoding))
+        self._most = min(TEXT_BYTES, max(UNPACKED_BYTES, RATIO * self._size)) if gzipped else TEXT_BYTES
         self._block = block
         self._lines: list[bytes] = []
         self._at = 0
@@ -97,8 +103,10 @@ class Lines:
                 f"A line after line {self.count + len(lines):,} is longer than {LINE_BYTES >> 20} MB. "
                 "Check that this is a table with one row a line."
             )
-        if self.offset > TEXT_BYTES:
-            raise Unreadable(f"The file unpacks to more than {TEXT_BYTES >> 30} GB. Divide it and import the parts.")
+        if self.offset > self._most:
+            raise Unreadable(
+                f"The file unpacks to more than {self._most / 1e9:,.1f} GB. Divide it and import the parts, unpacked."
+            )
         self._lines, self._at = lines, 0
 
     def _decoded(self) -> bytes:

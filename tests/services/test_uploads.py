@@ -91,6 +91,13 @@ async def test_a_broken_connection_leaves_nothing(company: Company, store: Store
         ("", "file"),
         ("a\x00b\r\n.csv", "ab.csv"),
         ("x" * 300 + ".csv", "x" * 200),
+        ("..\\..\\boot.ini", "boot.ini"),
+        ("//server/share/a.csv", "a.csv"),
+        ("C:a.csv", "a.csv"),
+        ("a.csv:hidden", "a.csv:hidden"),
+        ("\u202evsc.exe", "vsc.exe"),
+        ("a\u2028\u200b\x1b[31m.csv", "a[31m.csv"),
+        (".htaccess", "htaccess"),
         ("Fl\u00fcge \u2708.csv", "Fl\u00fcge \u2708.csv"),
     ],
 )
