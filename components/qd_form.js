@@ -84,14 +84,14 @@ export default {
         h("label", { for: id }, [f.label, f.required ? null : h("span", { class: "mut" }, " (optional)")]), input,
         error ? h("p", { class: "wrong", id: `${id}-hint`, role: wrong ? "status" : null }, error) : f.hint ? h("p", { class: "hint", id: `${id}-hint` }, f.hint) : null]);
     },
-    /** An address that is shown this once. */
-    link(address) {
-      const copy = () => navigator.clipboard?.writeText(address).then(() => { this.copied = true; });
+    /** What is shown this once: an address, a token. */
+    once(label, value) {
+      const copy = () => navigator.clipboard?.writeText(value).then(() => { this.copied = true; });
       return h("div", { class: "field" }, [
-        h("label", { for: `f-${this.$.uid}-link` }, "Link"),
+        h("label", { for: `f-${this.$.uid}-once` }, label),
         h("div", { class: "row once" }, [
-          h("input", { id: `f-${this.$.uid}-link`, type: "text", readonly: true, value: address, spellcheck: false, onFocus: (e) => e.target.select() }),
-          h("button", { type: "button", class: "btn", onClick: copy }, this.copied ? "Copied" : "Copy link")]),
+          h("input", { id: `f-${this.$.uid}-once`, type: "text", readonly: true, value, spellcheck: false, autocomplete: "off", onFocus: (e) => e.target.select() }),
+          h("button", { type: "button", class: "btn", onClick: copy }, this.copied ? "Copied" : `Copy ${label.toLowerCase()}`)]),
         h("p", { class: "unseen", role: "status" }, this.copied ? "Copied" : "")]);
     },
     many(f) {
@@ -117,7 +117,8 @@ export default {
   render() {
     const d = this.d, inside = [
       ...(d.plan?.length ? [d.plan.length === 1 ? h("p", { class: "plan" }, d.plan[0]) : h("ul", { class: "plan" }, d.plan.map((line) => h("li", null, line)))] : []),
-      d.link ? this.link(location.origin + d.link) : null,
+      d.link ? this.once("Link", location.origin + d.link) : null,
+      d.token ? this.once("Token", d.token) : null,
       ...(d.conflict ?? []).map(this.choice), ...d.fields.map(this.field),
       d.errors[""] ? h("p", { class: "wrong", role: "alert" }, d.errors[""]) : null,
     ];

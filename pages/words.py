@@ -2,7 +2,17 @@
 
 from collections.abc import Mapping
 
-from app.models import ImportStatus, JobStatus, PaymentStatus, Plan, RowStatus, StaffState, TeamStatus, UserStatus
+from app.models import (
+    ImportStatus,
+    JobStatus,
+    PaymentStatus,
+    Plan,
+    RowStatus,
+    StaffState,
+    TeamStatus,
+    TokenState,
+    UserStatus,
+)
 from components.columns import Tone
 
 JOB: Mapping[str, tuple[str, Tone]] = {
@@ -57,6 +67,12 @@ STAFF: Mapping[str, tuple[str, Tone]] = {
     StaffState.ACTIVE: ("Active", "ok"),
     StaffState.INVITED: ("Invited", "info"),
     StaffState.DEACTIVATED: ("Deactivated", "idle"),
+}
+
+TOKEN: Mapping[str, tuple[str, Tone]] = {
+    TokenState.ACTIVE: ("Active", "ok"),
+    TokenState.EXPIRED: ("Expired", "idle"),
+    TokenState.REVOKED: ("Revoked", "warn"),
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.permissions import Permission, Role
 from app.services.staff import ALL_TEAMS
-from pages.roles import WORDS
+from pages.rights import RIGHTS
 from tests.pages.test_screens import Visit, people, visit
 from tests.people import Company
 
@@ -27,8 +27,8 @@ def asked(people: Company, admin: asyncpg.Connection) -> Callable[..., Any]:
 
 
 def test_every_permission_has_words() -> None:
-    assert set(WORDS) == set(Permission)
-    assert len(set(WORDS.values())) == len(WORDS)
+    assert set(RIGHTS) == set(Permission)
+    assert len(set(RIGHTS.values())) == len(RIGHTS)
 
 
 async def test_invite_shows_the_link_once_and_leads_to_the_account(

@@ -10,7 +10,10 @@ from app.models import GLOBAL_TABLES
 # Entries about the console itself, and sums over all teams: only people who see all teams read them.
 NULL_TEAM = {"audit_entries", "stats_deltas", "stats_buckets"}
 BY_ID = {"teams"}  # a team is its own team
-KEEPER_READS_ONLY_SO_MUCH = {"staff_sessions": {"id", "last_seen_at"}}
+KEEPER_READS_ONLY_SO_MUCH = {
+    "staff_sessions": {"id", "last_seen_at"},
+    "api_tokens": {"id", "last_used_at"},
+}
 APPLICATION = ("quarterdeck_app", "quarterdeck_worker", *ROLES)
 
 

@@ -16,6 +16,7 @@ from app.ids import uuid7
 from app.models import TokenState
 from app.paging import PageRequest
 from app.permissions import IN_PERSON, STEP_UP, Permission
+from app.repositories import tokens as tokens_table
 from app.services import jobs, programs, teams, tokens
 from app.services.tokens import NewToken
 from app.work import reading, writing
@@ -263,7 +264,7 @@ async def test_a_token_works_where_its_use_cannot_be_written(
         raise Unavailable("The database is busy.")
 
     made = await make(company.ann)
-    monkeypatch.setattr(programs.tokens_table, "used", busy)
+    monkeypatch.setattr(tokens_table, "used", busy)
     assert (await bearer(made)).token_id == made.id
     assert await admin.fetchval("SELECT last_used_at FROM api_tokens") is None
 
