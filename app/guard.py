@@ -147,8 +147,7 @@ class Guard:
         path = scope["path"]
         if scope["method"] not in _SAFE or path.startswith(_NOT_PAGES):
             return as_json(NotSignedIn())
-        query = scope["query_string"].decode("latin-1")
-        target = own_path(quote(path, safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else ""))
+        target = _wanted(scope)
         login = "/login" if target == "/" else f"/login?next={quote(target, safe='/')}"
         if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") == "navigate":
             # A link in a mail: SameSite=Strict kept the cookie back. Asked for by our own page, it is sent; the
@@ -161,7 +160,7 @@ class Guard:
         path = scope["path"]
         if scope["method"] not in _SAFE or path.startswith(_NOT_PAGES):
             return as_json(Unfinished())
-        return RedirectResponse(DUTIES[duty], 303)
+        return RedirectResponse(f"{DUTIES[duty]}?next={quote(_wanted(scope), safe='/')}", 303)
 
     def _refusal(self, scope: Scope, error: AppError) -> Response:
         wants_page = "text/html" in Headers(scope=scope).get("accept", "")
@@ -211,3 +210,9 @@ def _inside(scope: Scope, actor: Staff | None) -> Scope:
         if name not in _STRIPPED and not name.startswith(b"x-forwarded-")
     ]
     return {**scope, "headers": headers, "state": {**scope.get("state", {}), "actor": actor}}
+def _wanted(scope: Scope) -> str:
+    """Where somebody wanted to go who has to go elsewhere first."""
+    query = scope["query_string"].decode("latin-1")
+    return own_path(quote(scope["path"], safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else ""))
+
+

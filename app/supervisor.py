@@ -16,6 +16,7 @@ import typer
 from app.actor import Command
 from app.config import Settings
 from app.embedded import EmbeddedPostgres
+from app.errors import Invalid
 from app.startup import StartupProblem
 from app.supervise import demo as demo_company
 from app.supervise.children import Child, end_all
@@ -138,6 +139,8 @@ async def _first_administrator(settings: Settings) -> None:
     db.configure(settings)
     try:
         made = await staff.ensure_first_administrator(Command(account_name()), email, chosen)
+    except Invalid as refusal:
+        raise StartupProblem(f"The first administrator cannot be made. {refusal.message}", exit_code=2) from None
     finally:
         await db.dispose()
     if made is not None:

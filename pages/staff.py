@@ -129,6 +129,7 @@ def _facts(seen: StaffView) -> list[Fact]:
         Fact("Signed in on", plural(seen.sessions, "device")),
         Fact("Last seen", seen.last_seen_at, "time"),
         Fact("Password chosen", member.password_set_at, "time"),
+        *([Fact("At the next sign-in", "Must choose a new password")] if member.must_change_password else []),
         Fact("Created", member.created_at, "time"),
         *([Fact(words[link.purpose], link.expires_at, "time")] if link else []),
     ]
@@ -155,6 +156,7 @@ class _Desk:
             may,
             history,
             Action("Make a one-time link", self.make_link, needs=Permission.STAFF_PASSWORD),
+            *self._password_actions(),
             Action("Change teams", self.change_teams, needs=Permission.STAFF_ROLE),
             Action("Change role", self.change_role, needs=Permission.STAFF_ROLE, main=True),
             Action("Deactivate account", self.deactivate, needs=Permission.STAFF_DEACTIVATE, danger=True),
@@ -211,6 +213,20 @@ class _Desk:
         if await ask(title, submit="Make link", plan=plan, fields=[_REASON], on_submit=save):
             [link] = made
             await show_link_once(f"Send this link to {member.name}", link.path, [_ONCE])
+
+    def _password_actions(self) -> list[Action]:
+        member = self.seen.member
+        if member.must_change_password or member.password_set_at is None:
+            return []
+        return [Action("Demand a new password", self.demand_password_change, needs=Permission.STAFF_PASSWORD)]
+
+    async def demand_password_change(self) -> None:
+        """Another password before anything else."""
+        name = self.seen.member.name
+        plan = [f"{name} must choose a new password at the next sign-in, by the present one.", _signs_out(self.seen)]
+        title = f"Demand a new password from {name}?"
+        if await self._act(title, "Demand new password", plan, staff.demand_password_change):
+            done(f"{name} must choose a new password at the next sign-in.")
 
     async def deactivate(self) -> None:
         """Shut out."""

@@ -7,12 +7,15 @@ from starlette.responses import RedirectResponse, Response
 
 from app.actor import Staff
 from app.api.plain_pages import CHOSEN, PRESENT, REPEATED, PlainPage, check_repeated, draw
+from app.api.sign_in import own_path
 from app.config import Settings
 from app.errors import AppError
 from app.services import profile
 
 PASSWORD = "/auth/password"  # noqa: S105 - an address
 PROFILE = "/profile"
+DUTY = "password"
+"""What somebody has to do who must choose another one."""
 
 
 def router(settings: Settings) -> APIRouter:
@@ -20,10 +23,10 @@ def router(settings: Settings) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get(PASSWORD)
-    async def back(request: Request) -> Response:
+    async def back(request: Request, next: str = "/") -> Response:  # noqa: A002 - the parameter's public name
         actor = request.state.actor
-        if isinstance(actor, Staff) and actor.duty == "password":
-            return draw(settings, _form(actor))
+        if isinstance(actor, Staff) and actor.duty == DUTY:
+            return draw(settings, _due(actor, next))
         return RedirectResponse(PROFILE, 303)
 
     @routes.post(PASSWORD)
@@ -32,18 +35,27 @@ def router(settings: Settings) -> APIRouter:
         present: Annotated[str, Form()] = "",
         password: Annotated[str, Form()] = "",
         again: Annotated[str, Form()] = "",
+        next: Annotated[str, Form()] = "/",  # noqa: A002 - the field's public name
     ) -> Response:
         actor = request.state.actor
         if not isinstance(actor, Staff):
             return RedirectResponse(f"/login?next={PROFILE}", 303)
         try:
             check_repeated(password, again)
-            ended = await profile.change_password(actor, present, password)
+            target = await _change(actor, present, password, next)
         except AppError as error:
-            return draw(settings, _form(actor), error)
-        return RedirectResponse(f"{PROFILE}?changed={ended}", 303)
+            return draw(settings, _due(actor, next) if actor.duty == DUTY else _form(actor), error)
+        return RedirectResponse(target, 303)
 
     return routes
+
+
+async def _change(actor: Staff, present: str, wanted: str, next_: str) -> str:
+    """Change the password; returns where to go on."""
+    if actor.duty == DUTY:
+        await profile.choose_due_password(actor, present, wanted)
+        return own_path(next_)
+    return f"{PROFILE}?changed={await profile.change_password(actor, present, wanted)}"
 
 
 def _form(actor: Staff) -> PlainPage:
@@ -55,4 +67,17 @@ def _form(actor: Staff) -> PlainPage:
         secrets=(PRESENT, CHOSEN, REPEATED),
         username=actor.email,
         back=("Back to my profile", PROFILE),
+    )
+
+
+def _due(actor: Staff, next_: str) -> PlainPage:
+    """The same for somebody who must, before they go on."""
+    return PlainPage(
+        "Choose another password",
+        f"Before you go on, choose another password for {actor.email}.",
+        PASSWORD,
+        "Set password",
+        hidden={"next": own_path(next_)},
+        secrets=(PRESENT, CHOSEN, REPEATED),
+        username=actor.email,
     )

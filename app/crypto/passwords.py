@@ -7,12 +7,13 @@ the rest is told to come back.
 import asyncio
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from passlib.context import CryptContext
 
+from app.crypto.common_passwords import why_weak
 from app.errors import Invalid, Unavailable
 
 MIN_LENGTH = 12
@@ -38,17 +39,21 @@ T = TypeVar("T")
 NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$27vXure2VooRwtgbI+Sc0w$94E/SzZzYkS6x/e1J1K/AFDx2z1nxJVtEBb/qYjDra0"
 
 
-def check_policy(password: str) -> None:
-    """Refuse (:class:`Invalid`, field ``password``) what may not become a password: 12 to 1,024 characters."""
+def check_policy(password: str, about: Iterable[str] = ()) -> None:
+    """Refuse (:class:`Invalid`, field ``password``) what may not become a password: what has not 12 to 1,024
+    characters, and what is guessed first, also by those who know ``about`` its owner (name, e-mail).
+    """
     if len(password) < MIN_LENGTH:
         raise Invalid(password=f"Use at least {MIN_LENGTH} characters.")
     if len(password) > MAX_LENGTH:
         raise Invalid(password=f"Use at most {MAX_LENGTH:,} characters.")
+    if weakness := why_weak(password, about):
+        raise Invalid(password=weakness)
 
 
-async def hash_password(password: str) -> str:
+async def hash_password(password: str, about: Iterable[str] = ()) -> str:
     """The hash to keep for a new password. Refuses what :func:`check_policy` refuses."""
-    check_policy(password)
+    check_policy(password, about)
     return await _in_pool(lambda: str(_context.hash(_prepared(password))))
 
 

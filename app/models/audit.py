@@ -30,6 +30,7 @@ class Action(StrEnum):
     STAFF_DEACTIVATED = "staff.deactivated"
     STAFF_REACTIVATED = "staff.reactivated"
     STAFF_PASSWORD_CHANGED = "staff.password_changed"  # noqa: S105 - an action's name
+    STAFF_PASSWORD_DEMANDED = "staff.password_demanded"  # noqa: S105 - the same
     TEAM_CREATED = "team.created"
     TEAM_RENAMED = "team.renamed"
     TEAM_SUSPENDED = "team.suspended"
@@ -64,6 +65,7 @@ SENTENCES: dict[Action, tuple[str, str]] = {
     Action.ACCESS_REFUSED: ("was refused", ""),
     Action.STAFF_CREATED: ("created the staff account of", ""),
     Action.STAFF_PASSWORD_CHANGED: ("changed the password of", ""),
+    Action.STAFF_PASSWORD_DEMANDED: ("demanded a new password from", ""),
     Action.STAFF_INVITED: ("invited", "to the staff"),
     Action.STAFF_LINK_MADE: ("made a one-time link for", ""),
     Action.SESSION_THROTTLED: ("has to wait after too many failed tries", ""),

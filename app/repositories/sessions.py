@@ -52,6 +52,7 @@ async def living(login: AsyncSession, session_id: UUID) -> SessionRow | None:
     if row is None:
         return None
     seen = row._asdict()
+_PASSWORD_DUE = text("SELECT own_password_due(:sid, :verified, :new_hash, :ip)")
     return SessionRow(**seen | {"role": Role(row.role), "teams": tuple(row.teams or ())})
 
 
@@ -94,3 +95,14 @@ async def refuse(login: AsyncSession, email: str, ip: str) -> None:
 async def end(login: AsyncSession, session_id: UUID) -> None:
     """Revoke a session, record it and tell every process."""
     await login.execute(_SIGN_OUT, {"sid": session_id})
+
+
+async def change_due_password(
+    login: AsyncSession, session_id: UUID, verified: str, new_hash: str, ip: str
+) -> int | None:
+    """Change the password of somebody who has to, end their other sessions and record it. Returns how many ended; None
+    when they have not to any more, or ``verified`` is not the hash of their present password.
+    """
+    values = {"sid": session_id, "verified": verified, "new_hash": new_hash, "ip": ip}
+    ended = (await login.execute(_PASSWORD_DUE, values)).scalar_one_or_none()
+    return None if ended is None else int(ended)

@@ -5,6 +5,7 @@ from app.crypto import links, passwords
 from app.errors import NotFound
 from app.repositories import links as links_table
 from app.repositories.links import Holder
+from app.services import throttle
 from app.services.doorstep import asking
 
 
@@ -33,9 +34,12 @@ async def use(nobody: Nobody, token: str, password: str) -> None:
 
     Raises:
         Invalid: the password may not become one; the link still works.
-        DeadLink: it does not work, or not any more. The password is hashed all the same: each answer costs the same.
+        DeadLink: it does not work, or not any more. Nothing is hashed for it.
+        RateLimited: too many dead links were tried lately.
     """
-    hashed = await passwords.hash_password(password)
+    async with throttle.trying(nobody):
+        holder = await find(token)
+    hashed = await passwords.hash_password(password, (holder.name, holder.email))
     async with asking() as login:
         if not await links_table.use(login, links.digest(token), hashed, nobody.ip):
             raise DeadLink

@@ -10,13 +10,16 @@ from app.crypto import passwords
 from app.errors import Invalid, NotSignedIn
 from app.permissions import Permission
 from app.repositories import profile as profile_table
+from app.repositories import sessions as sessions_table
 from app.repositories import teams as teams_table
 from app.repositories.profile import Account
 from app.services import sessions
+from app.services.doorstep import asking
 from app.work import reading, writing
 
 PASSWORD_LENGTH = passwords.MIN_LENGTH
 """Characters that a new password has at least."""
+_CHANGED = "This is not your present password any more. Somebody changed it a moment ago."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +53,44 @@ async def change_password(actor: Actor, present: str, wanted: str) -> int:
 
     Raises:
         Invalid: ``present`` is not one's password (field of that name), or the new one may not become one.
+        RateLimited: too many tries failed lately.
     """
     if not isinstance(actor, Staff):
         raise NotSignedIn
     async with reading(actor, Permission.PROFILE_EDIT):
-        passwords.check_policy(wanted)
+        pass  # who may not is told so before anything is measured, and no connection waits meanwhile
+    verified, hashed = await _exchanged(actor, present, wanted)
+    async with writing(actor, Permission.PROFILE_EDIT) as work:
+        ended = await profile_table.change_password(work, verified, hashed)
+    if ended is None:
+        raise Invalid(present=_CHANGED)
+    return ended
+
+
+async def choose_due_password(actor: Actor, present: str, wanted: str) -> None:
+    """Choose another password because one has to, before any door opens; whatever one's role. Other sessions end.
+
+    Raises:
+        Invalid: as :func:`change_password`.
+        RateLimited: too many tries failed lately.
+    """
+    if not isinstance(actor, Staff):
+        raise NotSignedIn
+    verified, hashed = await _exchanged(actor, present, wanted)
+    async with asking() as login:
+        ended = await sessions_table.change_due_password(login, actor.session_id, verified, hashed, actor.ip)
+    if ended is None:
+        raise Invalid(present=_CHANGED)
+
+
+async def _exchanged(actor: Staff, present: str, wanted: str) -> tuple[str, str]:
+    """The hash that the present password was measured against, and that of the wanted one."""
+    about = (actor.name, actor.email)
+    passwords.check_policy(wanted, about)
     if wanted == present:
         raise Invalid(password="Choose another password than the present one.")  # noqa: S106 - a sentence
     try:
         verified = await sessions.measured(actor, present)
     except sessions.WrongPassword:
         raise Invalid(present="This is not your present password.") from None
-    hashed = await passwords.hash_password(wanted)
-    async with writing(actor, Permission.PROFILE_EDIT) as work:
-        ended = await profile_table.change_password(work, verified, hashed)
-    if ended is None:
-        raise Invalid(present="This is not your present password any more. Somebody changed it a moment ago.")
-    return ended
+    return verified, await passwords.hash_password(wanted, about)

@@ -20,6 +20,7 @@ from app.errors import AppError, NotSignedIn, Unavailable
 from app.ids import uuid7
 from app.repositories import sessions
 from app.repositories import staff as staff_table
+from app.services import throttle
 from app.work import keeping
 
 log = logging.getLogger(__name__)
@@ -135,12 +136,14 @@ async def measured(actor: Staff, password: str) -> str:
 
     Raises:
         WrongPassword: it is not theirs. Recorded like a refused sign-in.
+        RateLimited: too many tries failed lately.
     """
-    async with asking() as login:
-        found = await sessions.candidate(login, actor.email)
-    good, _ = await passwords.verify_and_update(password, found.password_hash if found else None)
-    if found is None or not good or found.staff_id != actor.staff_id:
-        raise await _refused(Nobody(actor.ip), actor.email)
+    async with throttle.trying(actor):
+        async with asking() as login:
+            found = await sessions.candidate(login, actor.email)
+        good, _ = await passwords.verify_and_update(password, found.password_hash if found else None)
+        if found is None or not good or found.staff_id != actor.staff_id:
+            raise await _refused(Nobody(actor.ip), actor.email)
     return found.password_hash
 
 

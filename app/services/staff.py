@@ -210,10 +210,23 @@ async def reactivate(actor: Actor, staff_id: UUID, reason: str) -> None:
         work.notify(staff_topic, member.id)
 
 
+async def demand_password_change(actor: Actor, staff_id: UUID, reason: str) -> None:
+    """Let somebody choose another password at their next sign-in, before anything else. Their sessions end."""
+    why = reasons.checked(reason)
+    async with writing(actor, Permission.STAFF_PASSWORD) as work:
+        member = await _lock(work, staff_id)
+        _check_active(member)
+        if member.must_change_password or member.password_set_at is None:
+            raise Conflict(f"{member.name} has to choose a password already.")
+        member.must_change_password = True
+        ended = await _end_sessions(work, member, "password demanded")
+        work.record(Action.STAFF_PASSWORD_DEMANDED, member, reason=why, detail={"sessions_ended": ended})
+
+
 async def create(actor: Actor, email: str, name: str, role: Role, password: str) -> StaffMember:
     """Create a staff account that can sign in at once."""
     address = _address(email)
-    hashed = await passwords.hash_password(password)
+    hashed = await passwords.hash_password(password, (address, name))
     async with writing(actor, Permission.STAFF_CREATE) as work:
         _check_may_give(work, role)
         member = StaffMember(
@@ -232,9 +245,10 @@ async def create(actor: Actor, email: str, name: str, role: Role, password: str)
 
 async def set_password(actor: Actor, email: str, password: str) -> None:
     """Give somebody a new password and end all of their sessions."""
-    hashed = await passwords.hash_password(password)
+    hashed = await passwords.hash_password(password, [email])
     async with writing(actor, Permission.STAFF_PASSWORD) as work:
         member = await _by_email(work, email)
+        passwords.check_policy(password, (member.email, member.name))
         member.password_hash, member.password_set_at = hashed, clock.now()
         await staff_table.revoke_links(work, member.id)
         work.implied(StaffLink)

@@ -18,9 +18,11 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from uuid import UUID
 
+from app import clock
 from app.actor import Actor, Nobody, Staff
 from app.errors import NotSignedIn, RateLimited, TooSlow, Unavailable
 from app.repositories import throttle as throttle_table
@@ -33,8 +35,18 @@ ADDRESS = Limit(free=30, longest=900, forgets=30)
 """For an address, which a whole office may share."""
 EVERYBODY = Limit(free=100, longest=1, forgets=0.2)
 """For all strangers together: five a second, so that hashing never takes the machine."""
-DEVICE_BYTES = 32
+DEVICE_KNOWN = timedelta(days=180)
+"""How long a browser is known after its last sign-in, here as in the database."""
+_DEVICE_BYTES = 32
 _MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a browser keeps by which it is known as one person's, and until when."""
+
+    token: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +93,17 @@ async def trying(
     await _give_back(tries, tries.right_for)
 
 
-async def device(actor: Actor, member: UUID, presented: str) -> str:
-    """The token by which this device is known for ``member`` from now on, who has just proved that it is them: the one
-    that was ``presented`` if it is theirs, else a new one, never one that somebody else chose.
+async def device(actor: Actor, member: UUID, presented: str) -> Device:
+    """Know this browser as that of ``member``, who has just proved that it is them, for half a year from now: by the
+    token that was ``presented`` if it is theirs, else by a new one, never by one that somebody else chose.
     """
     if not isinstance(actor, Nobody):
         raise NotSignedIn
     async with asking() as login:
         mine = bool(presented) and await throttle_table.known(login, _digest(presented), member=member)
-        token = presented if mine else secrets.token_urlsafe(DEVICE_BYTES)
+        token = presented if mine else secrets.token_urlsafe(_DEVICE_BYTES)
         await throttle_table.remember(login, _digest(token), member)
-    return token
+    return Device(token, clock.now() + DEVICE_KNOWN)
 
 
 async def _counted(actor: Actor, email: str | None, code_of: UUID | None, device: str) -> _Tries:

@@ -137,7 +137,74 @@ REVOKE ALL ON FUNCTION device_known, device_remember FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION device_known, device_remember TO quarterdeck_app;
 """
 
+# As before, and whoever has chosen a password has nothing more to choose.
+PASSWORDS = """
+-- The row of the person is locked first, as by whoever makes or takes back links: one of two users of a link loses.
+CREATE OR REPLACE FUNCTION link_use(token bytea, new_hash text, address text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    member public.staff;
+    sort text;
+    ended integer;
+BEGIN
+    SELECT m.* INTO member FROM public.staff m
+        WHERE m.id = (SELECT l.staff_id FROM public.staff_links l WHERE l.digest = token) AND m.status = 'active'
+        FOR NO KEY UPDATE;
+    UPDATE public.staff_links SET used_at = now()
+        WHERE digest = token AND staff_id = member.id AND used_at IS NULL AND revoked_at IS NULL AND expires_at > now()
+        RETURNING purpose INTO sort;
+    IF sort IS NULL THEN RETURN false; END IF;
+    UPDATE public.staff SET password_hash = new_hash, password_set_at = now(), must_change_password = false,
+        updated_at = now(), version = version + 1 WHERE id = member.id;
+    ended := public.end_sessions_of(member.id, NULL, 'password chosen');
+    INSERT INTO public.audit_entries (actor_id, actor_name, actor_kind, ip, request, action, target_type, target_id,
+        target_label, before, after, detail)
+    VALUES (member.id, member.name, 'staff', address, nullif(current_setting('app.request', true), ''),
+        'staff.link_used', 'staff', member.id::text, member.name, '{"password_hash": null}',
+        '{"password_hash": "changed"}', jsonb_build_object('purpose', sort, 'sessions_ended', ended));
+    PERFORM pg_notify('quarterdeck', '["audit",null,"created"]');
+    PERFORM pg_notify('quarterdeck', jsonb_build_array('staff', member.id, 'changed')::text);
+    RETURN true;
+END $$;
+
+-- ``verified`` is what the present password was measured against. NULL: it is not theirs any more. Else how many other
+-- sessions ended.
+CREATE OR REPLACE FUNCTION own_password(sid uuid, verified text, new_hash text, address text) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    member public.staff;
+    ended integer;
+BEGIN
+    SELECT m.* INTO member FROM public.staff m
+        WHERE m.id = (SELECT a.id FROM public.own_account(sid) a) AND m.password_hash = verified FOR NO KEY UPDATE;
+    IF member.id IS NULL THEN RETURN NULL; END IF;
+    UPDATE public.staff SET password_hash = new_hash, password_set_at = now(), must_change_password = false,
+        updated_at = now(), version = version + 1 WHERE id = member.id;
+    UPDATE public.staff_links SET revoked_at = now()
+        WHERE staff_id = member.id AND used_at IS NULL AND revoked_at IS NULL;
+    ended := public.end_sessions_of(member.id, sid, 'password changed');
+    INSERT INTO public.audit_entries (actor_id, actor_name, actor_kind, session_id, ip, request, action, target_type,
+        target_id, target_label, before, after, detail)
+    VALUES (member.id, member.name, 'staff', sid, address, nullif(current_setting('app.request', true), ''),
+        'staff.password_changed', 'staff', member.id::text, member.name, '{"password_hash": null}',
+        '{"password_hash": "changed"}', jsonb_build_object('sessions_ended', ended));
+    PERFORM pg_notify('quarterdeck', '["audit",null,"created"]');
+    PERFORM pg_notify('quarterdeck', jsonb_build_array('staff', member.id, 'changed')::text);
+    RETURN ended;
+END $$;
+
+-- The same for who has to choose one before any door opens, whatever their role. NULL also when they have not.
+CREATE FUNCTION own_password_due(sid uuid, verified text, new_hash text, address text) RETURNS integer
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT public.own_password(sid, verified, new_hash, address)
+    FROM public.own_account(sid) a JOIN public.staff m ON m.id = a.id WHERE m.must_change_password
+$$;
+REVOKE ALL ON FUNCTION own_password_due FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION own_password_due TO quarterdeck_app;
+"""
+
 
 def upgrade() -> None:
     run(THROTTLE)
     run(DEVICES)
+    run(PASSWORDS)

@@ -170,6 +170,7 @@ NOT_FOR_THE_LIMITED: dict[str, Call] = {
     "staff.change_teams": lambda t: staff.change_teams(t.tess, t.ann.staff_id, [t.team_id], None, "mine"),
     "staff.deactivate": lambda t: staff.deactivate(t.tess, t.ann.staff_id, "mine"),
     "staff.reactivate": lambda t: staff.reactivate(t.tess, t.ann.staff_id, "mine"),
+    "staff.demand_password_change": lambda t: staff.demand_password_change(t.tess, t.ann.staff_id, "mine"),
     "staff.create": lambda t: staff.create(t.tess, "x@example.com", "X", Role.VIEWER, "a long password indeed"),
     "staff.set_password": lambda t: staff.set_password(t.tess, "ann@example.com", "a long password indeed"),
     "staff.ensure_first_administrator": lambda t: staff.ensure_first_administrator(t.tess, "x@example.com", None),
@@ -177,7 +178,8 @@ NOT_FOR_THE_LIMITED: dict[str, Call] = {
 }
 # An upload belongs to its sender alone, an account and its sessions to their owner: tests/services/test_profile.py.
 OF_THE_SENDER = {
-    *("uploads.receive", "profile.get", "profile.rename", "profile.change_password"),
+    *("uploads.receive", "profile.get", "profile.rename", "profile.change_password", "profile.choose_due_password"),
+    *("throttle.trying", "throttle.device"),
     *("sessions.measured", "sessions.sign_out"),
 }
 

@@ -11,9 +11,9 @@ from app.actor import Command, Nobody, Staff
 from app.config import Settings
 from app.crypto import links as tokens
 from app.crypto import passwords
-from app.errors import Forbidden, Invalid, NotSignedIn
+from app.errors import Forbidden, Invalid, NotSignedIn, RateLimited, Unfinished
 from app.permissions import Permission
-from app.services import links, profile, sessions, staff
+from app.services import links, profile, sessions, staff, throttle
 from app.work import reading
 from tests.people import PASSWORD, Company
 
@@ -105,6 +105,66 @@ async def test_change_password_needs_the_present_one_and_the_policy(
     assert {(e["target_label"], e["ip"]) for e in refused_entries} == {(tess.email, "127.0.0.1")}
     with pytest.raises(Forbidden):
         await profile.change_password(company.nil, PASSWORD, NEW)
+
+
+async def test_who_must_choose_a_password_can_do_nothing_else_and_goes_on(
+    tess: Staff, admin: asyncpg.Connection, company: Company
+) -> None:
+    with pytest.raises(Invalid, match="not your present password any more"):
+        await profile.choose_due_password(tess, PASSWORD, NEW)
+    await admin.execute("UPDATE staff SET must_change_password = true")
+    for verb in (profile.get(tess), profile.change_password(tess, PASSWORD, NEW), profile.rename(tess, "Tess")):
+        with pytest.raises(Unfinished):
+            await verb
+    for present, wanted, field in (
+        ("wrong password", NEW, "present"),
+        (PASSWORD, "short", "password"),
+        (PASSWORD, PASSWORD, "password"),
+        (PASSWORD, "Tess Tam 2026 tess", "password"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            await profile.choose_due_password(tess, present, wanted)
+        assert list(refused.value.fields) == [field]
+    await profile.choose_due_password(tess, PASSWORD, NEW)
+    assert await living(admin, tess) == [str(tess.session_id)]
+    assert (await profile.get(tess)).account.name == "Tess Tam"
+    entry = await admin.fetchrow("SELECT * FROM audit_entries WHERE action = 'staff.password_changed'")
+    assert (entry["actor_id"], entry["session_id"], entry["ip"]) == (tess.staff_id, tess.session_id, "127.0.0.1")
+    await profile.choose_due_password(company.nil, PASSWORD, NEW)  # whatever one's role
+    with pytest.raises(NotSignedIn):
+        await profile.choose_due_password(Command("root"), PASSWORD, NEW)
+
+
+async def test_a_link_ends_the_duty_to_choose_a_password(tess: Staff, admin: asyncpg.Connection) -> None:
+    await admin.execute("UPDATE staff SET must_change_password = true WHERE id = $1", tess.staff_id)
+    token = (await staff.make_link(Command("root"), tess.staff_id, WHY)).path.removeprefix("/welcome/")
+    with pytest.raises(Invalid, match="Use more than your name"):
+        await links.use(Nobody(), token, "Tess-Tam-2026")
+    await links.use(Nobody(), token, NEW)
+    assert not await admin.fetchval("SELECT must_change_password FROM staff WHERE id = $1", tess.staff_id)
+
+
+async def test_ones_own_password_is_no_way_to_guess_it(tess: Staff, admin: asyncpg.Connection) -> None:
+    """Not by a stolen session either; and whoever guesses there locks nobody out at the sign-in."""
+    await admin.execute("UPDATE staff SET must_change_password = true WHERE id = $1", tess.staff_id)
+    for _ in range(4):
+        with pytest.raises(Invalid):
+            await profile.choose_due_password(tess, "wrong password", NEW)
+    await admin.execute("UPDATE sign_in_tries SET blocked_until = now() + interval '1 hour' WHERE failures > 3.5")
+    with pytest.raises(RateLimited):
+        await profile.choose_due_password(tess, PASSWORD, NEW)
+    await sessions.sign_in(Nobody(), tess.email, PASSWORD, "another browser")
+
+
+async def test_dead_links_cannot_be_tried_for_ever(company: Company, admin: asyncpg.Connection) -> None:
+    for _ in range(throttle.ADDRESS.free):
+        with pytest.raises(links.DeadLink):
+            await links.use(Nobody("10.0.0.1"), "never made", NEW)
+    await admin.execute("UPDATE sign_in_tries SET blocked_until = now() + interval '1 hour' WHERE failures > 29.4")
+    with pytest.raises(RateLimited):
+        await links.use(Nobody("10.0.0.1"), "never made", NEW)
+    with pytest.raises(links.DeadLink):
+        await links.use(Nobody("10.0.0.2"), "never made", NEW)
 
 
 async def test_a_password_that_changed_while_it_was_measured_is_not_overwritten(

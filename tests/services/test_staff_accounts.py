@@ -165,12 +165,32 @@ async def test_deactivate_ends_everything_and_reactivate_lets_in_again(
     ]
 
 
+async def test_a_demanded_password_ends_sessions_and_is_demanded_once(
+    company: Company, max_: Staff, admin: asyncpg.Connection
+) -> None:
+    await staff.demand_password_change(company.sue, company.vic.staff_id, WHY)
+    assert not await still_signed_in(company.vic)
+    assert (await staff.get(company.sue, company.vic.staff_id)).member.must_change_password
+    [entry] = await entries(admin, "staff.password_demanded")
+    assert (entry["target_label"], entry["reason"]) == ("Vic Vale", WHY)
+    assert json.loads(entry["after"]) == {"must_change_password": True}
+    with pytest.raises(Conflict, match="already"):
+        await staff.demand_password_change(company.sue, company.vic.staff_id, WHY)
+    await admin.execute("UPDATE staff SET password_set_at = NULL WHERE email = 'nil@example.com'")
+    with pytest.raises(Conflict, match="already"):
+        await staff.demand_password_change(company.sue, company.nil.staff_id, WHY)
+    await staff.deactivate(company.sue, company.ann.staff_id, WHY)
+    with pytest.raises(Conflict, match="deactivated"):
+        await staff.demand_password_change(company.sue, company.ann.staff_id, WHY)
+
+
 Act = Callable[[Staff, UUID], Awaitable[Any]]
 ACTS: dict[str, Act] = {
     "role": lambda actor, id_: staff.change_role(actor, id_, "viewer", "super_admin", WHY),
     "teams": lambda actor, id_: staff.change_teams(actor, id_, [uuid7()], None, WHY),
     "deactivate": lambda actor, id_: staff.deactivate(actor, id_, WHY),
     "link": lambda actor, id_: staff.make_link(actor, id_, WHY),
+    "password": lambda actor, id_: staff.demand_password_change(actor, id_, WHY),
 }
 
 

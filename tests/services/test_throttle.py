@@ -159,7 +159,7 @@ async def test_all_strangers_together_have_a_limit_that_passes_at_once(
 
 
 async def test_a_known_device_is_not_locked_out_and_opens_nobody_elses(company: Company) -> None:
-    token = await throttle.device(HERE, company.ann.staff_id, "")
+    token = (await throttle.device(HERE, company.ann.staff_id, "")).token
     await fail(THERE, 4, email=EMAIL)
     assert await waits(HERE, email=EMAIL) == 100
     assert await waits(HERE, email=EMAIL, device=token) == 0
@@ -173,10 +173,10 @@ async def test_a_device_keeps_its_token_but_never_one_that_somebody_chose(
     company: Company, admin: asyncpg.Connection
 ) -> None:
     ann, vic = company.ann.staff_id, company.vic.staff_id
-    token = await throttle.device(HERE, ann, "chosen by an attacker")
+    token = (await throttle.device(HERE, ann, "chosen by an attacker")).token
     assert token != "chosen by an attacker"
-    assert await throttle.device(HERE, ann, token) == token
-    assert await throttle.device(HERE, vic, token) != token
+    assert (await throttle.device(HERE, ann, token)).token == token
+    assert (await throttle.device(HERE, vic, token)).token != token
     kept = await admin.fetch("SELECT * FROM staff_devices")
     assert {row["staff_id"] for row in kept} == {ann, vic}
     assert token not in str(kept)
@@ -194,7 +194,7 @@ async def test_codes_and_passwords_are_counted_apart(company: Company) -> None:
     for what in (
         {"actor": HERE, "code_of": ann},
         {"actor": company.ann, "code_of": ann},
-        {"actor": HERE, "code_of": ann, "device": await throttle.device(HERE, ann, "")},
+        {"actor": HERE, "code_of": ann, "device": (await throttle.device(HERE, ann, "")).token},
     ):
         actor = what.pop("actor")
         await fail(actor, 4, **what)  # type: ignore[arg-type]  # one of the two
