@@ -189,6 +189,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _wanted(scope: Scope) -> str:
+    """Where somebody wanted to go who has to go elsewhere first."""
+    query = scope["query_string"].decode("latin-1")
+    return own_path(quote(scope["path"], safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else ""))
+
+
 def _is_upload(path: str) -> bool:
     return path == UPLOADS or path.startswith(f"{UPLOADS}/")
 
@@ -210,9 +216,3 @@ def _inside(scope: Scope, actor: Staff | None) -> Scope:
         if name not in _STRIPPED and not name.startswith(b"x-forwarded-")
     ]
     return {**scope, "headers": headers, "state": {**scope.get("state", {}), "actor": actor}}
-def _wanted(scope: Scope) -> str:
-    """Where somebody wanted to go who has to go elsewhere first."""
-    query = scope["query_string"].decode("latin-1")
-    return own_path(quote(scope["path"], safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else ""))
-
-

@@ -44,6 +44,7 @@ _SIGN_IN_FINISH = text(
 )
 _SIGN_IN_REFUSED = text("SELECT sign_in_refused(:email, :ip)")
 _SIGN_OUT = text("SELECT sign_out(:sid)")
+_PASSWORD_DUE = text("SELECT own_password_due(:sid, :verified, :new_hash, :ip)")
 
 
 async def living(login: AsyncSession, session_id: UUID) -> SessionRow | None:
@@ -52,7 +53,6 @@ async def living(login: AsyncSession, session_id: UUID) -> SessionRow | None:
     if row is None:
         return None
     seen = row._asdict()
-_PASSWORD_DUE = text("SELECT own_password_due(:sid, :verified, :new_hash, :ip)")
     return SessionRow(**seen | {"role": Role(row.role), "teams": tuple(row.teams or ())})
 
 
