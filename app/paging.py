@@ -86,6 +86,8 @@ class PageRequest:
     sort: Sort | None = None
     cursor: Cursor | None = None
     size: int = PAGE_SIZE
+    exact: bool = False
+    """True: the asker may not read personal data, so words find no part of any: only whole ids and addresses do."""
 
     @classmethod
     def read(

@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.sql.dml import UpdateBase
 
-from app import clock, db
+from app import clock, db, masking
 from app.actor import Actor
 from app.changes import Changes, plain
 from app.db_errors import of_driver, translated
@@ -32,6 +32,7 @@ from app.entrance import ENTER_PLAIN, LeaseLost, Who, context, enter, identify
 from app.errors import AppError, Conflict, Forbidden, NotFound, StepUpRequired, Unavailable
 from app.models import Action, AuditEntry, Base
 from app.permissions import STEP_UP, Permission
+from app.personal import Veil, masked_for
 from app.topics import CHANNEL, Change, Topic
 from app.trace import request_reference
 
@@ -68,6 +69,9 @@ class Work:
     who: Who
     _session: AsyncSession
     _changes: Changes
+    veil: Veil | None = None
+    """Hides personal data from this reader; None hides nothing. What a block reads is masked unless it writes."""
+    _reads: bool = False
     _touched: set[str] = field(default_factory=set)
     _covered: set[str] = field(default_factory=set)
     _records: list[dict[str, Any]] = field(default_factory=list)
@@ -84,6 +88,8 @@ class Work:
         found = await self._session.get(model, id_, with_for_update={"key_share": True} if lock else None)
         if found is None:
             raise NotFound(f"This {_noun(model)} does not exist, or you may not see it.")
+        if self.veil is not None:
+            await masking.cover(self._session, self.veil, found, in_place=self._reads)
         return found
 
     def add(self, *records: Base) -> None:
@@ -101,7 +107,10 @@ class Work:
     async def execute(self, statement: Executable, parameters: Any = None) -> Result[*tuple[Any, ...]]:  # noqa: ANN401 - any
         """Run a statement. A writing one is noted and must be recorded."""
         self._note(statement)
-        return await self._session.execute(statement, parameters)
+        answer = await self._session.execute(statement, parameters)
+        if self.veil is None or not self._reads:
+            return answer
+        return await masking.covered(self._session, self.veil, statement, answer)
 
     async def scalar(self, statement: Executable, parameters: Any = None) -> Any:  # noqa: ANN401 - any value
         """The first column of the first row, or None."""
@@ -286,7 +295,9 @@ async def _open(actor: Actor, permission: Permission, timeout: float, *, read_on
         if permission in who.permissions:
             if not read_only:
                 _check_recent(who, permission)
-            yield Work(who, session, Changes(session.sync_session))
+            veil = Veil() if masked_for(who.kind, who.permissions) else None
+            with masking.refusals(veil):
+                yield Work(who, session, Changes(session.sync_session), veil, read_only)
         else:
             refused = who
     if refused is not None:

@@ -25,8 +25,9 @@ const KINDS = {
       ]),
     ]);
   },
-  facts: (d) => h("div", { class: "panel" }, [section(d.title), h("dl", { class: "facts" }, d.facts.map(([label, kind, value, opens]) =>
-    h("div", null, [h("dt", null, label), h("dd", null, [cell(kind, value, { link: opens || null, head: label })])])))]),
+  facts: (d, emit) => h("div", { class: "panel" }, [section(d.title), h("dl", { class: "facts" }, d.facts.map(([label, kind, value, opens, reveal], i) =>
+    h("div", null, [h("dt", null, label), h("dd", { class: reveal && "masked" }, [cell(kind, value, { link: opens || null, head: label }),
+      reveal ? h("button", { type: "button", class: "btn tiny", "aria-label": `Reveal: ${label}`, onClick: () => emit("act", i) }, "Reveal") : null])])))]),
   tiles: (d) => h("div", { class: "tiles" }, d.tiles.map((t) => h(t.opens ? "a" : "div", { class: "tile", href: t.opens || null }, [
     spark(t.spark), h("div", { class: "k" }, t.label), h("div", { class: ["v", t.tone && `is-${t.tone}`] }, number(t.value)),
     t.change ? h("div", { class: "d" }, [h("b", { class: t.change.tone && `is-${t.change.tone}` }, t.change.words), ` ${t.change.against}`]) : null,

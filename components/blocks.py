@@ -80,12 +80,15 @@ class PageHead(Block):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A label and its value. ``kind`` is how a column of that kind would show it; a list of texts is shown as lines."""
+    """A label and its value. ``kind`` is how a column of that kind would show it; a list of texts is shown as lines.
+    ``reveal`` puts a button beside a masked value.
+    """
 
     label: str
     value: object
     kind: str = "text"
     opens: str = ""
+    reveal: Click | None = None
 
 
 class Facts(Block):
@@ -96,14 +99,25 @@ class Facts(Block):
     def __init__(self, facts: Sequence[Fact], *, title: str = "") -> None:
         self._title = title
         super().__init__(self._contents(facts))
+        self.on("act", self._reveal)
 
     def replace(self, facts: Sequence[Fact]) -> None:
         """Draw other facts."""
         self.show(self._contents(facts))
 
     def _contents(self, facts: Sequence[Fact]) -> dict[str, Any]:
-        pairs = [[f.label, f.kind, f.value if f.kind == "status" else plain(f.value), f.opens] for f in facts]
+        self._facts = facts
+        pairs = [
+            [f.label, f.kind, f.value if f.kind == "status" else plain(f.value), f.opens, *([True] if f.reveal else [])]
+            for f in facts
+        ]
         return {"title": self._title, "facts": pairs}
+
+    async def _reveal(self, event: GenericEventArguments) -> None:
+        reveal = self._facts[int(event.args)].reveal
+        if reveal is not None:
+            with frame.current().client.content:
+                await reveal()
 
 
 @dataclass(frozen=True, slots=True)

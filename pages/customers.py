@@ -9,13 +9,16 @@ from app import emails, money
 from app.errors import Duplicate, Invalid, NotFound
 from app.models import Action as LogAction
 from app.models import Plan
-from app.services import jobs, teams, users
+from app.permissions import Permission
+from app.personal import Masked
+from app.services import jobs, personal, teams, users
 from app.services.users import History
 from components import frame
-from components.blocks import Entry, Part
+from components.blocks import Entry, Fact, Part
 from components.dialogs import ask
 from components.filters import ChoiceFilter, Filter, IdFilter
 from components.form import Field, Values
+from components.masked import keep, kept
 from components.screen import View
 from components.toasts import done
 from pages.entries import audit_entry
@@ -101,6 +104,27 @@ async def act(
     if await ask(title, submit=submit, plan=plan, fields=asked, danger=danger, on_submit=submitted) is not None:
         with here.client.content:  # the button that was pressed may be gone: the record is live
             await here.redraw()
+
+
+def about(view: View, label: str, value: object, record: str, record_id: UUID, field: str, *, opens: str = "") -> Fact:
+    """A fact about a person. Who sees it masked reveals it for a reason, if their role lets them; then it is shown on
+    this page until they leave it. ``field`` of the ``record`` ("user") holds the value.
+    """
+    if not isinstance(value, Masked):
+        return Fact(label, value, opens=opens)
+    what = (record, record_id, field)
+    if (known := kept(view, what)) is not None:
+        return Fact(label, known, opens=opens)
+
+    async def reveal() -> None:
+        async def save(values: Values) -> str:
+            keep(view, what, await personal.reveal(view.actor, record, record_id, field, values["reason"]))
+            return f"{label}: shown until you leave this page."
+
+        plan = ["It is shown on this page only, until you leave it.", "The audit log keeps that you looked, and why."]
+        await act(f"Reveal: {label.lower()} of {record} {record_id.hex[-8:]}", "Reveal", [], save, plan)
+
+    return Fact(label, value, opens=opens, reveal=reveal if view.may(Permission.PERSONAL_REVEAL) else None)
 
 
 def line(history: History, creation: LogAction, born: Entry, *, linked: bool) -> list[Entry]:

@@ -117,6 +117,8 @@ def _numbers(detail: Mapping[str, Any]) -> list[Part]:
         words.append(f"{detail['rows']:,} rows")
     if detail.get("bad"):
         words.append(f"{detail['bad']:,} bad rows left out")
+    if "field" in detail:
+        words.append(str(detail["field"]))
     if "dataset" in detail:
         words.append(f"into {detail['dataset']}")
     return [f" ({', '.join(words)})"] if words else []

@@ -20,6 +20,7 @@ from components.pace import Pace
 from components.screen import View, screen
 from components.table import DataTable, Empty, RowAction
 from components.toasts import done
+from pages.customers import about
 from pages.entries import audit_entry, job_event, shown
 from pages.words import CANCELLING, JOB
 
@@ -62,7 +63,7 @@ async def jobs_screen(view: View) -> None:
             IdFilter("team"),
             IdFilter("user"),
         ],
-        search="Id, kind, team, error …",
+        search="Id, kind, team, error …" if view.may(Permission.PERSONAL_READ) else "Id, kind, team …",
         actions=[
             RowAction("Retry", retry, Permission.JOBS_RETRY, _can_retry, "Why retry this job?"),
             RowAction("Cancel", cancel, Permission.JOBS_CANCEL, _can_cancel, "Why cancel this job?", danger=True),
@@ -92,7 +93,7 @@ async def job_screen(view: View) -> None:
     progress = Progress(_step(job, pace), label="Job") if job.status in {JobStatus.QUEUED, JobStatus.RUNNING} else None
     if job.error:
         _why(view, job)
-    facts = Facts(_facts(seen), title="About this job")
+    facts = Facts(_facts(view, seen), title="About this job")
     if job.result:
         Facts([Fact(key, shown(value)) for key, value in job.result.items()], title="Result")
         await _document(view, job)
@@ -105,7 +106,7 @@ async def job_screen(view: View) -> None:
         if _status(now.job) != _status(job):
             await frame.redraw()
             return
-        facts.replace(_facts(now))
+        facts.replace(_facts(view, now))
         line.replace(_line(now, linked=linked))
         if progress is not None:
             progress.replace(_step(now.job, pace))
@@ -176,15 +177,14 @@ def _step(job: Job, pace: Pace) -> Step:
     return Step(words, job.progress_done, job.progress_total, unit="", left=left, fraction=fraction)
 
 
-def _facts(seen: JobView) -> list[Fact]:
+def _facts(view: View, seen: JobView) -> list[Fact]:
     job = seen.job
     took = (job.finished_at - job.started_at).total_seconds() if job.finished_at and job.started_at else None
     import_ = seen.import_
-    asker = f"/users/{job.user_id}" if seen.customer and not seen.started_by else ""
     return [
         Fact("Kind", job.kind),
         Fact("Team", seen.team, opens=f"/teams/{job.team_id}"),
-        Fact("Asked for by", seen.started_by or seen.customer or None, opens=asker),
+        _asker(view, seen),
         *_payment(seen),
         *([Fact("Import", import_.filename, opens=f"/imports/{import_.id}")] if import_ else []),
         Fact("Attempts", f"{job.attempts} of {job.max_attempts}"),
@@ -193,6 +193,13 @@ def _facts(seen: JobView) -> list[Fact]:
         Fact("Ended", job.finished_at, "time"),
         Fact("Took", took, "duration"),
     ]
+
+
+def _asker(view: View, seen: JobView) -> Fact:
+    user_id = seen.job.user_id
+    if seen.started_by or not seen.customer or user_id is None:
+        return Fact("Asked for by", seen.started_by or None)
+    return about(view, "Asked for by", seen.customer, "user", user_id, "name", opens=f"/users/{user_id}")
 
 
 def _payment(seen: JobView) -> list[Fact]:

@@ -20,7 +20,7 @@ from components.ids import record_id
 from components.live import Live
 from components.screen import View, screen
 from components.table import DataTable, Empty
-from pages.customers import team_filter
+from pages.customers import about, team_filter
 from pages.entries import audit_entry
 from pages.words import JOB, PAYMENT
 
@@ -49,6 +49,7 @@ _LINES: Mapping[str, str] = {
 async def payments_screen(view: View) -> None:
     """All payments that one may see, live."""
     seen, teams = await payments.overview(view.actor), await team_filter(view)
+    reads = view.may(Permission.PERSONAL_READ)
     head = PageHead("Payments", sub=_sub(seen))
 
     async def again() -> None:
@@ -73,7 +74,7 @@ async def payments_screen(view: View) -> None:
             teams,
             IdFilter("user"),
         ],
-        search="Stripe id, team, user, words …",
+        search="Stripe id, team, user, words …" if reads else "Stripe id, team, whole e-mail …",
         sort=payments.NEWEST,
         live=topics.payments,
         export=Export("payments"),
@@ -97,7 +98,7 @@ async def payment_screen(view: View) -> None:
         id=payment.id,
         actions=stripe,
     )
-    facts = Facts(_facts(seen), title="About this payment")
+    facts = Facts(_facts(view, seen), title="About this payment")
     comparison = Comparison("Beside Stripe", ("Quarterdeck", "Stripe"), partial(_compare, view, payment_id))
     linked = view.may(Permission.AUDIT_READ)
     line = Timeline(_line(seen, linked=linked), title="What happened")
@@ -105,7 +106,7 @@ async def payment_screen(view: View) -> None:
     async def again() -> None:
         now = await payments.get(view.actor, payment_id)
         head.update_head(status=PAYMENT[now.payment.status])
-        facts.replace(_facts(now))
+        facts.replace(_facts(view, now))
         line.replace(_line(now, linked=linked))
         comparison.ask()
 
@@ -137,7 +138,7 @@ def _said(kind: str, value: Any) -> Any:  # noqa: ANN401 - whatever a side tells
     return PAYMENT.get(value, (str(value).replace("_", " ").capitalize(), "idle")) if kind == "status" else value
 
 
-def _facts(seen: PaymentView) -> list[Fact]:
+def _facts(view: View, seen: PaymentView) -> list[Fact]:
     payment = seen.payment
     given_back = money.shown(payment.refunded_minor, payment.currency)
     return [
@@ -147,10 +148,10 @@ def _facts(seen: PaymentView) -> list[Fact]:
             given_back if payment.refunded_minor else "Nothing",
             "money" if payment.refunded_minor else "text",
         ),
-        Fact("For", payment.description),
-        *([Fact("Failure", payment.failure)] if payment.failure else []),
+        about(view, "For", payment.description, "payment", payment.id, "description"),
+        *([about(view, "Failure", payment.failure, "payment", payment.id, "failure")] if payment.failure else []),
         Fact("Team", seen.team, opens=f"/teams/{payment.team_id}"),
-        *_user(seen),
+        *_user(view, seen),
         *([Fact("Job", _job(seen), opens=f"/jobs/{seen.job.id}")] if seen.job else []),
         Fact("Created", payment.created_at, "time"),
         Fact("Last word from Stripe", payment.last_event_at, "time"),
@@ -159,9 +160,12 @@ def _facts(seen: PaymentView) -> list[Fact]:
     ]
 
 
-def _user(seen: PaymentView) -> list[Fact]:
-    if seen.user:
-        return [Fact("User", seen.user.name, opens=f"/users/{seen.user.id}"), Fact("E-mail", seen.user.email)]
+def _user(view: View, seen: PaymentView) -> list[Fact]:
+    if user := seen.user:
+        return [
+            about(view, "User", user.name, "user", user.id, "name", opens=f"/users/{user.id}"),
+            about(view, "E-mail", user.email, "user", user.id, "email"),
+        ]
     return [Fact("User", "Somebody who is in another team now" if seen.payment.user_id else None)]
 
 

@@ -10,6 +10,7 @@ from app.errors import Conflict, Duplicate, Invalid
 from app.models import Action as LogAction
 from app.models import Plan, UserStatus
 from app.permissions import Permission
+from app.personal import Masked
 from app.services import users
 from app.services.users import UserView
 from components import frame
@@ -23,7 +24,7 @@ from components.ids import record_id
 from components.live import Live
 from components.screen import View, screen
 from components.table import DataTable, Empty
-from pages.customers import PLANS, act, ask_new_user, day, line, note, team_field, team_filter, team_of
+from pages.customers import PLANS, about, act, ask_new_user, day, line, note, team_field, team_filter, team_of
 from pages.entries import shown
 from pages.words import PLAN, USER
 
@@ -33,17 +34,18 @@ _EMPTY = "Users are the people of your customers' teams. They appear here as soo
 @screen("/users", title="Users", icon="users", menu="Company", needs=Permission.USERS_READ)
 async def users_screen(view: View) -> None:
     """All users that one may see."""
-    teams = await team_filter(view)
+    teams, reads = await team_filter(view), view.may(Permission.PERSONAL_READ)
 
     async def new() -> None:
         await ask_new_user(view)
 
-    PageHead("Users", actions=[Action("New user", new, needs=Permission.USERS_CREATE, main=True)])
+    masked = "" if reads else "Names and e-mail addresses are masked for your role."
+    PageHead("Users", sub=masked, actions=[Action("New user", new, needs=Permission.USERS_CREATE, main=True)])
     DataTable(
         "Users",
         load=partial(users.search, view.actor),
         columns=[
-            TextColumn("name", sort="name", opens="/users/{id}", card=True),
+            TextColumn("name", sort="name" if reads else None, opens="/users/{id}", card=True),
             TextColumn("email", label="E-mail", wide=True),
             TextColumn("team", opens="/teams/{team_id}", card=True),
             StatusColumn("plan", shows=PLAN),
@@ -58,7 +60,7 @@ async def users_screen(view: View) -> None:
             teams,
             TimeRangeFilter("created_at"),
         ],
-        search="Name, e-mail, id …",
+        search="Name, e-mail, id …" if reads else "Whole id or e-mail",
         live=topics.users,
         export=Export("users"),
         empty=Empty("No users yet", _EMPTY),
@@ -79,7 +81,7 @@ async def user_screen(view: View) -> None:
         id=user.id,
         actions=desk.actions(),
     )
-    Facts(_facts(desk.seen), title="About this user")
+    Facts(_facts(view, desk.seen), title="About this user")
     Facts(_related(view, desk.seen), title="Related")
     if user.options:
         Facts([Fact(key, shown(value)) for key, value in user.options.items()], title="Options")
@@ -88,9 +90,15 @@ async def user_screen(view: View) -> None:
     Live([topics.jobs, topics.payments], desk.look_again)
 
 
-def _facts(seen: UserView) -> list[Fact]:
+def _facts(view: View, seen: UserView) -> list[Fact]:
     user = seen.user
+    who = [("Name", user.name, "name"), ("E-mail", user.email, "email")]
     return [
+        *(
+            about(view, label, value, "user", user.id, field)
+            for label, value, field in who
+            if isinstance(value, Masked)
+        ),
         Fact("Team", seen.team.name, opens=f"/teams/{seen.team.id}"),
         Fact("Plan", PLAN[user.plan], "status"),
         Fact("Last active", day(seen.last_active)),

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base
+from app.personal import Kind
 
 
 class Action(StrEnum):
@@ -17,8 +18,10 @@ class Action(StrEnum):
 
     SESSION_STARTED = "session.started"
     SESSION_REFUSED = "session.refused"
-    SESSION_ENDED = "session.ended"
     SESSION_THROTTLED = "session.throttled"
+    SESSION_ENDED = "session.ended"
+    SESSION_REVOKED = "session.revoked"
+    SESSION_PROVED = "session.proved"
     ACCESS_REFUSED = "access.refused"
     STAFF_CREATED = "staff.created"
     STAFF_INVITED = "staff.invited"
@@ -30,6 +33,15 @@ class Action(StrEnum):
     STAFF_DEACTIVATED = "staff.deactivated"
     STAFF_REACTIVATED = "staff.reactivated"
     STAFF_PASSWORD_CHANGED = "staff.password_changed"  # noqa: S105 - an action's name
+    STAFF_SECOND_FACTOR_SET_UP = "staff.second_factor_set_up"
+    STAFF_SECOND_FACTOR_TURNED_OFF = "staff.second_factor_turned_off"
+    STAFF_SECOND_FACTOR_REMOVED = "staff.second_factor_removed"
+    STAFF_SECOND_FACTOR_REFUSED = "staff.second_factor_refused"
+    STAFF_RECOVERY_CODES_MADE = "staff.recovery_codes_made"
+    STAFF_RECOVERY_CODE_USED = "staff.recovery_code_used"
+    ROLE_RULE_CHANGED = "role_rule.changed"
+    TOKEN_CREATED = "token.created"  # noqa: S105 - an action's name
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the same
     STAFF_PASSWORD_DEMANDED = "staff.password_demanded"  # noqa: S105 - the same
     TEAM_CREATED = "team.created"
     TEAM_RENAMED = "team.renamed"
@@ -56,25 +68,37 @@ class Action(StrEnum):
     JOB_CANCELLED = "job.cancelled"
     DOCUMENT_DOWNLOADED = "document.downloaded"
     LIST_EXPORTED = "list.exported"
+    PERSONAL_REVEALED = "personal.revealed"
 
 
 SENTENCES: dict[Action, tuple[str, str]] = {
     Action.SESSION_STARTED: ("signed in", ""),
     Action.SESSION_REFUSED: ("failed to sign in", ""),
+    Action.SESSION_THROTTLED: ("has to wait after too many failed tries", ""),
     Action.SESSION_ENDED: ("signed out", ""),
+    Action.SESSION_REVOKED: ("ended sessions of", ""),
+    Action.SESSION_PROVED: ("proved again who they are", ""),
     Action.ACCESS_REFUSED: ("was refused", ""),
     Action.STAFF_CREATED: ("created the staff account of", ""),
     Action.STAFF_PASSWORD_CHANGED: ("changed the password of", ""),
     Action.STAFF_PASSWORD_DEMANDED: ("demanded a new password from", ""),
     Action.STAFF_INVITED: ("invited", "to the staff"),
     Action.STAFF_LINK_MADE: ("made a one-time link for", ""),
-    Action.SESSION_THROTTLED: ("has to wait after too many failed tries", ""),
     Action.STAFF_LINK_USED: ("chose a password by the one-time link of", ""),
     Action.STAFF_RENAMED: ("changed the name of", ""),
     Action.STAFF_ROLE_CHANGED: ("changed the role of", ""),
     Action.STAFF_TEAMS_CHANGED: ("changed which teams are seen by", ""),
     Action.STAFF_DEACTIVATED: ("deactivated the staff account of", ""),
     Action.STAFF_REACTIVATED: ("reactivated the staff account of", ""),
+    Action.STAFF_SECOND_FACTOR_SET_UP: ("set up the second factor of", ""),
+    Action.STAFF_SECOND_FACTOR_TURNED_OFF: ("turned off the second factor of", ""),
+    Action.STAFF_SECOND_FACTOR_REMOVED: ("removed the second factor of", ""),
+    Action.STAFF_SECOND_FACTOR_REFUSED: ("knew the password, but typed a wrong code, of", ""),
+    Action.STAFF_RECOVERY_CODES_MADE: ("made new recovery codes for", ""),
+    Action.STAFF_RECOVERY_CODE_USED: ("signed in with a recovery code of", ""),
+    Action.ROLE_RULE_CHANGED: ("changed what is demanded of the role", ""),
+    Action.TOKEN_CREATED: ("created the API token", ""),
+    Action.TOKEN_REVOKED: ("revoked the API token", ""),
     Action.TEAM_CREATED: ("created the team", ""),
     Action.TEAM_RENAMED: ("renamed the team", ""),
     Action.TEAM_SUSPENDED: ("suspended the team", ""),
@@ -100,6 +124,7 @@ SENTENCES: dict[Action, tuple[str, str]] = {
     Action.JOB_CANCELLED: ("asked to cancel", ""),
     Action.DOCUMENT_DOWNLOADED: ("downloaded the document", ""),
     Action.LIST_EXPORTED: ("exported", ""),
+    Action.PERSONAL_REVEALED: ("revealed personal data of", ""),
 }
 """What stands between the actor and the target ("Ana *renamed the dataset* Flights"), and after the target."""
 
@@ -130,11 +155,11 @@ class AuditEntry(Base):
     action: Mapped[str]
     target_type: Mapped[str]
     target_id: Mapped[str]
-    target_label: Mapped[str]
-    reason: Mapped[str | None]
-    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    target_label: Mapped[str] = mapped_column(info={"personal": Kind.ENTRY})
+    reason: Mapped[str | None] = mapped_column(info={"personal": Kind.WORDS})
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info={"personal": Kind.ENTRY})
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info={"personal": Kind.ENTRY})
     origin: Mapped[str] = mapped_column(server_default=text("'live'"))
     """"demo" for the history of the demo company, "live" for everything that somebody did."""
-    detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info={"personal": Kind.ENTRY})
     """Numbers that belong to the sentence, such as ``{"rows": 336776}``."""

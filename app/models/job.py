@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Big, Created, Id, Json, one_of
+from app.personal import Kind
 
 
 class JobStatus(StrEnum):
@@ -97,7 +98,7 @@ class Job(Base):
     id: Mapped[Id]
     team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
     kind: Mapped[str]
-    input: Mapped[Json]
+    input: Mapped[Json] = mapped_column(info={"personal": Kind.WORDS})
     queue: Mapped[str] = mapped_column(default="default")
     priority: Mapped[int] = mapped_column(SmallInteger, default=0)
     status: Mapped[str] = mapped_column(default=JobStatus.QUEUED)
@@ -111,15 +112,15 @@ class Job(Base):
     deliveries: Mapped[int] = mapped_column(SmallInteger, default=0)
     cancel_requested_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     cancel_requested_by: Mapped[UUID | None]
-    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info={"personal": Kind.WORDS})
     progress: Mapped[int] = mapped_column(SmallInteger, default=0)
     progress_done: Mapped[Big] = mapped_column(default=0)
     progress_total: Mapped[int | None] = mapped_column(BigInteger)
-    progress_text: Mapped[str] = mapped_column(default="")
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    progress_text: Mapped[str] = mapped_column(default="", info={"personal": Kind.WORDS})
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info={"personal": Kind.WORDS})
     error_code: Mapped[str | None]
-    error: Mapped[str | None]
-    error_signature: Mapped[str | None]
+    error: Mapped[str | None] = mapped_column(info={"personal": Kind.WORDS})
+    error_signature: Mapped[str | None] = mapped_column(info={"personal": Kind.WORDS})
     cost_micros: Mapped[Big] = mapped_column(default=0)
     started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -162,7 +163,7 @@ class JobEvent(Base):
     team_id: Mapped[UUID]
     at: Mapped[Created]
     kind: Mapped[str]
-    detail: Mapped[Json] = mapped_column(default=dict)
+    detail: Mapped[Json] = mapped_column(default=dict, info={"personal": Kind.WORDS})
 
 
 class JobCount(Base):

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app import clock
 from app.models.base import Base, Big, Created, Id, one_of
+from app.personal import Kind
 
 
 class PaymentStatus(StrEnum):
@@ -67,8 +68,8 @@ class Payment(Base):
     """ISO 4217, upper case."""
     status: Mapped[str] = mapped_column(default=PaymentStatus.PENDING)
     refunded_minor: Mapped[Big] = mapped_column(default=0)
-    description: Mapped[str] = mapped_column(default="")
-    failure: Mapped[str | None]
+    description: Mapped[str] = mapped_column(default="", info={"personal": Kind.WORDS})
+    failure: Mapped[str | None] = mapped_column(info={"personal": Kind.WORDS})
     """Why it failed, as Stripe says it."""
     stripe_payment_intent: Mapped[str | None]
     stripe_charge: Mapped[str | None]

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app import clock
 from app.models.base import Base, Created, Id, one_of
+from app.personal import Kind
 
 
 class Plan(StrEnum):
@@ -51,11 +52,11 @@ class User(Base):
 
     id: Mapped[Id]
     team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
-    email: Mapped[str] = mapped_column(info={"personal": True})
-    name: Mapped[str] = mapped_column(info={"personal": True})
+    email: Mapped[str] = mapped_column(info={"personal": Kind.EMAIL})
+    name: Mapped[str] = mapped_column(info={"personal": Kind.NAME})
     plan: Mapped[str] = mapped_column(default=Plan.FREE)
     status: Mapped[str] = mapped_column(default=UserStatus.ACTIVE)
-    options: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    options: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, info={"personal": Kind.HIDDEN})
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[Created]
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=clock.now, onupdate=clock.now)

@@ -3,11 +3,27 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric, Text, Uuid, case, cast, exists, func, literal_column
+from sqlalchemy import (
+    Boolean,
+    Date,
+    DateTime,
+    Integer,
+    Numeric,
+    Text,
+    Uuid,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    literal_column,
+)
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.sql import ColumnElement, select
 
+from app.masking import kind_of
 from app.paging import EXPORT_CAP, PageRequest
+from app.personal import DOTS
 from app.repositories.keyset import Listing, Query
 from app.work import Work
 
@@ -26,7 +42,7 @@ async def copy(
     work: Work, query: Query, listing: Listing, columns: Mapping[str, Any], request: PageRequest, sink: Sink
 ) -> int:
     """Write what matches to ``sink`` in the order of the list, with a head; returns how many rows."""
-    listed = _first(query, listing, columns, request).subquery()
+    listed = _first(work, query, listing, _readable(work, columns), request).subquery()
     statement = select(*(_cell(listed.c[head]) for head in columns)).compile(
         dialect=_DIALECT, compile_kwargs={"render_postcompile": True}
     )
@@ -39,14 +55,22 @@ async def copy(
 
 async def has_more(work: Work, query: Query, listing: Listing, request: PageRequest) -> bool:
     """Whether more matches than a file takes."""
-    beyond = _first(query, listing, {"id": listing.id}, request).offset(MOST_ROWS).limit(1)
+    beyond = _first(work, query, listing, {"id": listing.id}, request).offset(MOST_ROWS).limit(1)
     return bool(await work.scalar(select(exists(beyond))))
 
 
-def _first(query: Query, listing: Listing, columns: Mapping[str, Any], request: PageRequest) -> Query:
+def _readable(work: Work, columns: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The columns of a file; what its taker may not read is hidden already by the question."""
+    if work.veil is None:
+        return columns
+    hidden = literal(DOTS, Text())
+    return {head: column if kind_of(column) is None else hidden for head, column in columns.items()}
+
+
+def _first(work: Work, query: Query, listing: Listing, columns: Mapping[str, Any], request: PageRequest) -> Query:
     """The first rows of a list, with the columns of its file."""
     sort = request.sort or listing.default
-    column = listing.column(sort)
+    column = listing.column(sort, masked=work.veil is not None)
     keys = [listing.id] if column is listing.id else [column, listing.id]
     chosen: Query = query.with_only_columns(
         *(expression.label(head) for head, expression in columns.items()), maintain_column_froms=True

@@ -1,5 +1,6 @@
 """The values of list filters, as they stand in a URL: read strictly, refused in a sentence."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -10,6 +11,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app import clock
 from app.errors import Invalid
 from app.paging import RANGES, PageRequest
+from app.work import Work
+
+
+def allowed(work: Work, request: PageRequest) -> PageRequest:
+    """The request as its asker may put it: what they may not read, they cannot find out by searching either."""
+    return request if work.veil is None else replace(request, exact=True)
 
 
 def among(request: PageRequest, name: str, kind: type[StrEnum]) -> list[str]:

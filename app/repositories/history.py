@@ -48,7 +48,7 @@ async def of_team(work: Work, team_id: UUID) -> History:
 async def _jobs(work: Work, condition: ColumnElement[bool]) -> Sequence[Any]:
     if Permission.JOBS_READ not in work.who.permissions:
         return []
-    query = select(Job.id, Job.kind, Job.status, Job.error, Job.created_at).where(condition)
+    query = select(Job.id, Job.user_id, Job.kind, Job.status, Job.error, Job.created_at).where(condition)
     return (await work.execute(query.order_by(Job.id.desc()).limit(LENGTH))).all()
 
 
@@ -56,7 +56,13 @@ async def _payments(work: Work, condition: ColumnElement[bool]) -> Sequence[Any]
     if Permission.PAYMENTS_READ not in work.who.permissions:
         return []
     query = select(
-        Payment.id, Payment.amount_minor, Payment.currency, Payment.status, Payment.description, Payment.created_at
+        Payment.id,
+        Payment.user_id,
+        Payment.amount_minor,
+        Payment.currency,
+        Payment.status,
+        Payment.description,
+        Payment.created_at,
     )
     return (
         await work.execute(query.where(condition).order_by(Payment.created_at.desc(), Payment.id.desc()).limit(LENGTH))

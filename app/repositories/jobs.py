@@ -5,11 +5,11 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Uuid, any_, func, or_, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Uuid, any_, false, func, or_, select
 
 from app.models import Job, JobCount, JobEvent, JobStatus, Team, User
 from app.paging import Count, Page, PageRequest, Sort
-from app.repositories.filters import among, identity, like, within
+from app.repositories.filters import allowed, among, identity, like, within
 from app.repositories.keyset import Listing, Query, page
 from app.work import Work
 
@@ -63,15 +63,18 @@ def _listed() -> Query:
 
 def matching(request: PageRequest) -> Query:
     """Jobs by the filters status, kind, team, user, created_at and finished_at, searched by id, kind, team or error."""
-    return _listed().where(*_filters(request), *([_found(words)] if (words := request.search.strip()) else []))
+    return _listed().where(
+        *_filters(request), *([_found(words, exact=request.exact)] if (words := request.search.strip()) else [])
+    )
 
 
 async def search(work: Work, request: PageRequest) -> Page[Any]:
     """Jobs in sight, newest first."""
+    request = allowed(work, request)
     query = _listed().where(*_filters(request))
     if words := request.search.strip():
         one = _exactly(words)
-        query = query.where(await _soon_found(work, words) if one is None else one)
+        query = query.where(await _soon_found(work, words, exact=request.exact) if one is None else one)
     return await page(work, query, LISTING, request, count=await _counted(work, request))
 
 
@@ -96,14 +99,16 @@ def _exactly(words: str) -> ColumnElement[bool] | None:
         return None
 
 
-def _found(words: str) -> ColumnElement[bool]:
+def _found(words: str, *, exact: bool) -> ColumnElement[bool]:
+    """``exact``: errors, which may name somebody, are not looked through."""
     if (one := _exactly(words)) is not None:
         return one
     pattern = like(words)
-    return or_(Job.kind.ilike(pattern), Team.name.ilike(pattern), Job.error.ilike(pattern))
+    ways = [Job.kind.ilike(pattern), Team.name.ilike(pattern)]
+    return or_(*ways, *([] if exact else [Job.error.ilike(pattern)]))
 
 
-async def _soon_found(work: Work, words: str) -> ColumnElement[bool]:
+async def _soon_found(work: Work, words: str, *, exact: bool) -> ColumnElement[bool]:
     """The same question by indexes alone: kinds and teams are few and looked up first, errors have an index of words.
     Those limited to some teams could not use that one; a function of the database does it for them.
     """
@@ -111,10 +116,11 @@ async def _soon_found(work: Work, words: str) -> ColumnElement[bool]:
     kinds = list((await work.execute(select(JobCount.kind).where(JobCount.kind.ilike(pattern)).distinct())).scalars())
     teams = list((await work.execute(select(Team.id).where(Team.name.ilike(pattern)).limit(MOST_TEAMS))).scalars())
     everywhere = work.who.team_ids is None
-    ways = [Job.error.ilike(pattern) if everywhere else Job.id == any_(_array(select(func.jobs_like(pattern))))]
+    errors = Job.error.ilike(pattern) if everywhere else Job.id == any_(_array(select(func.jobs_like(pattern))))
+    ways = [] if exact else [errors]
     ways += [Job.kind.in_(kinds)] if kinds else []
     ways += [Job.team_id.in_(teams)] if teams else []
-    return or_(*ways)
+    return or_(false(), *ways)
 
 
 def _array(ids: Any) -> Any:  # noqa: ANN401 - a question, an expression

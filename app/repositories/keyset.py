@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, DateTime, Integer, Numeric, Row, Select, U
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.errors import Invalid
+from app.masking import kind_of
 from app.paging import COUNT_CAP, Count, CountKind, Cursor, Page, PageRequest, Sort
 from app.work import Work
 
@@ -31,13 +32,16 @@ class Listing:
     default: Sort
     orders: Mapping[str, Column]
 
-    def column(self, sort: Sort) -> Column:
-        """The column of a sort; an unknown name is refused."""
+    def column(self, sort: Sort, *, masked: bool = False) -> Column:
+        """The column of a sort; an unknown name is refused, and so is one whose values are ``masked``: the order would
+        tell them.
+        """
         if sort.by == "id":
             return self.id
-        if sort.by not in self.orders:
+        known = self.orders.get(sort.by)
+        if known is None or (masked and kind_of(known) is not None):
             raise Invalid("This list cannot be sorted like that.")
-        return self.orders[sort.by]
+        return known
 
 
 async def page(
@@ -45,7 +49,7 @@ async def page(
 ) -> Page[Row[Any]]:
     """One page of ``query``, in display order. ``count`` is given where a counter already knows it."""
     sort = request.sort or listing.default
-    column = listing.column(sort)
+    column = listing.column(sort, masked=work.veil is not None)
     cursor = request.cursor
     backwards = cursor is not None and cursor.backwards
     downwards = sort.descending != backwards

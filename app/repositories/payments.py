@@ -13,7 +13,7 @@ from app.errors import Invalid
 from app.models import Job, Metric, Payment, PaymentStatus, Team, User
 from app.paging import Count, CountKind, Page, PageRequest, Sort
 from app.repositories import stats, tallies
-from app.repositories.filters import among, as_uuid, identity, patterns, within
+from app.repositories.filters import allowed, among, as_uuid, identity, patterns, within
 from app.repositories.keyset import Listing, Query, page
 from app.work import Work
 
@@ -60,6 +60,7 @@ def matching(request: PageRequest) -> Query:
 
 async def search(work: Work, request: PageRequest) -> Page[Any]:
     """Payments in sight, newest first unless asked otherwise."""
+    request = allowed(work, request)
     query = matching(request)
     if work.who.team_ids is not None and len(work.who.team_ids) == 1:
         query = query.where(Payment.team_id == work.who.team_ids[0])  # said twice, it can be read in order
@@ -123,7 +124,11 @@ def _listed() -> Query:
 
 def _conditions(request: PageRequest) -> list[ColumnElement[bool]]:
     exact = _exact(request.search.strip())
-    return [*_filters(request), *([] if exact is None else [exact]), *(_stands_in(word) for word in _words(request))]
+    return [
+        *_filters(request),
+        *([] if exact is None else [exact]),
+        *(_stands_in(word, request) for word in _words(request)),
+    ]
 
 
 def _filters(request: PageRequest) -> list[ColumnElement[bool]]:
@@ -170,21 +175,23 @@ def _like(word: str, *columns: InstrumentedAttribute[str]) -> ColumnElement[bool
     return or_(*(column.ilike(pattern) for column in columns for pattern in patterns(word)))
 
 
-def _named(word: str) -> tuple[Select[UUID], Select[UUID]]:
-    """The teams and the users that carry a word."""
-    return select(Team.id).where(_like(word, Team.name)), select(User.id).where(_like(word, User.name, User.email))
+def _named(word: str, request: PageRequest) -> tuple[Select[UUID], Select[UUID]]:
+    """The teams and the users that carry a word; who may not read about people finds them by the whole address."""
+    person = func.lower(User.email) == word.lower() if request.exact else _like(word, User.name, User.email)
+    return select(Team.id).where(_like(word, Team.name)), select(User.id).where(person)
 
 
-def _stands_in(word: str, payment: type[Payment] = Payment) -> ColumnElement[bool]:
-    teams, users = (ids.correlate(None) for ids in _named(word))
-    return or_(_like(word, payment.description), payment.team_id.in_(teams), payment.user_id.in_(users))
+def _stands_in(word: str, request: PageRequest, payment: type[Payment] = Payment) -> ColumnElement[bool]:
+    teams, users = (ids.correlate(None) for ids in _named(word, request))
+    described = [] if request.exact else [_like(word, payment.description)]
+    return or_(*described, payment.team_id.in_(teams), payment.user_id.in_(users))
 
 
 async def _among_the_newest(work: Work, request: PageRequest) -> int:
     """How many of the newest payments that pass the filters carry the words."""
     newest = select(Payment).where(*_filters(request)).order_by(Payment.created_at.desc(), Payment.id.desc())
     seen = aliased(Payment, newest.limit(LATELY).subquery())
-    words = [_stands_in(word, seen) for word in _words(request)]
+    words = [_stands_in(word, request, seen) for word in _words(request)]
     return int(await work.scalar(select(func.count()).select_from(seen).where(*words)))
 
 
@@ -197,18 +204,20 @@ async def _few(work: Work, request: PageRequest) -> list[UUID] | None:
     if (
         work.who.team_ids is None
     ):  # whoever is limited to some teams cannot use the indexes of words: one look is enough
-        ways = await _ways(work, max(_words(request), key=len))
+        ways = await _ways(work, max(_words(request), key=len), request)
         if ways is None:
             return None
+        if not ways:
+            return []
         matches = [select(Payment.id).where(way, *conditions) for way in ways]
     found = list((await work.execute(union(*matches).limit(FEW + 1))).scalars())
     return found if len(found) <= FEW else None
 
 
-async def _ways(work: Work, word: str) -> list[ColumnElement[bool]] | None:
+async def _ways(work: Work, word: str, request: PageRequest) -> list[ColumnElement[bool]] | None:
     """How payments that carry a word are found, each way by an index; None where too many are named like that."""
-    ways = [_like(word, Payment.description)]
-    for column, ids in zip((Payment.team_id, Payment.user_id), _named(word), strict=True):
+    ways = [] if request.exact else [_like(word, Payment.description)]
+    for column, ids in zip((Payment.team_id, Payment.user_id), _named(word, request), strict=True):
         named = list((await work.execute(ids.limit(_NAMES + 1))).scalars())
         if len(named) > _NAMES:
             return None

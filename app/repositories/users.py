@@ -8,14 +8,14 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, func, literal, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, false, func, literal, or_, select
 
 from app import emails
 from app.errors import NotFound
 from app.models import Metric, Plan, Team, User, UserDay, UserStatus
 from app.paging import COUNT_CAP, Count, CountKind, Page, PageRequest, Sort
 from app.repositories import tallies
-from app.repositories.filters import among, as_uuid, patterns, within
+from app.repositories.filters import allowed, among, as_uuid, patterns, within
 from app.repositories.keyset import Listing, Query, page
 from app.work import Work
 
@@ -71,12 +71,13 @@ def matching(request: PageRequest, *, limited: bool = False) -> Query:
         query = query.where(User.team_id.in_(teams))
     query = query.where(*within(request, "created_at", User.created_at))
     if words := request.search.strip():
-        query = query.where(_found(words, limited=limited))
+        query = query.where(_found(words, limited=limited, exact=request.exact))
     return query
 
 
 async def search(work: Work, request: PageRequest) -> Page[Any]:
     """Users in sight, newest first unless asked otherwise."""
+    request = allowed(work, request)
     if request.sort is None and any(request.filters.get("created_at", ())):
         request = replace(request, sort=Sort("created_at"))  # the order of the index that the range is read from
     query, count = await _asked(work, request)
@@ -113,7 +114,7 @@ async def _asked(work: Work, request: PageRequest) -> tuple[Query, Count | None]
     words, limited = request.search.strip(), work.who.team_ids is not None
     if not words:
         return matching(request), await _counted(work, request)
-    found = select(User.id).where(_found(words, limited=limited)).limit(COUNT_CAP + 1)
+    found = select(User.id).where(_found(words, limited=limited, exact=request.exact)).limit(COUNT_CAP + 1)
     ids = list((await work.execute(found)).scalars())
     filtered = any(request.filters.values())
     if len(ids) > COUNT_CAP:
@@ -138,9 +139,9 @@ def _teams(request: PageRequest) -> list[UUID]:
     return [as_uuid(value) for value in request.filters.get("team", ())]
 
 
-def _found(words: str, *, limited: bool) -> ColumnElement[bool]:
-    """By the id or the whole e-mail address, else by a part of the name or the address. Indexes of words are out of
-    reach for those who see only some teams: functions of the database ask them.
+def _found(words: str, *, limited: bool, exact: bool) -> ColumnElement[bool]:
+    """By the id or the whole e-mail address, else, unless ``exact``, by a part of the name or the address. Indexes of
+    words are out of reach for those who see only some teams: functions of the database ask them.
     """
     try:
         return User.id == UUID(words)
@@ -148,6 +149,8 @@ def _found(words: str, *, limited: bool) -> ColumnElement[bool]:
         pass
     if emails.is_address(words):
         return _one_of(func.users_at(words)) if limited else func.lower(User.email) == words.lower()
+    if exact:
+        return false()
     if limited:
         return or_(*(_one_of(func.users_like(pattern)) for pattern in patterns(words)))
     return or_(*(column.ilike(pattern) for column in (User.name, User.email) for pattern in patterns(words)))

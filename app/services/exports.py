@@ -18,7 +18,7 @@ from app.errors import NotFound, Unavailable
 from app.models import Action
 from app.paging import PageRequest
 from app.permissions import Permission
-from app.repositories import audit, datasets, exports, imports, jobs, payments, staff, teams, users
+from app.repositories import audit, datasets, exports, filters, imports, jobs, payments, staff, teams, users
 from app.repositories.keyset import Listing, Query
 from app.work import Subject, Who, reading, writing
 
@@ -98,7 +98,7 @@ async def export(actor: Actor, folder: Path, name: str, request: PageRequest) ->
         file = opened.enter_context(await asyncio.to_thread(_blank, folder))
         pieces = _Pieces(file)
         async with writing(actor, Permission.LISTS_EXPORT, timeout=TIMEOUT) as work:
-            limited = work.who.team_ids is not None
+            limited, request = work.who.team_ids is not None, filters.allowed(work, request)
             ask = wanted.matching_limited if limited and wanted.matching_limited else wanted.matching
             query = ask(request)
             rows = await exports.copy(work, query, wanted.listing, wanted.columns, request, pieces.take)

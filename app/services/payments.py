@@ -1,7 +1,7 @@
 """Payments, for the people who look after them: find, look at, compare with Stripe. Nothing here changes one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -101,12 +101,14 @@ async def get(actor: Actor, payment_id: UUID) -> PaymentView:
 async def compare(actor: Actor, payment_id: UUID) -> Comparison:
     """The payment beside what Stripe says of it now. Trouble with Stripe is part of the answer, never an error."""
     async with reading(actor, Permission.PAYMENTS_READ) as work:
-        payment = await work.get(Payment, payment_id)
+        payment, veil = await work.get(Payment, payment_id), work.veil
     # Asked behind the block: no transaction waits for a network.
     try:
         live = await stripe.read(payment.stripe_payment_intent, payment.stripe_charge)
     except stripe.Trouble as trouble:
         return Comparison(problem=trouble.problem, sentence=trouble.sentence)
+    if veil is not None:  # Stripe's words name the same people
+        live = replace(live, description=veil.words(live.description), failure=veil.words(live.failure or "") or None)
     return Comparison(_lines(payment, live))
 
 

@@ -89,20 +89,20 @@ async def test_one_payment_with_its_links_and_its_time_line(
     await admin.execute(
         "UPDATE jobs SET payment_id = $2, user_id = $3, finished_at = now() WHERE id = $1", job, paid, user
     )
-    vic = await visit(people.vic, f"/payments/{paid}")
-    head = vic.find(kind="head").contents
+    ann = await visit(people.ann, f"/payments/{paid}")
+    head = ann.find(kind="head").contents
     assert (head["title"], head["status"]) == (EUROS, ("Succeeded", "ok"))
     assert [a["opens"] for a in head["actions"]] == ["https://dashboard.stripe.com/test/payments/pi_1"]
-    known = facts(vic)
+    known = facts(ann)
     assert known["User"] == ("Uma Ode", f"/users/{user}")
     assert known["Team"] == ("Acme", f"/teams/{people.acme}")
     assert (known["Job"][1], known["Payment intent"][0]) == (f"/jobs/{job}", "pi_1")
-    await vic.sees(
+    await ann.sees(
         " started a payment of " + EUROS, "Brought the job ", "The job ", f", {money.shown(50, 'EUR')} refunded"
     )
-    of_job = await visit(people.vic, f"/jobs/{job}")
+    of_job = await visit(people.ann, f"/jobs/{job}")
     await of_job.sees(EUROS, "Uma Ode")
-    jobs = await visit(people.vic, "/jobs")
+    jobs = await visit(people.ann, "/jobs")
     await jobs.sees("Uma Ode", str(paid))
 
 

@@ -35,13 +35,13 @@ async def test_one_payment_with_all_that_belongs_to_it(company: Company, admin: 
     paid = await add_payment(admin, company.acme, user_id=user, stripe_payment_intent="pi_1", stripe_charge="ch_1")
     job = await add_job(admin, company.acme, "succeeded", "document.generate")
     await admin.execute("UPDATE jobs SET payment_id = $2, user_id = $3 WHERE id = $1", job, paid, user)
-    seen = await payments.get(company.vic, paid)
+    seen = await payments.get(company.ann, paid)
     assert (seen.payment.id, seen.team, seen.user.name, seen.job.id) == (paid, "Acme", "Uma Ode", job)
     assert seen.dashboard == "https://dashboard.stripe.com/test/payments/pi_1"
     assert seen.payment.audit_label == f"payment {paid.hex[-8:]}"
-    there = await jobs.get(company.vic, job)
+    there = await jobs.get(company.ann, job)
     assert (there.customer, there.payment.id, there.payment.amount_minor) == ("Uma Ode", paid, 1250)
-    row = (await jobs.search(company.vic, PageRequest())).rows[0]
+    row = (await jobs.search(company.ann, PageRequest())).rows[0]
     assert (row.user_id, row.user, row.payment_id) == (user, "Uma Ode", paid)
 
 
