@@ -2,10 +2,12 @@
 
 import asyncio
 import itertools
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from app import db, topics
 from app.config import Settings
 from app.embedded import EmbeddedPostgres
 from app.migrate import LOGINS, make_database, prepare, upgrade
+from tests import secret_watch
 from tests.people import Company, found_company
 
 TEMPLATE = "quarterdeck_template"
@@ -52,6 +55,17 @@ class Database:
         return self.server.superuser_url(self.name)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_secret_in_any_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What this run logs, everywhere, holds no password, cookie, token, code, key or link."""
+    watch, root = secret_watch.Watch(), logging.getLogger()
+    root.addHandler(watch)
+    yield
+    root.removeHandler(watch)
+    found = [*watch.found, *secret_watch.secrets_of(tmp_path_factory.getbasetemp())]
+    assert not found, "\n".join(found)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedPostgres]:
     with (
@@ -60,6 +74,7 @@ def server() -> Iterator[EmbeddedPostgres]:
     ):
         asyncio.run(_make_template(started))
         yield started
+        assert not (found := list(secret_watch.secrets_of(Path(folder)))), "\n".join(found)
 
 
 def _quick_folder() -> Path | None:
@@ -74,14 +89,21 @@ async def _make_template(server: EmbeddedPostgres) -> None:
     await upgrade(server.url("quarterdeck_owner", PASSWORD, TEMPLATE))
 
 
-@pytest.fixture
-async def database(server: EmbeddedPostgres) -> AsyncIterator[Database]:
+@asynccontextmanager
+async def cloned(server: EmbeddedPostgres) -> AsyncIterator[Database]:
+    """A database of its own, as empty as the template."""
     made = Database(server, f"test_{os.getpid()}_{next(_numbers)}")
     connection = await asyncpg.connect(server.superuser_url("postgres"))
     await make_database(connection, made.name, template=TEMPLATE)
     yield made
     await connection.execute(f'DROP DATABASE "{made.name}" WITH (FORCE)')
     await connection.close()
+
+
+@pytest.fixture
+async def database(server: EmbeddedPostgres) -> AsyncIterator[Database]:
+    async with cloned(server) as made:
+        yield made
 
 
 @pytest.fixture
@@ -100,16 +122,21 @@ def nobody_listens_on() -> Iterator[None]:
         topic._listeners.clear()
 
 
-@pytest.fixture
-def settings(database: Database, tmp_path: Path) -> Settings:
+def settings_for(database: Database, folder: Path) -> Settings:
+    """Settings of an application on this database, with its files in this folder."""
     return Settings(
-        data_dir=tmp_path / "data",
+        data_dir=folder / "data",
         database_url=SecretStr(database.url("quarterdeck_app")),
         engine_url=SecretStr(database.url("quarterdeck_worker")),
         session_key=SecretStr("one-that-only-tests-use-long-enough-for-HS256"),
         totp_key=SecretStr("another-that-only-tests-use-to-seal-their-factors"),
         environment="Tests",
     )
+
+
+@pytest.fixture
+def settings(database: Database, tmp_path: Path) -> Settings:
+    return settings_for(database, tmp_path)
 
 
 @pytest.fixture
