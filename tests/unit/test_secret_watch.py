@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -16,7 +17,7 @@ from tests import secret_watch
 from tests.people import PASSWORD
 from tests.secret_watch import Watch, secrets_in, secrets_of
 
-SECRETS = {
+SECRETS: dict[str, Callable[[], str]] = {
     "a signed token": lambda: tokens.sign(
         tokens.Claims(uuid4(), uuid4(), clock.now(), clock.now() + timedelta(hours=1)), new_secret()
     ),
