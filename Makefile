@@ -2,7 +2,7 @@
 # Another Python: make PYTHON=python3.12 run. Settings are environment variables: QUARTERDECK_PORT=18080 make run.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix bench lock python runtime dev
+.PHONY: help run test check fix bench lock sbom python runtime dev
 
 # Paths are relative (make -C changes the folder), so a folder's name may contain spaces.
 BIN := .venv/bin
@@ -48,6 +48,9 @@ UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --no-config --quiet --universa
 lock: dev ## Write both lock files anew from pyproject.toml
 	$(UV_COMPILE) --group build --output-file requirements.lock
 	$(UV_COMPILE) --group build --group dev --constraints requirements.lock --output-file requirements-dev.lock
+
+sbom: dev ## Write docs/sbom.cdx.json and docs/licenses.md anew from requirements.lock
+	@exec $(BIN)/python -m tests.bill
 
 # Installing: pip checks every hash; the product itself is linked with the locked setuptools, so nothing else is asked.
 # What was installed is kept beside it: nothing happens until a lock or pyproject.toml reads differently.

@@ -80,13 +80,9 @@ async def _plant(http: httpx.AsyncClient, route: APIRoute, method: str) -> None:
     form = {param.alias: f"{PLANTED} {param.alias}" for param in route.dependant.body_params}
     path = re.sub(r"\{[^}]*\}", PLANTED if route.path.startswith(LINKS) else "x", route.path)
     headers = {"origin": str(http.base_url), "authorization": f"Bearer qd_{PLANTED}", "x-planted": PLANTED}
-    for cookie in (
-        http.headers["cookie"],
-        f"{http.headers['cookie']}; other={PLANTED}",
-        f"__Host-quarterdeck={PLANTED}",
-    ):
-        sent = {"headers": {**headers, "cookie": cookie}, "params": {"q": PLANTED}}
-        await http.request(method, path, **sent, **({"data": form} if method == "POST" else {}))
+    for cookie in (http.headers["cookie"], f"__Host-quarterdeck={PLANTED}; other={PLANTED}"):
+        sent: dict[str, Any] = {"headers": {**headers, "cookie": cookie}, "params": {"q": PLANTED}}
+        await http.request(method, path, **sent | ({"data": form} if method == "POST" else {}))
 
 
 async def test_audit_entries_name_no_secret(company: Company, admin: asyncpg.Connection) -> None:
