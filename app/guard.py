@@ -21,13 +21,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import bodies, ids, messages, proxies, trace
-from app.actor import Staff
+from app.actor import Staff, Token
 from app.api.errors import as_json, as_page, broken
 from app.api.links import LINKS
 from app.api.profile import PASSWORD
+from app.api.programs import FindToken, Programs, brings_token, is_api, no_token
 from app.api.sign_in import cookie_name, own_path
 from app.assets import Assets
 from app.config import Settings
+from app.crypto import api_tokens
 from app.errors import AppError, Forbidden, NotFound, NotSignedIn, Unfinished
 from app.headers import Answer, mark_scripts
 
@@ -51,11 +53,16 @@ log = logging.getLogger(__name__)
 
 
 class Guard:
-    """Pure ASGI middleware; ``find_session`` reads a cookie's value and asks the database who that is now."""
+    """Pure ASGI middleware; ``find_session`` reads a cookie's value and asks the database who that is now,
+    ``find_token`` does the same for an API token, which opens ``/api/v1`` alone.
+    """
 
-    def __init__(self, app: ASGIApp, settings: Settings, find_session: FindSession) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, find_session: FindSession, find_token: FindToken = no_token
+    ) -> None:
         self._app = app
         self._find_session = find_session
+        self._programs = Programs(settings.api_rate, find_token)
         self._cookie = cookie_name(settings)
         self._origins = allowed_origins(settings.browser_origin)
         self._proxies = settings.proxies
@@ -99,19 +106,22 @@ class Guard:
         headers = Headers(scope=scope)
         path: str = scope["path"]
         unsafe = scope["method"] not in _SAFE
-        if unsafe:
-            self._check_origin(headers)
+        by_token = is_api(path) and brings_token(headers)
+        if unsafe and not by_token:
+            self._check_origin(headers)  # what a browser sends by itself is the cookie, never a token
         public = path in PUBLIC or _is_link(path)
-        actor = None if public else await self._actor(scope, headers)
+        actor = None if public else await self._caller(scope, headers, by_token=by_token)
         if actor is None and not public and path not in SIGN_IN:
             await self._show_the_way(scope, headers)(scope, receive, send)
             return
-        if actor is not None and actor.duty and path not in SIGN_IN:
+        if isinstance(actor, Staff) and actor.duty and path not in SIGN_IN:
             await self._lead_to(actor.duty, scope)(scope, receive, send)
             return
         if path.startswith((NICEGUI_UPLOADS, SOCKET)):
             # NiceGUI's own upload trusts the browser's limits, and its polling lets each request be another person's.
             raise NotFound("There is nothing here.")
+        if actor is not None and is_api(path):
+            send = self._programs.counted(actor, send)
         if unsafe:
             receive = bodies.streamed(receive) if _is_upload(path) else await bodies.whole(headers, receive)
         await self._app(_inside(scope, actor), receive, send)
@@ -130,10 +140,14 @@ class Guard:
         # Nobody passes, too: app.websocket answers them so that the tab reloads, which a 403 would leave hanging.
         await self._app(_inside(scope, actor), messages.checked(receive), send)
 
+    async def _caller(self, scope: Scope, headers: Headers, *, by_token: bool) -> Staff | Token | None:
+        """Who asks: by the token alone where one is brought to the API, else by the cookie."""
+        return await (self._programs.caller(headers, _ip(scope)) if by_token else self._actor(scope, headers))
+
     async def _actor(self, scope: Scope, headers: Headers) -> Staff | None:
         token = cookie_parser(headers.get("cookie", "")).get(self._cookie)
         found = await self._find_session(token) if token else None
-        return dataclasses.replace(found, ip=scope["client"][0] if scope.get("client") else "") if found else None
+        return dataclasses.replace(found, ip=_ip(scope)) if found else None
 
     def _check_origin(self, headers: Headers) -> None:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
@@ -204,11 +218,15 @@ def _is_link(path: str) -> bool:
 
 
 def _told(path: str) -> str:
-    """A path as the log may keep it: without the secret of a one-time link."""
-    return f"{LINKS}/…" if path.startswith(f"{LINKS}/") else quote(path)
+    """A path as the log may keep it: without the secret of a one-time link, or an API token that strayed into it."""
+    return f"{LINKS}/…" if path.startswith(f"{LINKS}/") else quote(api_tokens.masked(path))
 
 
-def _inside(scope: Scope, actor: Staff | None) -> Scope:
+def _ip(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else ""
+
+
+def _inside(scope: Scope, actor: Staff | Token | None) -> Scope:
     """The scope as the application sees it."""
     headers = [
         (name, value)

@@ -14,11 +14,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from app import __version__, db, listen, logs, migrate, websocket
-from app.api import datasets, documents, errors, exports, health, links, profile, sign_in
+from app.api import datasets, documents, errors, exports, health, links, profile, sign_in, v1
 from app.config import Settings
 from app.guard import Guard
 from app.integrations import stripe
-from app.services import sessions, uploads
+from app.services import programs, sessions, uploads
 from app.services.health import schema_revision
 from components import assets
 from components.screen import Screen
@@ -62,11 +62,12 @@ def build(settings: Settings) -> ASGIApp:
         datasets.router,
         documents.router,
         exports.router(settings),
+        v1.router,
     ):
         api.include_router(router)
     mount_frame(api, settings, SCREENS)
     websocket.harden(sessions.living, sessions.saw)
-    return Guard(api, settings, sessions.find)
+    return Guard(api, settings, sessions.find, programs.find)
 
 
 def mount_frame(api: FastAPI, settings: Settings, screens: Sequence[Screen]) -> None:

@@ -302,7 +302,8 @@ async def _open(actor: Actor, permission: Permission, timeout: float, *, read_on
             refused = who
     if refused is not None:
         await _record_refusal(refused, permission)
-        raise Forbidden(f"Your role does not include “{permission}”. Ask an administrator if you need it.")
+        whose = "This API token" if refused.kind == "token" else "Your role"
+        raise Forbidden(f"{whose} does not include “{permission}”. Ask an administrator if you need it.")
 
 
 def _check_recent(who: Who, permission: Permission) -> None:
@@ -368,6 +369,12 @@ def _noun(model: type[Base]) -> str:
     return _NOUNS.get(table, table.removesuffix("s"))
 
 
-_NOUNS = {"staff": "staff", "dataset_rows": "row", "staff_sessions": "session", "schemas": "schema"}
+_NOUNS = {
+    "staff": "staff",
+    "dataset_rows": "row",
+    "staff_sessions": "session",
+    "schemas": "schema",
+    "api_tokens": "token",
+}
 
 __all__ = ["LeaseLost", "Subject", "UnrecordedWrite", "Who", "Work", "keeping", "reading", "writing"]

@@ -90,7 +90,7 @@ export default {
       return h("div", { class: "field" }, [
         h("label", { for: `f-${this.$.uid}-once` }, label),
         h("div", { class: "row once" }, [
-          h("input", { id: `f-${this.$.uid}-once`, type: "text", readonly: true, value, spellcheck: false, autocomplete: "off", onFocus: (e) => e.target.select() }),
+          h("input", { id: `f-${this.$.uid}-once`, type: "text", readonly: true, value, spellcheck: false, autocomplete: "off", onFocus: (e) => { e.target.select(); e.target.scrollLeft = 0; } }),
           h("button", { type: "button", class: "btn", onClick: copy }, this.copied ? "Copied" : `Copy ${label.toLowerCase()}`)]),
         h("p", { class: "unseen", role: "status" }, this.copied ? "Copied" : "")]);
     },

@@ -16,6 +16,7 @@ from pages import (
     staff,
     stats,
     teams,
+    tokens,
     users,
 )
 
@@ -42,6 +43,7 @@ SCREENS: tuple[Screen, ...] = (
     staff.account_screen,
     roles.person_screen,
     profile.profile_screen,
+    tokens.tokens_screen,
     audit.audit_screen,
     audit.entry_screen,
 )

@@ -4,7 +4,7 @@ from app.permissions import Permission
 from app.services import profile
 from app.services.profile import PASSWORD_LENGTH, Profile
 from components import frame
-from components.blocks import Fact, Facts, Note, PageHead, Panel
+from components.blocks import Action, Fact, Facts, Note, PageHead, Panel
 from components.form import Field, Form, Values
 from components.plain_form import PlainForm, Secret
 from components.screen import View, screen
@@ -16,7 +16,8 @@ from pages.words import plural
 async def profile_screen(view: View) -> None:
     """Who one is here, and what one may change of it."""
     seen = await profile.get(view.actor)
-    PageHead("My profile", sub=seen.account.email)
+    tokens = Action("API tokens", opens="/profile/tokens")
+    PageHead("My profile", sub=seen.account.email, actions=[tokens])
     if (ended := view.query.get("changed", ("",))[0]).isdecimal():
         others = f"{plural(int(ended), 'other session')} ended." if int(ended) else "You had no other sessions."
         Note("Your password is changed", others, small=True)

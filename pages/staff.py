@@ -9,10 +9,11 @@ from uuid import UUID
 from app import topics
 from app.models import StaffState, StaffStatus, state_of
 from app.permissions import ROLE_PERMISSIONS, Permission, Role
-from app.services import staff, teams
+from app.services import staff, teams, tokens
 from app.services.staff import OneTimeLink, StaffView
+from app.services.tokens import TokenView
 from components import frame
-from components.blocks import Action, Fact, Facts, Note, PageHead, Timeline
+from components.blocks import Action, Fact, Facts, Note, PageHead, Panel, Timeline
 from components.columns import IdColumn, StatusColumn, TextColumn, TimeColumn
 from components.dialogs import ask, save_over
 from components.downloads import Export
@@ -22,9 +23,10 @@ from components.ids import record_id
 from components.live import Live
 from components.once import show_link_once
 from components.screen import View, screen
-from components.table import DataTable, Empty
+from components.table import DataTable, Empty, RowAction
 from components.toasts import done
 from pages.entries import audit_entry
+from pages.token_list import token_list, works
 from pages.words import STAFF, plural
 
 _REASON = Field("reason", "Reason", kind="long", hint="Goes into the audit log.")
@@ -114,6 +116,8 @@ async def account_screen(view: View) -> None:
     if seen.teams is not None:
         Facts([Fact("Team", name, opens=f"/teams/{id_}") for id_, name in seen.teams] or [Fact("Team", None)],
               title="Sees only")  # fmt: skip
+    if view.may(Permission.TOKENS_READ):
+        desk.tokens()
     if seen.acts is not None:
         Timeline([audit_entry(entry, linked=True) for entry in seen.acts], title="What happened")
     Live(topics.staff, frame.redraw, about=staff_id)
@@ -241,6 +245,21 @@ class _Desk:
         plan = [f"{name} can sign in again as {self.seen.role.label}, with the password from before."]
         if await self._act(f"Reactivate {name}?", "Reactivate", plan, staff.reactivate):
             done(f"{name} can sign in again.")
+
+    def tokens(self) -> None:
+        """By which programs act for them."""
+        member = self.seen.member
+
+        async def revoke(row: TokenView, reason: str) -> None:
+            await tokens.revoke(self.view.actor, row.id, reason)
+            done(f"“{row.token.name}” of {member.name} is revoked.")
+
+        with Panel("API tokens", "By which programs act for them."):
+            token_list(
+                partial(tokens.search, self.view.actor, member.id),
+                RowAction("Revoke", revoke, Permission.TOKENS_REVOKE, works, "Why revoke this token?", danger=True),
+                Empty("No API tokens", f"No program acts for {member.name}."),
+            )
 
     async def _act(
         self, title: str, submit: str, plan: list[str], verb: Callable[..., Awaitable[None]], *, danger: bool = False

@@ -65,7 +65,7 @@ async def tokens_screen(view: View) -> None:
     token_list(
         partial(tokens.search_own, view.actor),
         RowAction("Revoke", revoke, shown=works, danger=True),
-        Empty("No API tokens yet", "Create one when a program of yours wants to ask Quarterdeck something."),
+        Empty("No API tokens yet", "Create one for a program that is to act for you."),
     )
 
 

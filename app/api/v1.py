@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from app.actor import Staff, Token
 from app.api.programs import API
-from app.errors import NotFound
+from app.errors import Invalid, NotFound
 from app.models import Job
 from app.permissions import Permission
 from app.services import jobs
@@ -95,9 +95,13 @@ async def me(request: Request) -> Me:
 
 
 @router.get("/jobs/{job_id}")
-async def job(request: Request, job_id: UUID) -> JobAnswer:
+async def job(request: Request, job_id: str) -> JobAnswer:
     """One job: where it stands."""
-    found = (await jobs.get(request.state.actor, job_id)).job
+    try:
+        wanted = UUID(job_id)
+    except ValueError:
+        raise Invalid(job_id="This is not the id of a job.") from None
+    found = (await jobs.get(request.state.actor, wanted)).job
     return JobAnswer(
         id=found.id,
         team_id=found.team_id,
@@ -118,9 +122,9 @@ async def job(request: Request, job_id: UUID) -> JobAnswer:
 
 @router.api_route("", methods=METHODS)
 @router.api_route("/{rest:path}", methods=METHODS)
-async def nothing(rest: str = "") -> None:
+async def nothing() -> None:
     """Whatever else: no page is ever drawn for a program."""
-    raise NotFound(f"There is nothing at {API}/{rest[:200]}. See the guide “API”.")
+    raise NotFound("There is nothing at this address. The guide “API” tells what there is.")
 
 
 def _failure(found: Job) -> Failure | None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from app import clock, names, reasons
 from app.actor import Actor
 from app.crypto import api_tokens
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import Conflict, Invalid, NotFound, NotSignedIn
 from app.ids import uuid7
 from app.models import Action, ApiToken, StaffMember, TokenState
 from app.paging import Count, Page, PageRequest
@@ -80,8 +80,11 @@ async def create(
     Raises:
         Invalid: it would have no name, may nothing, may or see more than its owner, or work for another time.
         Conflict: one has as many tokens as one may have.
+        NotSignedIn: the actor is no person.
     """
     async with writing(actor, Permission.TOKENS_CREATE) as work:
+        if work.who.session_id is None:
+            raise NotSignedIn("Only a person who is signed in creates tokens, for themselves.")
         seen = dict(await teams_table.names(work))
         secret, made = api_tokens.new_secret(), _checked(work, seen, name, permissions, team_ids, days)
         made.hint = api_tokens.hint(secret)

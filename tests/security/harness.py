@@ -18,11 +18,11 @@ from nicegui import Client, ui
 from starlette.responses import JSONResponse, StreamingResponse
 
 from app import db, logs, migrate, topics
-from app.api import errors, health, sign_in
+from app.api import errors, health, sign_in, v1
 from app.config import Settings
 from app.guard import Guard
 from app.services import health as health_service
-from app.services import sessions
+from app.services import programs, sessions
 from app.websocket import harden
 
 fired: list[str] = []
@@ -82,12 +82,13 @@ def build(settings: Settings) -> Guard:
     errors.install(api)
     api.include_router(sign_in.router(settings))
     api.include_router(health.router(health_service.schema_revision, migrate.head()))
+    api.include_router(v1.router)
     routes(api)
     api.mount("/static", StaticFiles(directory=Path(__file__).parents[2] / "components"))
     pages()
     ui.run_with(api, tailwind=False, gzip_middleware_factory=None, reconnect_timeout=5, show_welcome_message=False)
     harden(sessions.living)
-    return Guard(api, settings, sessions.find)
+    return Guard(api, settings, sessions.find, programs.find)
 
 
 def _hear(_: object, __: int, ___: str, payload: str) -> None:

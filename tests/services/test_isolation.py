@@ -33,6 +33,7 @@ from app.services import (
     staff,
     stats,
     teams,
+    tokens,
     uploads,
     users,
 )
@@ -174,6 +175,8 @@ NOT_FOR_THE_LIMITED: dict[str, Call] = {
     "staff.reactivate": lambda t: staff.reactivate(t.tess, t.ann.staff_id, "mine"),
     "staff.demand_password_change": lambda t: staff.demand_password_change(t.tess, t.ann.staff_id, "mine"),
     "staff.create": lambda t: staff.create(t.tess, "x@example.com", "X", Role.VIEWER, "a long password indeed"),
+    "tokens.search": lambda t: tokens.search(t.tess, t.ann.staff_id, PAGE),
+    "tokens.revoke": lambda t: tokens.revoke(t.tess, uuid7(), "mine"),
     "staff.set_password": lambda t: staff.set_password(t.tess, "ann@example.com", "a long password indeed"),
     "staff.ensure_first_administrator": lambda t: staff.ensure_first_administrator(t.tess, "x@example.com", None),
     "teams.create": lambda t: teams.create(t.tess, "Mine"),
@@ -182,6 +185,7 @@ NOT_FOR_THE_LIMITED: dict[str, Call] = {
 OF_THE_SENDER = {
     *("uploads.receive", "profile.get", "profile.rename", "profile.change_password", "profile.choose_due_password"),
     *("throttle.trying", "throttle.device"),
+    *("tokens.search_own", "tokens.create", "tokens.revoke_own"),
     *("sessions.measured", "sessions.sign_out"),
 }
 

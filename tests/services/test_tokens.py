@@ -97,6 +97,8 @@ async def test_create_needs_the_permission_and_stays_within_ones_own(company: Co
     for nobody in (company.vic, company.nil):
         with pytest.raises(Forbidden):
             await make(nobody)
+    with pytest.raises(NotSignedIn):
+        await tokens.create(Command("root"), name="CI", permissions=READ_JOBS, team_ids=None, days=30)
     with pytest.raises(Invalid):
         await make(company.tess, team_ids={company.nordlicht})
     with pytest.raises(Invalid):
