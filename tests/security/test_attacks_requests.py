@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
+import nicegui
 import pytest
 from fastapi import FastAPI, Request
 from pydantic import ValidationError
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from app import bodies
@@ -147,6 +148,56 @@ async def test_the_address_that_a_proxy_tells_is_the_one_that_is_recorded(
     recorded = await admin.fetch("SELECT DISTINCT ip FROM audit_entries WHERE action LIKE 'session.%'")
     assert [row[0] for row in recorded] == [CUSTOMER]
     assert await admin.fetchval("SELECT ip FROM staff_sessions ORDER BY created_at DESC LIMIT 1") == CUSTOMER
+
+
+UNSAFE = ("POST", "PUT", "PATCH", "DELETE", "PROPFIND", "TRACE", "post", "X-ODD")
+ELSEWHERE: dict[str, dict[str, str]] = {
+    "another site": {"origin": "https://evil.example"},
+    "a page without an origin": {"origin": "null"},
+    "the same host, another port": {"origin": "http://127.0.0.1:8081"},
+    "the same host, another scheme": {"origin": "https://127.0.0.1:8080"},
+    "a name that begins alike": {"origin": f"{ORIGIN}.evil.example"},
+    "our origin, but another site says the browser": {"origin": ORIGIN, "sec-fetch-site": "cross-site"},
+    "our origin, but a sister site says the browser": {"origin": ORIGIN, "sec-fetch-site": "same-site"},
+    "nobody says from where": {},
+    "the browser says: typed by hand": {"sec-fetch-site": "none"},
+}
+
+
+@pytest.mark.parametrize("whence", ELSEWHERE)
+async def test_cross_site_request_of_every_unsafe_method(whence: str) -> None:
+    async with behind(CUSTOMER) as client:
+        del client.headers["origin"]
+        for method in UNSAFE:
+            for path in ("/auth/login", "/auth/logout", "/uploads", "/export/users.csv", "/api/v1/jobs", "/"):
+                answer = await client.request(method, path, headers=ELSEWHERE[whence])
+                assert answer.status_code == 403, (method, path)
+
+
+@pytest.mark.parametrize("origin", ["https://console.example.com", ORIGIN])
+async def test_headers_of_every_kind_of_answer(origin: str) -> None:
+    """Pages, data, errors, refusals, redirects, assets of ours and of the framework."""
+    api = FastAPI()
+    errors.install(api)
+    api.get("/page")(lambda: HTMLResponse("<!doctype html><p>page"))
+    api.get("/api/data")(lambda: {"a": 1})
+    async with behind(CUSTOMER, api, origin=origin) as client:
+        asset = f"/_nicegui/{nicegui.__version__}/static/nothing.js"
+        for path in ("/page", "/api/data", "/nowhere", "/api/nowhere", "/login", asset, "/static/nothing.css"):
+            headers = (await client.get(path)).headers
+            assert headers["x-content-type-options"] == "nosniff", path
+            assert headers["x-frame-options"] == "DENY", path
+            assert headers["cross-origin-opener-policy"] == "same-origin", path
+            assert headers["cross-origin-resource-policy"] == "same-origin", path
+            assert headers["referrer-policy"] == "same-origin", path
+            assert "camera=()" in headers["permissions-policy"], path
+            policy = headers["content-security-policy"]
+            for part in ("default-src 'none'", "base-uri 'none'", "object-src 'none'", "form-action 'self'"):
+                assert part in policy, path
+            assert "'unsafe-inline'" not in policy.partition("script-src")[2].partition(";")[0], path
+            assert ("strict-transport-security" in headers) == origin.startswith("https:"), path
+            assert headers["cache-control"] == "no-store", path
+            assert "server" not in headers, path
 
 
 async def pieces(first: bytes, then: Callable[[], Any]) -> AsyncIterator[bytes]:
