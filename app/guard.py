@@ -26,6 +26,8 @@ from app.api.errors import as_json, as_page, broken
 from app.api.links import LINKS
 from app.api.profile import PASSWORD
 from app.api.programs import FindToken, Programs, brings_token, is_api, no_token
+from app.api.second_factor import PAGES as SECOND_FACTOR
+from app.api.second_factor import SET_UP
 from app.api.sign_in import cookie_name, own_path
 from app.assets import Assets
 from app.config import Settings
@@ -36,9 +38,9 @@ from app.headers import Answer, mark_scripts
 FindSession = Callable[[str], Awaitable[Staff | None]]
 
 PUBLIC = frozenset({"/health/live", "/health/ready", "/favicon.ico"})
-DUTIES = {"password": PASSWORD, "second_factor": "/auth/second-factor/set-up"}
+DUTIES = {"password": PASSWORD, "second_factor": SET_UP}
 """Where somebody is led who must do something before anything else."""
-SIGN_IN = frozenset({"/login", "/auth/login", "/auth/logout", *DUTIES.values()})
+SIGN_IN = frozenset({"/login", "/auth/login", "/auth/logout", *SECOND_FACTOR, *DUTIES.values()})
 UPLOADS = "/uploads"
 SOCKET = "/_nicegui_ws/"
 NICEGUI_UPLOADS = "/_nicegui/client/"

@@ -15,10 +15,11 @@ from starlette.types import ASGIApp, Scope
 
 from app import __version__, db, listen, logs, migrate, websocket
 from app.api import datasets, documents, errors, exports, health, links, profile, sign_in, v1
+from app.api import second_factor as factor_pages
 from app.config import Settings
 from app.guard import Guard
 from app.integrations import stripe
-from app.services import programs, sessions, uploads
+from app.services import programs, second_factor, sessions, uploads
 from app.services.health import schema_revision
 from components import assets
 from components.screen import Screen
@@ -43,6 +44,7 @@ def build(settings: Settings) -> ASGIApp:
     db.configure(settings)
     lifetime = timedelta(hours=settings.session_hours)
     sessions.bind(sessions.Signing(settings.session_keys, lifetime))
+    second_factor.bind(second_factor.Sealing(settings.totp_keys, f"Quarterdeck ({settings.environment})"))
     uploads.bind(settings)
     database = settings.database_url.get_secret_value()
 
@@ -58,6 +60,7 @@ def build(settings: Settings) -> ASGIApp:
         sign_in.router(settings),
         links.router(settings),
         profile.router(settings),
+        factor_pages.router(settings),
         health.router(schema_revision, migrate.head()),
         datasets.router,
         documents.router,

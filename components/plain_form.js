@@ -6,6 +6,11 @@ export default {
   computed: { d() { return Vue.markRaw(JSON.parse(this.data)); } },
   render() {
     const d = this.d, id = (name) => `p-${this.$.uid}-${name}`;
+    if (d.doors) return h("section", { class: "panel", "aria-label": d.title }, [
+      h("div", { class: "sec" }, h("h2", null, d.title)),
+      h("form", { class: "plain-form doors", method: "get", action: d.doors[0][1] }, [
+        h("p", { class: "mut" }, d.sentence),
+        h("div", { class: "row" }, d.doors.map(([label, to]) => h("button", { class: "btn", type: "submit", formaction: to, key: to }, label)))])]);
     return h("section", { class: "panel", "aria-label": d.title }, [
       h("div", { class: "sec" }, h("h2", null, d.title)),
       h("form", { class: "plain-form", method: "post", action: d.action }, [

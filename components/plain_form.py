@@ -26,3 +26,10 @@ class PlainForm(JsonElement, component="plain_form.js"):
     def __init__(self, title: str, action: str, secrets: Sequence[Secret], *, submit: str, username: str) -> None:
         fields = [asdict(secret) for secret in secrets]
         super().__init__({"title": title, "action": action, "fields": fields, "submit": submit, "username": username})
+
+
+class PlainDoors(JsonElement, component="plain_form.js"):
+    """A sentence and buttons that leave for plain pages, where secrets are typed. ``doors`` are words and address."""
+
+    def __init__(self, title: str, sentence: str, doors: Sequence[tuple[str, str]]) -> None:
+        super().__init__({"title": title, "sentence": sentence, "doors": doors})

@@ -1,15 +1,19 @@
 """My profile: one's own name, role and teams in words, and the password."""
 
 from app.permissions import Permission
-from app.services import profile
+from app.services import profile, second_factor
 from app.services.profile import PASSWORD_LENGTH, Profile
+from app.services.second_factor import SecondFactor
 from components import frame
 from components.blocks import Action, Fact, Facts, Note, PageHead, Panel
 from components.form import Field, Form, Values
-from components.plain_form import PlainForm, Secret
+from components.plain_form import PlainDoors, PlainForm, Secret
 from components.screen import View, screen
 from components.toasts import done
 from pages.words import plural
+
+_FACTOR = "/auth/second-factor"
+_FEW = 3
 
 
 @screen("/profile", title="My profile", needs=Permission.PROFILE_EDIT)
@@ -28,6 +32,7 @@ async def profile_screen(view: View) -> None:
         done(f"You are called {name} now.")
 
     Facts(_facts(seen), title="What you may do")
+    _second_factor(await second_factor.get(view.actor))
     with Panel("Your name", "It stands beside everything that you do."):
         Form([Field("name", "Name", value=seen.account.name, max_length=120)], submit="Save name", on_submit=rename)
     PlainForm(
@@ -43,6 +48,24 @@ async def profile_screen(view: View) -> None:
         submit="Change password",
         username=seen.account.email,
     )
+
+
+def _second_factor(own: SecondFactor) -> None:
+    """How one signs in beyond the password. Codes are typed on plain pages, never here."""
+    if own.set_at is None:
+        words = "An app on your phone shows six digits that you type after your password: so a password that somebody"
+        words += " else knows opens nothing."
+        PlainDoors("Second factor", words, [("Set up a second factor", f"{_FACTOR}/set-up")])
+        return
+    left = plural(own.codes_left, "recovery code")
+    doors = [("Make new recovery codes", f"{_FACTOR}/recovery-codes"), ("Set up another app", f"{_FACTOR}/set-up")]
+    if not own.demanded:
+        doors.append(("Turn off", f"{_FACTOR}/turn-off"))
+    needed = " Your role needs it." if own.demanded else ""
+    words = f"On. You type a code of your app after your password.{needed} {left} left: each signs you in once if you"
+    PlainDoors("Second factor", f"{words} lose your phone.", doors)
+    if own.codes_left <= _FEW:
+        Note("Few recovery codes are left", "Make new ones before you need them.", small=True)
 
 
 def _facts(seen: Profile) -> list[Fact]:

@@ -5,61 +5,22 @@ from itertools import groupby
 
 from app import topics
 from app.permissions import ALL_TEAMS_ONLY, ROLE_PERMISSIONS, STEP_UP, Permission, Role
-from app.services import permissions
+from app.services import permissions, staff_rules
 from app.services.permissions import Explanation
+from app.services.staff_rules import Demand
 from components import frame
-from components.blocks import Fact, Facts, Note, PageHead
+from components.blocks import Action, Fact, Facts, Note, PageHead
+from components.dialogs import ask
+from components.form import Field, Values
 from components.ids import record_id
 from components.live import Live
 from components.matrix import Matrix, MatrixGroup, MatrixRow
 from components.screen import View, screen
+from components.toasts import done
 from components.verdicts import Ruling, Verdicts
+from pages.rights import RIGHTS
 from pages.words import STAFF
 
-WORDS = {
-    Permission.HOME_READ: "See Home",
-    Permission.DATASETS_READ: "See datasets and their rows",
-    Permission.DATASETS_CREATE: "Create datasets",
-    Permission.DATASETS_RENAME: "Rename datasets",
-    Permission.DATASETS_DELETE: "Delete datasets",
-    Permission.ROWS_EDIT: "Edit cells of rows",
-    Permission.IMPORTS_RUN: "Import files",
-    Permission.IMPORTS_DELETE: "Delete imports with their rows",
-    Permission.USERS_READ: "See users",
-    Permission.USERS_CREATE: "Add users",
-    Permission.USERS_EDIT: "Correct e-mails, edit options",
-    Permission.USERS_PLAN: "Change the plan of users",
-    Permission.USERS_DEACTIVATE: "Deactivate and reactivate users",
-    Permission.USERS_MOVE: "Move users to another team",
-    Permission.TEAMS_READ: "See teams",
-    Permission.TEAMS_CREATE: "Add teams",
-    Permission.TEAMS_RENAME: "Rename teams",
-    Permission.TEAMS_SUSPEND: "Suspend and resume teams",
-    Permission.TEAMS_LIMIT: "Change the limits of teams",
-    Permission.PAYMENTS_READ: "See payments",
-    Permission.DOCUMENTS_READ: "Download the documents that jobs made",
-    Permission.STATS_READ: "See stats",
-    Permission.LISTS_EXPORT: "Export lists as CSV",
-    Permission.PROFILE_EDIT: "Change one's own name and password, see these roles",
-    Permission.JOBS_READ: "See jobs",
-    Permission.JOBS_RETRY: "Retry failed jobs",
-    Permission.JOBS_CANCEL: "Cancel jobs",
-    Permission.AUDIT_READ: "Read the audit log",
-    Permission.STAFF_READ: "See staff accounts",
-    Permission.STAFF_CREATE: "Invite staff",
-    Permission.STAFF_ROLE: "Change roles, and which teams somebody sees",
-    Permission.STAFF_DEACTIVATE: "Deactivate and reactivate staff",
-    Permission.STAFF_PASSWORD: "Make one-time links for a new password",
-    Permission.STAFF_SECOND_FACTOR: "Take away a lost second factor",
-    Permission.STAFF_RULES: "Decide which roles need a second factor",
-    Permission.SESSIONS_READ: "See where staff are signed in",
-    Permission.SESSIONS_END: "End sessions of staff",
-    Permission.TOKENS_CREATE: "Make API tokens for oneself",
-    Permission.TOKENS_READ: "See everybody's API tokens",
-    Permission.TOKENS_REVOKE: "Revoke everybody's API tokens",
-    Permission.PERSONAL_READ: "Read personal data",
-    Permission.PERSONAL_REVEAL: "Reveal one personal value, with a reason",
-}
 _TITLES = {"profile": "My profile", "audit": "Audit log", "tokens": "API tokens", "personal": "Personal data"}
 _ALL_TEAMS_ONLY = "only people who see all teams"
 
@@ -68,7 +29,17 @@ _ALL_TEAMS_ONLY = "only people who see all teams"
 async def roles_screen(view: View) -> None:
     """The whole matrix."""
     trail = ("Staff", "/staff") if view.may(Permission.STAFF_READ) else ("My profile", "/profile")
-    PageHead("Roles", trail=[trail], sub=f"Who may do what. Your role is {view.actor.role.label}.")
+    demands = await staff_rules.search(view.actor) if view.may(Permission.STAFF_READ) else []
+
+    async def change_demand() -> None:
+        await _change_demand(view, demands)
+
+    change = Action("Demand a second factor", change_demand, needs=Permission.STAFF_RULES)
+    sub = f"Who may do what. Your role is {view.actor.role.label}."
+    PageHead("Roles", trail=[trail], sub=sub, actions=[change])
+    if demands:
+        Facts([_demand(demand) for demand in demands], title="Second factor")
+        Live(topics.staff, frame.redraw)
     roles = [role for role in Role if ROLE_PERMISSIONS[role]]
     Matrix("Roles", [role.label for role in roles], _groups(roles), own=view.actor.role.label)
     Note(
@@ -78,6 +49,32 @@ async def roles_screen(view: View) -> None:
         " the password or code again does so ten minutes after one last gave it, and no API token may do it.",
         small=True,
     )
+
+
+def _demand(demand: Demand) -> Fact:
+    """Whether a role needs a second factor, and how many people have one."""
+    have = f"{demand.people - demand.lacking} of {demand.people} have one" if demand.people else "nobody has this role"
+    return Fact(demand.role.label, f"{'Needed' if demand.second_factor else 'Not needed'} · {have}")
+
+
+async def _change_demand(view: View, demands: Sequence[Demand]) -> None:
+    """Ask which role needs a second factor from now on, or no more."""
+    versions = {demand.role.value: demand.version for demand in demands}
+
+    async def save(values: Values) -> None:
+        role, needed = values["role"], values["needed"] == "yes"
+        await staff_rules.demand_second_factor(view.actor, role, needed, versions.get(role, 0), values["reason"])
+
+    fields = [
+        Field("role", "Role", kind="choice", choices=[(demand.role.value, demand.role.label) for demand in demands]),
+        Field("needed", "A second factor is", kind="choice", choices=[("yes", "Needed"), ("no", "Not needed")]),
+        Field("reason", "Reason", kind="long", hint="Goes into the audit log."),
+    ]
+    plan = ["Whoever has the role and no second factor sets one up at their next click, before anything else."]
+    title = "Which role needs a second factor?"
+    if (chosen := await ask(title, submit="Save", plan=plan, fields=fields, on_submit=save)) is not None:
+        needs = "needs a second factor now" if chosen["needed"] == "yes" else "needs no second factor any more"
+        done(f"The role {Role(chosen['role']).label} {needs}.")
 
 
 @screen("/staff/{id}/permissions", title="What may they do", needs=Permission.STAFF_READ)
@@ -109,12 +106,12 @@ def _where_from(seen: Explanation) -> list[Fact]:
 def _ruled(seen: Explanation) -> Iterator[tuple[str, list[Ruling]]]:
     ruled = {verdict.permission: verdict for verdict in seen.verdicts}
     for title, asked in _by_noun():
-        yield title, [Ruling(WORDS[p], p.value, ruled[p].may, ruled[p].why) for p in asked]
+        yield title, [Ruling(RIGHTS[p], p.value, ruled[p].may, ruled[p].why) for p in asked]
 
 
 def _groups(roles: Sequence[Role]) -> list[MatrixGroup]:
     def row(one: Permission) -> MatrixRow:
-        return MatrixRow(WORDS[one], one.value, [one in ROLE_PERMISSIONS[role] for role in roles], _notes(one))
+        return MatrixRow(RIGHTS[one], one.value, [one in ROLE_PERMISSIONS[role] for role in roles], _notes(one))
 
     return [MatrixGroup(title, [row(one) for one in asked]) for title, asked in _by_noun()]
 

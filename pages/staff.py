@@ -133,6 +133,7 @@ def _facts(seen: StaffView) -> list[Fact]:
         Fact("Signed in on", plural(seen.sessions, "device")),
         Fact("Last seen", seen.last_seen_at, "time"),
         Fact("Password chosen", member.password_set_at, "time"),
+        Fact("Second factor since", member.totp_set_at, "time"),
         *([Fact("At the next sign-in", "Must choose a new password")] if member.must_change_password else []),
         Fact("Created", member.created_at, "time"),
         *([Fact(words[link.purpose], link.expires_at, "time")] if link else []),
@@ -163,8 +164,23 @@ class _Desk:
             *self._password_actions(),
             Action("Change teams", self.change_teams, needs=Permission.STAFF_ROLE),
             Action("Change role", self.change_role, needs=Permission.STAFF_ROLE, main=True),
+            *self._second_factor_actions(),
             Action("Deactivate account", self.deactivate, needs=Permission.STAFF_DEACTIVATE, danger=True),
         ]
+
+    def _second_factor_actions(self) -> list[Action]:
+        if self.seen.member.totp_set_at is None:
+            return []
+        needs = Permission.STAFF_SECOND_FACTOR
+        return [Action("Remove second factor", self.remove_second_factor, needs=needs, danger=True)]
+
+    async def remove_second_factor(self) -> None:
+        """For somebody who lost their phone and their recovery codes."""
+        name = self.seen.member.name
+        plan = [f"The password alone signs {name} in, until a second factor is set up anew.", _signs_out(self.seen)]
+        title = f"Remove the second factor of {name}?"
+        if await self._act(title, "Remove second factor", plan, staff.remove_second_factor, danger=True):
+            done(f"{name} has no second factor any more.")
 
     async def change_role(self) -> None:
         """Another role."""

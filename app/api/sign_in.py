@@ -5,24 +5,76 @@ from http import HTTPStatus
 from pathlib import Path
 from string import Template
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app import clock
 from app.actor import Nobody, Staff
+from app.api.errors import retry_after
 from app.config import Settings
 from app.errors import AppError
-from app.services import sessions
+from app.services import sessions, throttle
 
 _FORM = Template((Path(__file__).parents[2] / "components" / "signin.html").read_text(encoding="utf-8"))
 _LONGEST_PATH = 2_000
+_LONGEST_TOKEN = 100
+Kept = sessions.SignedIn | sessions.Asked | throttle.Device
+CODE = "/auth/second-factor"
+"""Where who has a second factor is asked for its code."""
 
 
 def cookie_name(settings: Settings) -> str:
     """The session cookie. ``__Host-`` binds it to this very host and needs Secure, which plain HTTP cannot keep."""
     return "quarterdeck" if settings.insecure_http else "__Host-quarterdeck"
+
+
+def challenge_cookie(settings: Settings) -> str:
+    """The cookie between the password and the code: it points at a sign-in that waits, and opens nothing."""
+    return f"{cookie_name(settings)}-code"
+
+
+def set_cookie(response: Response, settings: Settings, name: str, kept: Kept) -> None:
+    """Give a browser what it keeps until then: for this very host, never for scripts or other sites."""
+    response.set_cookie(
+        name,
+        kept.token,
+        max_age=int((kept.expires_at - clock.now()).total_seconds()),
+        path="/",
+        secure=not settings.insecure_http,
+        httponly=True,
+        samesite="strict",
+    )
+
+
+async def welcome(
+    request: Request, response: Response, settings: Settings, nobody: Nobody, signed_in: sessions.SignedIn
+) -> None:
+    """Give a browser what it keeps of a session that has begun, and know it again."""
+    set_cookie(response, settings, cookie_name(settings), signed_in)
+    await know(request, response, settings, nobody, signed_in.staff_id)
+
+
+async def know(request: Request, response: Response, settings: Settings, nobody: Nobody, member: UUID) -> None:
+    """Know a browser as this person's for half a year, who has just proved that it is them."""
+    known = await throttle.device(nobody, member, device_of(request, settings))
+    set_cookie(response, settings, _device_cookie(settings), known)
+
+
+def device_of(request: Request, settings: Settings) -> str:
+    """The token by which this browser is known, if it is; it stays when somebody signs out."""
+    return request.cookies.get(_device_cookie(settings), "")[:_LONGEST_TOKEN]
+
+
+def _device_cookie(settings: Settings) -> str:
+    return f"{cookie_name(settings)}-device"
+
+
+def forget_cookie(response: Response, settings: Settings, name: str) -> None:
+    """Take a cookie of ours back."""
+    response.delete_cookie(name, path="/", secure=not settings.insecure_http, httponly=True, samesite="strict")
 
 
 def own_path(value: str) -> str:
@@ -40,8 +92,9 @@ def router(settings: Settings) -> APIRouter:
     name = cookie_name(settings)
 
     @routes.get("/login")
-    async def form(request: Request, next: str = "/") -> Response:  # noqa: A002 - the parameter's public name
-        if isinstance(request.state.actor, Staff):
+    async def form(request: Request, next: str = "/", other: bool = False) -> Response:  # noqa: A002 - public name
+        actor = request.state.actor
+        if isinstance(actor, Staff) and not (actor.locked and other):
             return RedirectResponse(own_path(next), HTTPStatus.SEE_OTHER)
         return _page(settings, next)
 
@@ -51,24 +104,23 @@ def router(settings: Settings) -> APIRouter:
         email: Annotated[str, Form()] = "",
         password: Annotated[str, Form()] = "",
         next: Annotated[str, Form()] = "/",  # noqa: A002 - the field's public name
+        keep: Annotated[str, Form()] = "",
     ) -> Response:
         nobody = Nobody(ip=request.client.host if request.client else "")
+        agent, device = request.headers.get("user-agent", ""), device_of(request, settings)
         try:
-            signed_in = await sessions.sign_in(nobody, email, password, request.headers.get("user-agent", ""))
+            signed_in = await sessions.sign_in(nobody, email, password, agent, keep=bool(keep), device=device)
             if isinstance(request.state.actor, Staff):
                 await sessions.sign_out(request.state.actor)
         except AppError as error:
-            return _page(settings, next, email, error)
+            return _page(settings, next, email, error, keep=bool(keep))
+        if isinstance(signed_in, sessions.Asked):
+            response = RedirectResponse(f"{CODE}?next={quote(own_path(next), safe='/')}", HTTPStatus.SEE_OTHER)
+            forget_cookie(response, settings, name)
+            set_cookie(response, settings, challenge_cookie(settings), signed_in)
+            return response
         response = RedirectResponse(own_path(next), HTTPStatus.SEE_OTHER)
-        response.set_cookie(
-            name,
-            signed_in.token,
-            max_age=int((signed_in.expires_at - clock.now()).total_seconds()),
-            path="/",
-            secure=not settings.insecure_http,
-            httponly=True,
-            samesite="strict",
-        )
+        await welcome(request, response, settings, nobody, signed_in)
         return response
 
     @routes.post("/auth/logout")
@@ -76,13 +128,15 @@ def router(settings: Settings) -> APIRouter:
         if isinstance(request.state.actor, Staff):
             await sessions.sign_out(request.state.actor)
         response = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
-        response.delete_cookie(name, path="/", secure=not settings.insecure_http, httponly=True, samesite="strict")
+        forget_cookie(response, settings, name)
         return response
 
     return routes
 
 
-def _page(settings: Settings, next_: str, email: str = "", error: AppError | None = None) -> HTMLResponse:
+def _page(
+    settings: Settings, next_: str, email: str = "", error: AppError | None = None, *, keep: bool = False
+) -> HTMLResponse:
     message = f'<p class="signin-error" role="alert">{html.escape(error.message)}</p>' if error else ""
     insecure = settings.insecure_http and urlsplit(settings.browser_origin).scheme == "http"
     body = _FORM.substitute(
@@ -90,10 +144,11 @@ def _page(settings: Settings, next_: str, email: str = "", error: AppError | Non
         color=html.escape(settings.environment_color),
         insecure="" if insecure else "hidden",
         error=message,
-        invalid=' aria-invalid="true"' if error else "",
+        invalid=' aria-invalid="true"' if isinstance(error, sessions.WrongPassword) else "",
         email=html.escape(email[: sessions.EMAIL_LENGTH]),
         next=html.escape(own_path(next_)),
         email_focus="" if email else "autofocus",
         password_focus="autofocus" if email else "",
+        keep="checked" if keep else "",
     )
-    return HTMLResponse(body, error.status if error else HTTPStatus.OK)
+    return HTMLResponse(body, error.status if error else HTTPStatus.OK, retry_after(error))

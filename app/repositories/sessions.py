@@ -4,6 +4,7 @@
 """
 
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
@@ -35,12 +36,19 @@ class Candidate(NamedTuple):
     password_hash: str
 
 
+class Outcome(StrEnum):
+    """What a right password opened: a session, or nothing so far but the question for a code."""
+
+    STARTED = "started"
+    CHALLENGED = "challenged"
+
+
 _DOOR_SESSION = text(
     "SELECT staff_id, name, email, role, limited, teams, authenticated_at, last_seen_at, duty FROM door_session(:sid)"
 )
 _SIGN_IN_BEGIN = text("SELECT staff_id, password_hash FROM sign_in_begin(:email)")
 _SIGN_IN_FINISH = text(
-    "SELECT sign_in_finish(:staff_id, :verified, :session_id, :expires_at, :ip, :user_agent, :new_hash)"
+    "SELECT sign_in_finish(:staff_id, :verified, :session_id, :expires_at, :remembered, :ip, :user_agent, :new_hash)"
 )
 _SIGN_IN_REFUSED = text("SELECT sign_in_refused(:email, :ip)")
 _SIGN_OUT = text("SELECT sign_out(:sid)")
@@ -71,20 +79,24 @@ async def start(
     ip: str,
     user_agent: str,
     new_hash: str | None,
-) -> bool:
-    """Begin a session and record it; keep ``new_hash`` when the old one became too weak. False, and no session: the
-    password against which ``member`` was measured is not theirs any more, or they may not sign in any more.
+    remembered: bool = False,
+) -> Outcome | None:
+    """Begin a session and record it, or ask for a second factor; keep ``new_hash`` when the old one became too weak.
+    None, and no session: the password against which ``member`` was measured is not theirs any more, or they may not
+    sign in any more.
     """
     values = {
         "staff_id": member.staff_id,
         "verified": member.password_hash,
         "session_id": session_id,
         "expires_at": expires_at,
+        "remembered": remembered,
         "ip": ip,
         "user_agent": user_agent,
         "new_hash": new_hash,
     }
-    return bool((await login.execute(_SIGN_IN_FINISH, values)).scalar_one())
+    outcome = (await login.execute(_SIGN_IN_FINISH, values)).scalar_one()
+    return None if outcome is None else Outcome(outcome)
 
 
 async def refuse(login: AsyncSession, email: str, ip: str) -> None:

@@ -15,6 +15,7 @@ from app.models import (
     LinkPurpose,
     StaffLink,
     StaffMember,
+    StaffRecoveryCode,
     StaffSession,
     StaffState,
     StaffStatus,
@@ -189,6 +190,11 @@ async def end_sessions(work: Work, staff_id: UUID, reason: str) -> list[UUID]:
     """Revoke a person's living sessions; returns which."""
     ended = update(StaffSession).where(*_living(staff_id)).values(revoked_at=clock.now(), revoke_reason=reason)
     return list((await work.execute(ended.returning(StaffSession.id))).scalars())
+
+
+async def forget_recovery_codes(work: Work, staff_id: UUID) -> None:
+    """Forget the codes that stand in for a second factor which is taken away."""
+    await work.execute(delete(StaffRecoveryCode).where(StaffRecoveryCode.staff_id == staff_id))
 
 
 class OpenLink(NamedTuple):

@@ -1,26 +1,23 @@
 """Sessions: signing in, staying known, signing out. The token in the cookie only points; the row decides."""
 
+import dataclasses
 import logging
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
-import asyncpg
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from app import clock, db
+from app import clock
 from app.actor import Nobody, Staff
 from app.crypto import passwords, tokens
-from app.errors import AppError, NotSignedIn, Unavailable
+from app.errors import AppError, NotSignedIn
 from app.ids import uuid7
 from app.repositories import sessions
 from app.repositories import staff as staff_table
+from app.repositories.sessions import Outcome
 from app.services import throttle
+from app.services.doorstep import asking
 from app.work import keeping
 
 log = logging.getLogger(__name__)
@@ -29,6 +26,10 @@ EMAIL_LENGTH = 254
 SEEN_EVERY = timedelta(minutes=1)
 """How exactly it is known when somebody was last seen: each session writes that at most once in so long."""
 REMEMBERED = 10_000
+KEPT = timedelta(days=7)
+"""How long somebody stays signed in who asked for it."""
+CODE_WITHIN = timedelta(minutes=10)
+"""How long a right password waits for its code, here as in the database."""
 USER_AGENT_LENGTH = 400
 
 
@@ -42,6 +43,15 @@ class WrongPassword(NotSignedIn):
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """What a browser keeps: the cookie's value, and until when."""
+
+    token: str
+    expires_at: datetime
+    staff_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The password was right; a code is still missing. The token points at the sign-in that waits and opens nothing."""
 
     token: str
     expires_at: datetime
@@ -107,28 +117,60 @@ async def living(session_ids: Iterable[UUID]) -> frozenset[UUID]:
         return frozenset([sid for sid in session_ids if await sessions.living(login, sid)])
 
 
-async def sign_in(nobody: Nobody, email: str, password: str, user_agent: str) -> SignedIn:
-    """Let somebody in. A new session every time; :class:`WrongPassword` says the same for a wrong e-mail."""
+async def sign_in(
+    nobody: Nobody, email: str, password: str, user_agent: str, *, keep: bool = False, device: str = ""
+) -> SignedIn | Asked:
+    """Let somebody in, or ask who has a second factor for its code (``services.second_factor``). A new session every
+    time, for a week with ``keep``; ``device`` is the token by which this browser is known, if it is.
+
+    Raises:
+        WrongPassword: it says the same for a wrong e-mail.
+        RateLimited: too many tries failed lately.
+    """
     email = email.replace("\0", "").strip()[:EMAIL_LENGTH]
-    async with asking() as login:
-        found = await sessions.candidate(login, email)
-    good, new_hash = await passwords.verify_and_update(password, found.password_hash if found else None)
-    if found is None or not good:
-        raise await _refused(nobody, email)
-    claims = _new_claims(found.staff_id)
-    async with asking() as login:
-        started = await sessions.start(
-            login,
-            found,
-            claims.session_id,
-            expires_at=claims.expires_at,
-            ip=nobody.ip,
-            user_agent=user_agent[:USER_AGENT_LENGTH],
-            new_hash=new_hash,
-        )
-    if not started:
-        raise await _refused(nobody, email)
-    return SignedIn(tokens.sign(claims, _how().keys[0]), claims.expires_at)
+    async with throttle.trying(nobody, email=email, device=device):
+        async with asking() as login:
+            found = await sessions.candidate(login, email)
+        good, new_hash = await passwords.verify_and_update(password, found.password_hash if found else None)
+        if found is None or not good:
+            raise await _refused(nobody, email)
+        claims = new_claims(found.staff_id, keep=keep)
+        async with asking() as login:
+            outcome = await sessions.start(
+                login,
+                found,
+                claims.session_id,
+                expires_at=claims.expires_at,
+                ip=nobody.ip,
+                user_agent=user_agent[:USER_AGENT_LENGTH],
+                new_hash=new_hash,
+                remembered=keep,
+            )
+        if outcome is None:
+            raise await _refused(nobody, email)
+    return signed(claims) if outcome is Outcome.STARTED else _asked(claims)
+
+
+def new_claims(staff_id: UUID, *, keep: bool = False) -> tokens.Claims:
+    """What the token of a session that begins now says."""
+    now = clock.now().replace(microsecond=0)
+    return tokens.Claims(staff_id, uuid7(), now, now + (max(KEPT, _how().lifetime) if keep else _how().lifetime))
+
+
+def signed(claims: tokens.Claims) -> SignedIn:
+    """What the browser of somebody keeps whose session has begun."""
+    return SignedIn(tokens.sign(claims, _how().keys[0]), claims.expires_at, claims.staff_id)
+
+
+def challenged(token: str) -> tokens.Claims | None:
+    """Whose sign-in waits for a code, as this token says, and which (``session_id``); None: it is no such token."""
+    return tokens.read(token, *_how().keys, audience=tokens.CHALLENGE)
+
+
+def _asked(claims: tokens.Claims) -> Asked:
+    ends = claims.issued_at + CODE_WITHIN
+    waiting = dataclasses.replace(claims, expires_at=ends)
+    return Asked(tokens.sign(waiting, _how().keys[0], audience=tokens.CHALLENGE), ends)
 
 
 async def measured(actor: Staff, password: str) -> str:
@@ -158,22 +200,6 @@ async def sign_out(actor: Staff) -> None:
     """End the actor's session: its open pages leave, its cookie opens nothing any more."""
     async with asking() as login:
         await sessions.end(login, actor.session_id)
-
-
-@asynccontextmanager
-async def asking() -> AsyncIterator[AsyncSession]:
-    """The login role's transaction; a database that is away comes out as a sentence."""
-    try:
-        async with db.login() as login:
-            yield login
-    except (OSError, OperationalError, InterfaceError, PoolTimeoutError, asyncpg.PostgresConnectionError) as problem:
-        log.warning("The database does not answer: %s: %s", type(problem).__name__, problem)
-        raise Unavailable("The database does not answer. Try again in a moment.") from problem
-
-
-def _new_claims(staff_id: UUID) -> tokens.Claims:
-    now = clock.now().replace(microsecond=0)
-    return tokens.Claims(staff_id, uuid7(), now, now + _how().lifetime)
 
 
 def _how() -> Signing:

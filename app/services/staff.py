@@ -16,7 +16,16 @@ from app.actor import Actor
 from app.crypto import links, passwords
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
-from app.models import Action, LinkPurpose, StaffLink, StaffMember, StaffSession, StaffStatus, StaffTeam
+from app.models import (
+    Action,
+    LinkPurpose,
+    StaffLink,
+    StaffMember,
+    StaffRecoveryCode,
+    StaffSession,
+    StaffStatus,
+    StaffTeam,
+)
 from app.paging import Page, PageRequest
 from app.permissions import ROLE_PERMISSIONS, Permission, Role, granted
 from app.repositories import audit as audit_table
@@ -221,6 +230,20 @@ async def demand_password_change(actor: Actor, staff_id: UUID, reason: str) -> N
         member.must_change_password = True
         ended = await _end_sessions(work, member, "password demanded")
         work.record(Action.STAFF_PASSWORD_DEMANDED, member, reason=why, detail={"sessions_ended": ended})
+
+
+async def remove_second_factor(actor: Actor, staff_id: UUID, reason: str) -> None:
+    """Take away the second factor of somebody who lost it: their password alone signs them in. Their sessions end."""
+    why = reasons.checked(reason)
+    async with writing(actor, Permission.STAFF_SECOND_FACTOR) as work:
+        member = await _lock(work, staff_id)
+        if member.totp_set_at is None:
+            raise Conflict(f"{member.name} has no second factor.")
+        member.totp_secret = member.totp_step = member.totp_set_at = None
+        await staff_table.forget_recovery_codes(work, member.id)
+        work.implied(StaffRecoveryCode)
+        ended = await _end_sessions(work, member, "second factor removed")
+        work.record(Action.STAFF_SECOND_FACTOR_REMOVED, member, reason=why, detail={"sessions_ended": ended})
 
 
 async def create(actor: Actor, email: str, name: str, role: Role, password: str) -> StaffMember:

@@ -25,8 +25,14 @@ NOBODY_IS_KNOWN_YET = {
     "links.find",  # whoever holds a one-time link has no session
     "links.use",  # the same; takes `nobody`
     "programs.find",  # turns an API token into the actor
+    "second_factor.bind",  # start-up hands over the keys that seal
+    "second_factor.sign_in",  # takes `nobody`, whose password was right
+    "second_factor.waits",  # whether a half sign-in still waits for its code
     "sessions.bind",  # start-up hands over the signing key
     "sessions.find",  # turns a cookie into the actor
+    "sessions.challenged",  # reads the token of a half sign-in
+    "sessions.new_claims",  # what a session that begins will be called
+    "sessions.signed",  # the same, signed
     "sessions.living",  # the same question for all open pages at once
     "sessions.saw",  # book-keeping of a session that was just found
     "sessions.sign_in",  # takes `nobody`, who is about to become somebody
@@ -35,7 +41,10 @@ NOBODY_IS_KNOWN_YET = {
     "health.schema_revision",  # asked by load balancers, tells nothing of anybody's
 }
 # Asked before anybody is known.
-LOGIN_QUESTIONS = {f"app/repositories/{name}.py" for name in ("sessions", "programs", "links", "health", "throttle")}
+LOGIN_QUESTIONS = {
+    f"app/repositories/{name}.py"
+    for name in ("sessions", "programs", "links", "health", "throttle", "second_factor")
+}
 # Their plain functions build questions and ask none.
 PURE_PARTS = {"app/repositories/filters.py", "app/repositories/keyset.py", "app/repositories/tallies.py"}
 QUESTION = "matching"  # what a list asks, made of its request and not yet put

@@ -19,10 +19,11 @@ from starlette.responses import JSONResponse, StreamingResponse
 
 from app import db, logs, migrate, topics
 from app.api import errors, health, sign_in, v1
+from app.api import second_factor as factor_pages
 from app.config import Settings
 from app.guard import Guard
 from app.services import health as health_service
-from app.services import programs, sessions
+from app.services import programs, second_factor, sessions
 from app.websocket import harden
 
 fired: list[str] = []
@@ -78,9 +79,11 @@ def build(settings: Settings) -> Guard:
 
     assert settings.session_key
     sessions.bind(sessions.Signing((settings.session_key.get_secret_value(),), timedelta(hours=settings.session_hours)))
+    second_factor.bind(second_factor.Sealing(settings.totp_keys, "Quarterdeck (Tests)"))
     api = FastAPI(lifespan=lifespan)
     errors.install(api)
     api.include_router(sign_in.router(settings))
+    api.include_router(factor_pages.router(settings))
     api.include_router(health.router(health_service.schema_revision, migrate.head()))
     api.include_router(v1.router)
     routes(api)

@@ -31,6 +31,7 @@ from app.services import (
     personal,
     rows,
     staff,
+    staff_rules,
     stats,
     teams,
     tokens,
@@ -179,12 +180,17 @@ NOT_FOR_THE_LIMITED: dict[str, Call] = {
     "tokens.revoke": lambda t: tokens.revoke(t.tess, uuid7(), "mine"),
     "staff.set_password": lambda t: staff.set_password(t.tess, "ann@example.com", "a long password indeed"),
     "staff.ensure_first_administrator": lambda t: staff.ensure_first_administrator(t.tess, "x@example.com", None),
+    "staff.remove_second_factor": lambda t: staff.remove_second_factor(t.tess, t.ann.staff_id, "mine"),
+    "staff_rules.search": lambda t: staff_rules.search(t.tess),
+    "staff_rules.demand_second_factor": lambda t: staff_rules.demand_second_factor(t.tess, "viewer", True, 0, "mine"),
     "teams.create": lambda t: teams.create(t.tess, "Mine"),
 }
 # An upload belongs to its sender alone, an account and its sessions to their owner: tests/services/test_profile.py.
 OF_THE_SENDER = {
     *("uploads.receive", "profile.get", "profile.rename", "profile.change_password", "profile.choose_due_password"),
     *("throttle.trying", "throttle.device"),
+    *("second_factor.get", "second_factor.begin", "second_factor.set_up", "second_factor.renew_codes"),
+    *("second_factor.turn_off", "second_factor.verify"),
     *("tokens.search_own", "tokens.create", "tokens.revoke_own"),
     *("sessions.measured", "sessions.sign_out"),
 }
