@@ -60,7 +60,10 @@ class Settings(BaseSettings):
         None, description="Key that seals second factors; several likewise. Unset: made and kept."
     )
     idle_hours: int = Field(
-        12, ge=1, le=168, description="After so long without an act a session is locked until its owner proves who it is."
+        12,
+        ge=1,
+        le=168,
+        description="Hours without an act after which a session is locked until its owner proves who it is.",
     )
     session_hours: int = Field(24, ge=1, le=168, description="How long a session lasts at most.")
 

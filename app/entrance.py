@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.actor import Actor, Command, Nobody, Staff, System, Token
-from app.errors import Locked, NotSignedIn, Unfinished
-from app.permissions import Permission, Role, delegated, granted
+from app.errors import Locked, NotSignedIn, StepUpRequired, Unfinished
+from app.permissions import STEP_UP, Permission, Role, delegated, granted
 from app.trace import request_reference
 
 _SET = """
@@ -45,6 +45,10 @@ class _Patience:
     """How long a session may lie idle."""
 
     idle = timedelta(hours=12)
+
+
+RECENT = timedelta(minutes=10)
+"""How long a password or a code counts for what is dangerous."""
 
 
 def lock_after(idle: timedelta) -> None:
@@ -138,6 +142,17 @@ async def _program(session: AsyncSession, token: Token, timeout: float, *, read_
     teams, role = tuple(row.teams) if row.limited else None, Role(row.role)
     allowed = delegated(role, row.permissions, limited=row.limited)
     return Who("token", row.staff_id, token.label, token.token_id, token.ip, teams, allowed)
+
+
+def check_recent(who: Who, permission: Permission) -> None:
+    """Step 3 of the door: recently you? Only people can be asked.
+
+    Raises:
+        StepUpRequired: what ``permission`` allows is dangerous, and the last proof is too old.
+    """
+    proved = who.authenticated_at
+    if permission in STEP_UP and proved is not None and clock.now() - proved > RECENT:
+        raise StepUpRequired
 
 
 def context(who: Who, timeout: float, read_only: bool) -> dict[str, str]:

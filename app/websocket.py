@@ -9,7 +9,8 @@ import asyncio
 import functools
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, quote
 from uuid import UUID
@@ -17,11 +18,16 @@ from uuid import UUID
 from nicegui import Client, background_tasks, core
 from socketio.exceptions import ConnectionRefusedError as Refused  # type: ignore[import-untyped]  # ships no types
 
-from app import ids, messages, topics, trace
+from app import asking, ids, messages, topics, trace
 from app.actor import Staff
+from app.errors import StepUpRequired
 
 Living = Callable[[Iterable[UUID]], Awaitable[frozenset[UUID]]]
 Saw = Callable[[UUID], Awaitable[None]]
+Ask = Callable[[Client, StepUpRequired], Awaitable[bool]]
+
+BY_ITSELF = frozenset({"hidden"})
+"""Events that a page sends without anybody doing something: a tab comes into sight."""
 
 RECHECK_SECONDS = 30.0
 """How often open pages' sessions are asked for, for what no notice tells: an expiry, a notice that was missed."""
@@ -39,8 +45,8 @@ log = logging.getLogger(__name__)
 class Wire:
     """Which sessions this process knows to have ended, and what happens to their pages."""
 
-    def __init__(self, living: Living, saw: Saw | None = None) -> None:
-        self._living, self._saw = living, saw
+    def __init__(self, living: Living, saw: Saw | None = None, ask: Ask | None = None) -> None:
+        self._living, self._saw, self._ask = living, saw, ask
         self._revoked: dict[UUID, None] = {}
 
     def lives(self, session_id: UUID) -> bool:
@@ -85,6 +91,17 @@ class Wire:
         if self._saw is not None and (session_id := _session_of_socket(sid)) is not None:
             background_tasks.create(self._saw(session_id), name="last seen")
 
+    @contextmanager
+    def act(self, sid: str, client: Client) -> Iterator[None]:
+        """What somebody does on a page: they were seen, and the door may ask them who they are."""
+        self.note_act(sid)
+        with trace.referenced(ids.reference()):
+            if self._ask is None:
+                yield
+            else:
+                with asking.may_ask(functools.partial(self._ask, client)):
+                    yield
+
     def may_join(self, sid: str, client_id: object) -> bool:
         """Whether the socket's session is the one that opened the page, and lives."""
         client = Client.instances.get(client_id) if isinstance(client_id, str) else None
@@ -98,9 +115,9 @@ class Wire:
         return client_id in core.sio.rooms(sid) and self.may_join(sid, client_id)
 
 
-def harden(living: Living, saw: Saw | None = None) -> Wire:
+def harden(living: Living, saw: Saw | None = None, ask: Ask | None = None) -> Wire:
     """Wrap the handlers; call once at start-up. ``living`` tells which of some session ids still live, ``saw`` hears
-    whose owner has just done something.
+    whose owner has just done something, ``ask`` lets whoever acts on a page prove that it is them.
 
     Raises:
         RuntimeError: this NiceGUI has other handlers than the one that this was written for.
@@ -108,7 +125,7 @@ def harden(living: Living, saw: Saw | None = None) -> Wire:
     handlers = core.sio.handlers.get("/", {})
     if set(core.sio.handlers) != {"/"} or set(handlers) != {"connect", "disconnect", *messages.SHAPES}:
         raise RuntimeError(f"NiceGUI's socket handlers are not the expected ones: {sorted(handlers)}")
-    wire = Wire(living, saw)
+    wire = Wire(living, saw, ask)
     core.sio.on("connect", _joining_at_once(wire, handlers["connect"]))
     core.sio.on("handshake", _joining(wire, handlers["handshake"]))
     for name in ("event", "javascript_response", "ack", "log"):
@@ -162,20 +179,21 @@ def _speaking(wire: Wire, name: str, handler: Callable[..., Any]) -> Callable[..
             # A browser may say anything: it is kept short, and never louder than a warning.
             level = "warning" if values["level"] == "error" else values["level"]
             original(sid, {**values, "level": level, "message": repr(values["message"][:LOG_MAX])})
-        elif name != "event":
+        elif name != "event" or (kind := _heard(Client.instances[values["client_id"]], values)) in BY_ITSELF:
             original(sid, values)
-        elif _listens(Client.instances[values["client_id"]], values):
-            wire.note_act(sid)
-            with trace.referenced(ids.reference()):
+        elif kind is not None:
+            with wire.act(sid, Client.instances[values["client_id"]]):
                 original(sid, values)
 
     return speak
 
 
-def _listens(client: Client, event: dict[str, Any]) -> bool:
-    """Whether the element is still there and listens: a click may arrive after its button has gone."""
+def _heard(client: Client, event: dict[str, Any]) -> str | None:
+    """What kind of event it is for the element that listens; None: a click arrived after its button has gone."""
     element = client.elements.get(event["id"])
-    return element is not None and event["listener_id"] in element._event_listeners  # noqa: SLF001 - pinned, tested
+    listeners = {} if element is None else element._event_listeners  # noqa: SLF001 - pinned, tested
+    listener = listeners.get(event["listener_id"])
+    return None if listener is None else listener.type
 
 
 def _session_of_page(client: Client) -> UUID | None:

@@ -10,9 +10,8 @@ time limit for this one transaction. What a page knows about a person is for hid
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -24,14 +23,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.sql.dml import UpdateBase
 
-from app import clock, db, masking
+from app import asking, db, masking
 from app.actor import Actor
 from app.changes import Changes, plain
 from app.db_errors import of_driver, translated
-from app.entrance import ENTER_PLAIN, LeaseLost, Who, context, enter, identify
+from app.entrance import ENTER_PLAIN, RECENT, LeaseLost, Who, check_recent, context, enter, identify
 from app.errors import AppError, Conflict, Forbidden, NotFound, StepUpRequired, Unavailable
 from app.models import Action, AuditEntry, Base
-from app.permissions import STEP_UP, Permission
+from app.permissions import Permission
 from app.personal import Veil, masked_for
 from app.topics import CHANNEL, Change, Topic
 from app.trace import request_reference
@@ -41,9 +40,6 @@ M = TypeVar("M", bound=Base)
 READ_TIMEOUT = 3.0
 WRITE_TIMEOUT = 10.0
 KEEP_TIMEOUT = 60.0
-
-RECENT = timedelta(minutes=10)
-"""How long a password or a code counts for what is dangerous."""
 
 
 class UnrecordedWrite(Exception):
@@ -290,11 +286,9 @@ async def keeping(purpose: str, *, team_id: UUID | None = None, timeout: float =
 @asynccontextmanager
 async def _open(actor: Actor, permission: Permission, timeout: float, *, read_only: bool) -> AsyncIterator[Work]:
     refused: Who | None = None
-    async with _transaction() as session:
-        who = await identify(session, actor, timeout, read_only=read_only)
+    async with AsyncExitStack() as transaction:
+        session, who = await _let_in(transaction, actor, permission, timeout, read_only=read_only)
         if permission in who.permissions:
-            if not read_only:
-                _check_recent(who, permission)
             veil = Veil() if masked_for(who.kind, who.permissions) else None
             with masking.refusals(veil):
                 yield Work(who, session, Changes(session.sync_session), veil, read_only)
@@ -306,11 +300,28 @@ async def _open(actor: Actor, permission: Permission, timeout: float, *, read_on
         raise Forbidden(f"{whose} does not include “{permission}”. Ask an administrator if you need it.")
 
 
-def _check_recent(who: Who, permission: Permission) -> None:
-    """Step 3: recently you?"""
-    proved = who.authenticated_at
-    if permission in STEP_UP and proved is not None and clock.now() - proved > RECENT:
-        raise StepUpRequired
+async def _let_in(
+    transaction: AsyncExitStack, actor: Actor, permission: Permission, timeout: float, *, read_only: bool
+) -> tuple[AsyncSession, Who]:
+    """Begin. Whoever has to prove that it is them is asked outside of any transaction; then it begins anew."""
+    try:
+        return await _begin(transaction, actor, permission, timeout, read_only=read_only)
+    except StepUpRequired as refusal:
+        if not await asking.proved(refusal):
+            raise
+    return await _begin(transaction, actor, permission, timeout, read_only=read_only)
+
+
+async def _begin(
+    transaction: AsyncExitStack, actor: Actor, permission: Permission, timeout: float, *, read_only: bool
+) -> tuple[AsyncSession, Who]:
+    async with AsyncExitStack() as begun:
+        session = await begun.enter_async_context(_transaction())
+        who = await identify(session, actor, timeout, read_only=read_only)
+        if permission in who.permissions and not read_only:
+            check_recent(who, permission)
+        transaction.push_async_exit(begun.pop_all())
+        return session, who
 
 
 async def _record_refusal(who: Who, permission: Permission) -> None:
@@ -377,4 +388,4 @@ _NOUNS = {
     "api_tokens": "token",
 }
 
-__all__ = ["LeaseLost", "Subject", "UnrecordedWrite", "Who", "Work", "keeping", "reading", "writing"]
+__all__ = ["RECENT", "LeaseLost", "Subject", "UnrecordedWrite", "Who", "Work", "keeping", "reading", "writing"]

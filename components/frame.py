@@ -14,10 +14,10 @@ from nicegui.element import Element
 
 from app import topics
 from app.actor import Staff
-from app.errors import NotSignedIn
+from app.errors import NotProved, NotSignedIn, StepUpRequired
 from components.refusals import explain
 from components.screen import Query
-from components.toasts import refused
+from components.toasts import quiet, refused
 
 if TYPE_CHECKING:
     from components.element import JsonElement
@@ -41,6 +41,8 @@ class Frame:
     said: tuple[list[tuple[str, str]], str] = field(default_factory=lambda: ([], "Quarterdeck"))
     settled: bool = True
     """False while a screen is drawn that nobody sees yet."""
+    question: Element | None = None
+    """Where the person is asked who they are (``components.step_up``)."""
     dialogs: int = 0
     """How many dialogs are open: nothing live moves meanwhile."""
     marks: Mapping[str, int] = field(default_factory=topics.marks)
@@ -99,7 +101,11 @@ class Frame:
 
     def handle(self, error: Exception) -> None:
         """Show an error that reached the page from a click or a background task."""
-        if isinstance(error, NotSignedIn):
+        if isinstance(error, NotProved):
+            quiet(error.message)
+        elif isinstance(error, StepUpRequired):
+            pass  # nobody did anything: a page heard of a change while its session was locked
+        elif isinstance(error, NotSignedIn):
             self.client.open(f"/login?next={quote(self.address, safe='')}")
         else:
             refused(explain(error))
@@ -112,6 +118,11 @@ def bind(frame: Frame) -> Frame:
     """Make this the frame of its client."""
     _frames[frame.client] = frame
     return frame
+
+
+def of(client: Client) -> Frame | None:
+    """The frame of a page; None: it has none."""
+    return _frames.get(client)
 
 
 def current() -> Frame:

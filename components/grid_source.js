@@ -1,5 +1,7 @@
 // The rows of one view (one order, one set of filters) by index: fetched in blocks, kept for a while.
 
+import { fetchUnlocked } from "quarterdeck/unlock.js";
+
 export const BLOCK = 100;
 const KEPT = 80;
 
@@ -23,7 +25,7 @@ function toSignIn() {
 
 async function refusalOf(response) {
   const body = await response.json().catch(() => null);
-  if (response.status === 401) toSignIn();
+  if (response.status === 401 && body?.code !== "LOCKED") toSignIn();
   const code = body?.code || (response.status === 504 ? "TIMEOUT" : "INTERNAL_ERROR");
   return new Refusal(code, body?.message || "The rows could not be loaded. Try again in a moment.");
 }
@@ -31,7 +33,7 @@ async function refusalOf(response) {
 async function ask(url, signal) {
   let response;
   try {
-    response = await fetch(url, { signal, headers: { accept: "application/json" }, credentials: "same-origin" });
+    response = await fetchUnlocked(url, { signal, headers: { accept: "application/json" }, credentials: "same-origin" });
     if (response.ok && !response.redirected) return await response.json();
   } catch {
     if (signal.aborted) throw new Refusal("STOPPED", "");

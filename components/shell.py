@@ -15,7 +15,7 @@ from nicegui.elements.sub_pages import SubPages
 
 from app import topics
 from app.actor import Staff
-from app.errors import NotFound, NotSignedIn
+from app.errors import Locked, NotFound, NotSignedIn, StepUpRequired
 from app.permissions import ROLE_PERMISSIONS, Permission
 from components import frame
 from components.blocks import ErrorCard, Note, PageHead, Skeleton
@@ -23,6 +23,7 @@ from components.element import JsonElement
 from components.frame import Frame, query_of
 from components.refusals import Refusal, missing_permission, no_rights
 from components.screen import Screen, View
+from components.step_up import ask
 
 PATIENCE_AT_OPEN, PATIENCE_AT_CHANGE = 0.3, 0.25
 """Seconds to wait for a screen to be complete before it is shown incomplete."""
@@ -62,6 +63,7 @@ class Shell:
         self._drawn: _Drawing | None = None
         client.on_exception(self.frame.handle)
         self._draw_around(around)
+        client.layout.on("locked", self._unlock)
         self._open = client.sub_pages_router._handle_open  # noqa: SLF001 - to draw before showing; tested
         client.sub_pages_router._handle_open = self._change  # type: ignore[assignment]  # noqa: SLF001 - same
 
@@ -85,19 +87,22 @@ class Shell:
         return await self._replace(address)
 
     async def redraw(self) -> None:
-        """Draw the screen anew, as if it had just been opened."""
-        self.stage._reset_match()  # noqa: SLF001 - as NiceGUI's own refresh does
-        await self._replace(self.frame.address)
+        """Draw the screen anew, as if it had just been opened. What stands there stays until the new one is complete;
+        and for good when the session is locked meanwhile: whoever comes back finds what they typed.
+        """
+        await self._replace(self.frame.address, anew=True)
 
-    async def _replace(self, address: str) -> bool:
+    async def _replace(self, address: str, *, anew: bool = False) -> bool:
         drawing = self._prepare(address)
         turn = self.frame.turn
         if drawing is not None:
-            await drawing.wait(PATIENCE_AT_CHANGE)
-        if turn != self.frame.turn:
+            await drawing.wait(None if anew else PATIENCE_AT_CHANGE)
+        if turn != self.frame.turn or (anew and drawing is not None and drawing.locked):
             if drawing is not None:
                 drawing.drop()
             return True
+        if anew:
+            self.stage._reset_match()  # noqa: SLF001 - as NiceGUI's own refresh does
         if self._drawn is not None and not self._drawn.task.done():
             self._drawn.drop()
         self._drawn = drawing
@@ -123,6 +128,10 @@ class Shell:
                 return screen, params
         return None, {}
 
+    async def _unlock(self) -> None:
+        """A script of the page was told that the session is locked when it fetched what a person asked for."""
+        await ask(self.frame.client, Locked())
+
     def _draw_around(self, around: Surroundings) -> None:
         actor = self.frame.actor
         entries = [s for s in self.screens if s.menu is not None and (s.path == "/" or actor.may(s.needs))]
@@ -146,6 +155,7 @@ class _Drawing:
     def __init__(self, here: Frame, screen: Screen, params: Mapping[str, str], address: str) -> None:
         self.here, self.screen, self.turn = here, screen, here.turn
         self.refusal: Refusal | None = None
+        self.locked = False
         here.first_loads.clear()
         here.marks = topics.marks()
         with here.client.content:
@@ -154,9 +164,11 @@ class _Drawing:
         view = View(here.actor, here.client, address.partition("?")[0], params, query_of(address))
         self.task = background_tasks.create(self._draw(view), name=f"draw {view.path}", context=self.root)
 
-    async def wait(self, patience: float) -> None:
-        """Until the screen and its first loads are complete, or patience ends."""
-        end = asyncio.get_running_loop().time() + patience
+    async def wait(self, patience: float | None) -> None:
+        """Until the screen and its first loads are complete, or patience ends; None: as long as the screen itself
+        takes.
+        """
+        end = asyncio.get_running_loop().time() + (patience or 0)
         await asyncio.wait({self.task}, timeout=patience)
         if loads := {load for load in self.here.first_loads if not load.done()}:
             await asyncio.wait(loads, timeout=max(0, end - asyncio.get_running_loop().time()))
@@ -192,6 +204,7 @@ class _Drawing:
         if isinstance(answer, NotSignedIn):
             self.here.handle(answer)
         elif isinstance(answer, Exception):
+            self.locked = isinstance(answer, StepUpRequired)
             self.root.clear()
             with self.root:
                 self.refusal = draw_error(answer, self.screen.title)

@@ -13,6 +13,11 @@ def done(message: str) -> None:
     ui.notify(message, position="bottom-left", classes="qd-toast", textColor="toast", timeout=5000)
 
 
+def quiet(message: str) -> None:
+    """Say that nothing happened, as the person wanted it."""
+    done(message)
+
+
 def problem(message: str) -> None:
     """Say what did not work and what to do; it stays until it is closed."""
     ui.notify(

@@ -1,6 +1,7 @@
 // A drop zone with its own progress bar: the bytes that have left, counted by the browser.
 
 import { h } from "vue";
+import { unlocked } from "quarterdeck/unlock.js";
 
 const mb = (bytes) => (bytes < 1e5 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`);
 
@@ -73,6 +74,8 @@ export default {
       if (request.status === 201 && body) {
         Object.assign(this, { state: "done", result: body });
         this.$emit("done", { id: body.id, bytes: body.bytes, sha256: body.sha256, name: body.name });
+      } else if (body?.code === "LOCKED") {
+        unlocked().then((open) => (open ? this.send() : this.fail(body.message, true)));
       } else if (request.status === 401) {
         location.assign(`${window.path_prefix || ""}/login?next=${encodeURIComponent(location.pathname + location.search)}`);
       } else {

@@ -1,5 +1,7 @@
 // Files that are written on demand: fetched, then kept by the browser. A refusal is a toast, never a page of its own.
 
+import { fetchUnlocked } from "quarterdeck/unlock.js";
+
 /** Say how it went, at the place and in the looks of all toasts. */
 function toast(message, bad) {
   Quasar.Notify.create({ message, position: "bottom-left", classes: `qd-toast${bad ? " bad" : ""}`, textColor: "toast", ...(bad ? { timeout: 0, closeBtn: "Close" } : { timeout: 5000 }) });
@@ -12,18 +14,18 @@ function keep(blob, name) {
 }
 
 async function refused(answer) {
-  if (answer.status === 401) {
+  const said = await answer.json().catch(() => null); // a proxy may answer with a page of its own
+  if (answer.status === 401 && said?.code !== "LOCKED") {
     location.assign(`${window.path_prefix || ""}/login?next=${encodeURIComponent(location.pathname + location.search)}`);
     return;
   }
-  const said = await answer.json().catch(() => null); // a proxy may answer with a page of its own
   toast(said?.message ?? "The export did not work. Try again in a moment.", true);
 }
 
 /** Ask for a list as a file, and keep it. */
 export async function save(address, signal) {
   try {
-    const answer = await fetch((window.path_prefix || "") + address, { method: "POST", signal, headers: { accept: "application/json" } });
+    const answer = await fetchUnlocked((window.path_prefix || "") + address, { method: "POST", signal, headers: { accept: "application/json" } });
     if (!answer.ok) return await refused(answer);
     const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition"))?.[1] ?? "list.csv";
     keep(await answer.blob(), name);
