@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
+from uuid import UUID
 
 import nicegui
 from nicegui import client
@@ -29,18 +30,22 @@ from app.api.programs import FindToken, Programs, brings_token, is_api, no_token
 from app.api.second_factor import PAGES as SECOND_FACTOR
 from app.api.second_factor import SET_UP
 from app.api.sign_in import cookie_name, own_path
+from app.api.step_up import LOCKED, STEP_UP
 from app.assets import Assets
 from app.config import Settings
 from app.crypto import api_tokens
-from app.errors import AppError, Forbidden, NotFound, NotSignedIn, Unfinished
+from app.errors import AppError, Forbidden, Locked, NotFound, NotSignedIn, Unfinished
 from app.headers import Answer, mark_scripts
 
 FindSession = Callable[[str], Awaitable[Staff | None]]
+Saw = Callable[[UUID], Awaitable[None]]
 
 PUBLIC = frozenset({"/health/live", "/health/ready", "/favicon.ico"})
 DUTIES = {"password": PASSWORD, "second_factor": SET_UP}
 """Where somebody is led who must do something before anything else."""
-SIGN_IN = frozenset({"/login", "/auth/login", "/auth/logout", *SECOND_FACTOR, *DUTIES.values()})
+SIGN_IN = frozenset({"/login", "/auth/login", "/auth/logout", LOCKED, *SECOND_FACTOR, *DUTIES.values()})
+FOR_LOCKED = frozenset({"/login", "/auth/login", "/auth/logout", LOCKED, STEP_UP})
+"""What a locked session may reach: ways to open it, or to leave it."""
 UPLOADS = "/uploads"
 SOCKET = "/_nicegui_ws/"
 NICEGUI_UPLOADS = "/_nicegui/client/"
@@ -56,14 +61,20 @@ log = logging.getLogger(__name__)
 
 class Guard:
     """Pure ASGI middleware; ``find_session`` reads a cookie's value and asks the database who that is now,
-    ``find_token`` does the same for an API token, which opens ``/api/v1`` alone.
+    ``find_token`` does the same for an API token, which opens ``/api/v1`` alone. ``saw`` hears in which session
+    somebody did something.
     """
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, find_session: FindSession, find_token: FindToken = no_token
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        find_session: FindSession,
+        find_token: FindToken = no_token,
+        saw: Saw | None = None,
     ) -> None:
         self._app = app
-        self._find_session = find_session
+        self._find_session, self._saw = find_session, saw
         self._programs = Programs(settings.api_rate, find_token)
         self._cookie = cookie_name(settings)
         self._origins = allowed_origins(settings.browser_origin)
@@ -116,12 +127,17 @@ class Guard:
         if actor is None and not public and path not in SIGN_IN:
             await self._show_the_way(scope, headers)(scope, receive, send)
             return
+        if isinstance(actor, Staff) and actor.locked and path not in FOR_LOCKED:
+            await self._lock(scope)(scope, receive, send)
+            return
         if isinstance(actor, Staff) and actor.duty and path not in SIGN_IN:
             await self._lead_to(actor.duty, scope)(scope, receive, send)
             return
         if path.startswith((NICEGUI_UPLOADS, SOCKET)):
             # NiceGUI's own upload trusts the browser's limits, and its polling lets each request be another person's.
             raise NotFound("There is nothing here.")
+        if isinstance(actor, Staff) and self._saw and (unsafe or not path.startswith(_NOT_PAGES)):
+            await self._saw(actor.session_id)  # what a page fetches by itself is no act of a person
         if actor is not None and is_api(path):
             send = self._programs.counted(actor, send)
         if unsafe:
@@ -170,6 +186,13 @@ class Guard:
             # sign-in page then sends a signed-in person on, and shows its form to anybody else. So it never loops.
             return HTMLResponse(_BOUNCE.format(login=login.replace("&", "&amp;")))
         return RedirectResponse(login, 303)
+
+    def _lock(self, scope: Scope) -> Response:
+        """The answer for a session in which nobody did anything for hours."""
+        path, looked_at = scope["path"], "text/html" in Headers(scope=scope).get("accept", "")
+        if not looked_at and (scope["method"] not in _SAFE or path.startswith(_NOT_PAGES)):
+            return as_json(Locked())
+        return RedirectResponse(f"{LOCKED}?next={quote(_wanted(scope), safe='/')}", 303)
 
     def _lead_to(self, duty: str, scope: Scope) -> Response:
         """The answer for somebody who has a duty first."""

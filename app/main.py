@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from app import __version__, db, listen, logs, migrate, websocket
-from app.api import datasets, documents, errors, exports, health, links, profile, sign_in, v1
+from app import __version__, db, entrance, listen, logs, migrate, websocket
+from app.api import datasets, documents, errors, exports, health, links, profile, sign_in, step_up, v1
 from app.api import second_factor as factor_pages
 from app.config import Settings
 from app.guard import Guard
@@ -24,6 +24,7 @@ from app.services.health import schema_revision
 from components import assets
 from components.screen import Screen
 from components.shell import Shell, Surroundings
+from components.step_up import ask
 
 RECONNECT_SECONDS = 30
 MESSAGES_KEPT = 200
@@ -44,6 +45,7 @@ def build(settings: Settings) -> ASGIApp:
     db.configure(settings)
     lifetime = timedelta(hours=settings.session_hours)
     sessions.bind(sessions.Signing(settings.session_keys, lifetime))
+    entrance.lock_after(timedelta(hours=settings.idle_hours))
     second_factor.bind(second_factor.Sealing(settings.totp_keys, f"Quarterdeck ({settings.environment})"))
     uploads.bind(settings)
     database = settings.database_url.get_secret_value()
@@ -61,6 +63,7 @@ def build(settings: Settings) -> ASGIApp:
         links.router(settings),
         profile.router(settings),
         factor_pages.router(settings),
+        step_up.router(settings),
         health.router(schema_revision, migrate.head()),
         datasets.router,
         documents.router,
@@ -69,8 +72,8 @@ def build(settings: Settings) -> ASGIApp:
     ):
         api.include_router(router)
     mount_frame(api, settings, SCREENS)
-    websocket.harden(sessions.living, sessions.saw)
-    return Guard(api, settings, sessions.find, programs.find)
+    websocket.harden(sessions.living, sessions.saw, ask)
+    return Guard(api, settings, sessions.find, programs.find, sessions.saw)
 
 
 def mount_frame(api: FastAPI, settings: Settings, screens: Sequence[Screen]) -> None:

@@ -20,8 +20,11 @@ _FEW = 3
 async def profile_screen(view: View) -> None:
     """Who one is here, and what one may change of it."""
     seen = await profile.get(view.actor)
-    tokens = Action("API tokens", opens="/profile/tokens")
-    PageHead("My profile", sub=seen.account.email, actions=[tokens])
+    PageHead(
+        "My profile",
+        sub=seen.account.email,
+        actions=[Action("API tokens", opens="/profile/tokens"), Action("My sessions", opens="/profile/sessions")],
+    )
     if (ended := view.query.get("changed", ("",))[0]).isdecimal():
         others = f"{plural(int(ended), 'other session')} ended." if int(ended) else "You had no other sessions."
         Note("Your password is changed", others, small=True)
@@ -74,7 +77,7 @@ def _facts(seen: Profile) -> list[Fact]:
     return [
         Fact("Role", account.role.label, opens="/staff/roles"),
         Fact("Sees", sees),
-        Fact("Signed in on", plural(account.sessions, "device")),
+        Fact("Signed in on", plural(account.sessions, "device"), opens="/profile/sessions"),
         Fact("Password chosen", account.password_set_at, "time"),
         Fact("Member since", account.created_at, "time"),
     ]

@@ -130,7 +130,7 @@ def _facts(seen: StaffView) -> list[Fact]:
         Fact("E-mail", member.email),
         Fact("Role", seen.role.label, opens="/staff/roles"),
         Fact("Sees", staff.ALL_TEAMS if seen.teams is None else plural(len(seen.teams), "team")),
-        Fact("Signed in on", plural(seen.sessions, "device")),
+        Fact("Signed in on", plural(seen.sessions, "device"), opens=f"/staff/{member.id}/sessions"),
         Fact("Last seen", seen.last_seen_at, "time"),
         Fact("Password chosen", member.password_set_at, "time"),
         Fact("Second factor since", member.totp_set_at, "time"),

@@ -167,10 +167,12 @@ async def see_only(work: Work, staff_id: UUID, team_ids: Iterable[UUID]) -> None
         await work.execute(insert(StaffTeam), rows)
 
 
-async def saw(work: Work, session_id: UUID, now: datetime, unless_since: datetime) -> None:
-    """The owner of a session is here now; nothing is written when that is known from ``unless_since`` on."""
-    known = StaffSession.last_seen_at < unless_since
-    await work.execute(update(StaffSession).where(StaffSession.id == session_id, known).values(last_seen_at=now))
+async def saw(work: Work, session_id: UUID, now: datetime, *, unless_since: datetime, locked_before: datetime) -> None:
+    """The owner of a session is here now; nothing is written when that is known from ``unless_since`` on, or when they
+    were last here before ``locked_before``.
+    """
+    of_use = StaffSession.last_seen_at.between(locked_before, unless_since)
+    await work.execute(update(StaffSession).where(StaffSession.id == session_id, of_use).values(last_seen_at=now))
 
 
 def _living(staff_id: UUID) -> list[ColumnElement[bool]]:

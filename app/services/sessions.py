@@ -11,6 +11,7 @@ from uuid import UUID
 from app import clock
 from app.actor import Nobody, Staff
 from app.crypto import passwords, tokens
+from app.entrance import awake_since
 from app.errors import AppError, NotSignedIn
 from app.ids import uuid7
 from app.repositories import sessions
@@ -89,13 +90,15 @@ async def find(token: str) -> Staff | None:
         row = await sessions.living(login, claims.session_id)
     if row is None or row.staff_id != claims.staff_id:
         return None
-    await saw(claims.session_id)
     teams = row.teams if row.limited else None
-    return Staff(claims.session_id, row.staff_id, row.name, row.email, row.role, teams, duty=row.duty)
+    locked = row.last_seen_at < awake_since()
+    return Staff(claims.session_id, row.staff_id, row.name, row.email, row.role, teams, duty=row.duty, locked=locked)
 
 
 async def saw(session_id: UUID) -> None:
-    """Write down that the owner of a session was here just now; nothing depends on it, so it never fails."""
+    """Write down that the owner of a session did something just now. It never fails, and it never wakes a session
+    that is locked: only its owner's password or code does.
+    """
     now = clock.now()
     seen = _bound.seen
     if (last := seen.get(session_id)) is not None and now - last < SEEN_EVERY:
@@ -106,7 +109,7 @@ async def saw(session_id: UUID) -> None:
         del seen[next(iter(seen))]
     try:
         async with keeping("last seen") as work:
-            await staff_table.saw(work, session_id, now, now - SEEN_EVERY)
+            await staff_table.saw(work, session_id, now, unless_since=now - SEEN_EVERY, locked_before=awake_since())
     except AppError as problem:
         log.info("When a session was last seen could not be written: %s", problem)
 

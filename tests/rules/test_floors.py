@@ -43,7 +43,7 @@ NOBODY_IS_KNOWN_YET = {
 # Asked before anybody is known.
 LOGIN_QUESTIONS = {
     f"app/repositories/{name}.py"
-    for name in ("sessions", "programs", "links", "health", "throttle", "second_factor")
+    for name in ("sessions", "programs", "links", "health", "throttle", "second_factor", "step_up")
 }
 # Their plain functions build questions and ask none.
 PURE_PARTS = {"app/repositories/filters.py", "app/repositories/keyset.py", "app/repositories/tallies.py"}

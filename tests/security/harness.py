@@ -18,7 +18,7 @@ from nicegui import Client, ui
 from starlette.responses import JSONResponse, StreamingResponse
 
 from app import db, logs, migrate, topics
-from app.api import errors, health, sign_in, v1
+from app.api import errors, health, profile, sign_in, step_up, v1
 from app.api import second_factor as factor_pages
 from app.config import Settings
 from app.guard import Guard
@@ -83,6 +83,8 @@ def build(settings: Settings) -> Guard:
     api = FastAPI(lifespan=lifespan)
     errors.install(api)
     api.include_router(sign_in.router(settings))
+    api.include_router(profile.router(settings))
+    api.include_router(step_up.router(settings))
     api.include_router(factor_pages.router(settings))
     api.include_router(health.router(health_service.schema_revision, migrate.head()))
     api.include_router(v1.router)
@@ -90,8 +92,8 @@ def build(settings: Settings) -> Guard:
     api.mount("/static", StaticFiles(directory=Path(__file__).parents[2] / "components"))
     pages()
     ui.run_with(api, tailwind=False, gzip_middleware_factory=None, reconnect_timeout=5, show_welcome_message=False)
-    harden(sessions.living)
-    return Guard(api, settings, sessions.find, programs.find)
+    harden(sessions.living, sessions.saw)
+    return Guard(api, settings, sessions.find, programs.find, sessions.saw)
 
 
 def _hear(_: object, __: int, ___: str, payload: str) -> None:

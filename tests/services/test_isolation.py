@@ -32,6 +32,7 @@ from app.services import (
     rows,
     staff,
     staff_rules,
+    staff_sessions,
     stats,
     teams,
     tokens,
@@ -180,6 +181,9 @@ NOT_FOR_THE_LIMITED: dict[str, Call] = {
     "tokens.revoke": lambda t: tokens.revoke(t.tess, uuid7(), "mine"),
     "staff.set_password": lambda t: staff.set_password(t.tess, "ann@example.com", "a long password indeed"),
     "staff.ensure_first_administrator": lambda t: staff.ensure_first_administrator(t.tess, "x@example.com", None),
+    "staff_sessions.search": lambda t: staff_sessions.search(t.tess, t.ann.staff_id, PAGE),
+    "staff_sessions.end": lambda t: staff_sessions.end(t.tess, t.ann.session_id, "mine"),
+    "staff_sessions.end_all": lambda t: staff_sessions.end_all(t.tess, t.ann.staff_id, "mine"),
     "staff.remove_second_factor": lambda t: staff.remove_second_factor(t.tess, t.ann.staff_id, "mine"),
     "staff_rules.search": lambda t: staff_rules.search(t.tess),
     "staff_rules.demand_second_factor": lambda t: staff_rules.demand_second_factor(t.tess, "viewer", True, 0, "mine"),
@@ -191,8 +195,9 @@ OF_THE_SENDER = {
     *("throttle.trying", "throttle.device"),
     *("second_factor.get", "second_factor.begin", "second_factor.set_up", "second_factor.renew_codes"),
     *("second_factor.turn_off", "second_factor.verify"),
+    *("sessions.measured", "sessions.sign_out", "step_up.has_code", "step_up.prove"),
     *("tokens.search_own", "tokens.create", "tokens.revoke_own"),
-    *("sessions.measured", "sessions.sign_out"),
+    *("own_sessions.search", "own_sessions.end", "own_sessions.end_others"),
 }
 
 

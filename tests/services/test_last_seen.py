@@ -11,7 +11,7 @@ from app.crypto import tokens
 from app.services import sessions
 from tests.people import Company
 
-LONG_AGO = timedelta(days=1)
+LONG_AGO = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -31,31 +31,42 @@ async def last_seen(admin: asyncpg.Connection, company: Company) -> datetime:
 
 
 async def test_it_is_written_once_a_minute(
-    company: Company, admin: asyncpg.Connection, token: str, monkeypatch: pytest.MonkeyPatch
+    company: Company, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = clock.now()
     await admin.execute("UPDATE staff_sessions SET last_seen_at = $1", started - LONG_AGO)
-    assert await sessions.find(token)
+    await sessions.saw(company.ann.session_id)
     first = await last_seen(admin, company)
     assert first >= started
     others = "SELECT count(*) FROM staff_sessions WHERE last_seen_at > $1"
     assert await admin.fetchval(others, started - LONG_AGO) == 1, "nobody else's"
 
     await admin.execute("UPDATE staff_sessions SET last_seen_at = $1", started - LONG_AGO)
-    assert await sessions.find(token)
+    await sessions.saw(company.ann.session_id)
     assert await last_seen(admin, company) == started - LONG_AGO, "within the minute nothing is asked of the database"
 
     monkeypatch.setattr(clock, "now", lambda: started + timedelta(minutes=2))
-    assert await sessions.find(token)
+    await sessions.saw(company.ann.session_id)
     assert await last_seen(admin, company) == started + timedelta(minutes=2)
     assert await admin.fetchval("SELECT count(*) FROM audit_entries") == 0
 
 
 async def test_a_process_that_comes_later_does_not_write_what_is_known(
-    company: Company, admin: asyncpg.Connection, token: str
+    company: Company, admin: asyncpg.Connection
 ) -> None:
     before = await last_seen(admin, company)
-    assert await sessions.find(token)
+    await sessions.saw(company.ann.session_id)
+    assert await last_seen(admin, company) == before
+
+
+async def test_looking_a_session_up_is_no_act_of_its_owner(
+    company: Company, admin: asyncpg.Connection, token: str
+) -> None:
+    before = clock.now() - LONG_AGO
+    await admin.execute("UPDATE staff_sessions SET last_seen_at = $1", before)
+    found = await sessions.find(token)
+    assert found is not None
+    assert not found.locked
     assert await last_seen(admin, company) == before
 
 
