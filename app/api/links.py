@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from app.actor import Nobody
 from app.api.plain_pages import CHOSEN, REPEATED, PlainPage, check_repeated, draw
+from app.api.sign_in import know
 from app.config import Settings
 from app.errors import AppError
 from app.services import links
@@ -49,12 +50,14 @@ def router(settings: Settings) -> APIRouter:
         nobody = Nobody(ip=request.client.host if request.client else "")
         try:
             check_repeated(password, again)
-            await links.use(nobody, token, password)
+            member = await links.use(nobody, token, password)
         except DeadLink as dead:
             return _answer(settings, _DEAD, dead)
         except AppError as error:
             return await _form(settings, token, error)
-        return _answer(settings, _DONE)
+        done = _answer(settings, _DONE)
+        await know(request, done, settings, nobody, member)  # whoever was locked out elsewhere is not here
+        return done
 
     return routes
 

@@ -74,7 +74,7 @@ class Action(StrEnum):
 SENTENCES: dict[Action, tuple[str, str]] = {
     Action.SESSION_STARTED: ("signed in", ""),
     Action.SESSION_REFUSED: ("failed to sign in", ""),
-    Action.SESSION_THROTTLED: ("has to wait after too many failed tries", ""),
+    Action.SESSION_THROTTLED: ("must wait: too many tries failed for", ""),
     Action.SESSION_ENDED: ("signed out", ""),
     Action.SESSION_REVOKED: ("ended sessions of", ""),
     Action.SESSION_PROVED: ("proved again who they are", ""),

@@ -1,6 +1,7 @@
 """The two questions about one-time links that the bare login role may ask (see ``repositories.sessions``)."""
 
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,6 +24,10 @@ async def find(login: AsyncSession, digest: bytes) -> Holder | None:
     return None if row is None else Holder(row.name, row.email, row.purpose)
 
 
-async def use(login: AsyncSession, digest: bytes, new_hash: str, ip: str) -> bool:
-    """Keep the password, end the person's sessions, use the link up and record it; False when the link is dead."""
-    return bool((await login.execute(_USE, {"digest": digest, "new_hash": new_hash, "ip": ip})).scalar_one())
+async def use(login: AsyncSession, digest: bytes, new_hash: str, ip: str) -> UUID | None:
+    """Keep the password, end the person's sessions, use the link up and record it. Returns whose it was; None when the
+    link is dead.
+    """
+    used = await login.execute(_USE, {"digest": digest, "new_hash": new_hash, "ip": ip})
+    member: UUID | None = used.scalar_one()
+    return member

@@ -1,5 +1,7 @@
 """One-time links, for whoever holds one: choose a password, then sign in with it. Made by ``services.staff``."""
 
+from uuid import UUID
+
 from app.actor import Nobody
 from app.crypto import links, passwords
 from app.errors import NotFound
@@ -29,8 +31,8 @@ async def find(token: str) -> Holder:
     return holder
 
 
-async def use(nobody: Nobody, token: str, password: str) -> None:
-    """Choose a password, once: all sessions of the person end, and they sign in with it.
+async def use(nobody: Nobody, token: str, password: str) -> UUID:
+    """Choose a password, once: all sessions of the person end, and they sign in with it. Returns who they are.
 
     Raises:
         Invalid: the password may not become one; the link still works.
@@ -41,5 +43,7 @@ async def use(nobody: Nobody, token: str, password: str) -> None:
         holder = await find(token)
     hashed = await passwords.hash_password(password, (holder.name, holder.email))
     async with asking() as login:
-        if not await links_table.use(login, links.digest(token), hashed, nobody.ip):
-            raise DeadLink
+        member = await links_table.use(login, links.digest(token), hashed, nobody.ip)
+    if member is None:
+        raise DeadLink
+    return member

@@ -90,7 +90,8 @@ DECLARE
 BEGIN
     SELECT m.* INTO person FROM public.staff m WHERE m.id = member OR lower(m.email) = lower(typed);
     about := CASE what WHEN 'address' THEN 'address' WHEN 'everybody' THEN 'sign-in' ELSE 'staff' END;
-    label := CASE about WHEN 'address' THEN address WHEN 'sign-in' THEN '' ELSE coalesce(person.email, shown, '') END;
+    label := CASE about WHEN 'address' THEN address WHEN 'sign-in' THEN 'everybody together'
+        ELSE coalesce(person.email, shown, 'an unreadable e-mail') END;
     id := CASE about WHEN 'staff' THEN coalesce(person.id::text, '') ELSE '' END;
     IF EXISTS (SELECT FROM (SELECT e.at, e.target_type, e.target_id, e.target_label,
                 row_number() OVER (ORDER BY e.id DESC) AS place
@@ -103,7 +104,7 @@ BEGIN
         (actor_id, actor_name, actor_kind, ip, request, action, target_type, target_id, target_label)
     VALUES (CASE WHEN about = 'staff' THEN person.id END,
         CASE about WHEN 'staff' THEN coalesce(person.name, shown, 'Somebody') WHEN 'address' THEN 'Somebody'
-            ELSE 'Everybody' END,
+            ELSE 'Whoever is not signed in' END,
         'nobody', address, nullif(current_setting('app.request', true), ''), 'session.throttled', about, id, label);
     PERFORM pg_notify('quarterdeck', '["audit",null,"created"]');
 END $$;
@@ -139,8 +140,10 @@ GRANT EXECUTE ON FUNCTION device_known, device_remember TO quarterdeck_app;
 
 # As before, and whoever has chosen a password has nothing more to choose.
 PASSWORDS = """
--- The row of the person is locked first, as by whoever makes or takes back links: one of two users of a link loses.
-CREATE OR REPLACE FUNCTION link_use(token bytea, new_hash text, address text) RETURNS boolean
+-- Whose link it was; NULL: it is dead. The row of the person is locked first, as by whoever makes or takes back links:
+-- one of two users of a link loses.
+DROP FUNCTION link_use;
+CREATE FUNCTION link_use(token bytea, new_hash text, address text) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     member public.staff;
@@ -153,7 +156,7 @@ BEGIN
     UPDATE public.staff_links SET used_at = now()
         WHERE digest = token AND staff_id = member.id AND used_at IS NULL AND revoked_at IS NULL AND expires_at > now()
         RETURNING purpose INTO sort;
-    IF sort IS NULL THEN RETURN false; END IF;
+    IF sort IS NULL THEN RETURN NULL; END IF;
     UPDATE public.staff SET password_hash = new_hash, password_set_at = now(), must_change_password = false,
         updated_at = now(), version = version + 1 WHERE id = member.id;
     ended := public.end_sessions_of(member.id, NULL, 'password chosen');
@@ -164,8 +167,10 @@ BEGIN
         '{"password_hash": "changed"}', jsonb_build_object('purpose', sort, 'sessions_ended', ended));
     PERFORM pg_notify('quarterdeck', '["audit",null,"created"]');
     PERFORM pg_notify('quarterdeck', jsonb_build_array('staff', member.id, 'changed')::text);
-    RETURN true;
+    RETURN member.id;
 END $$;
+REVOKE ALL ON FUNCTION link_use FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION link_use TO quarterdeck_app;
 
 -- ``verified`` is what the present password was measured against. NULL: it is not theirs any more. Else how many other
 -- sessions ended.

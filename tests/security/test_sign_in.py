@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import re
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -14,7 +15,7 @@ import pytest
 from app.api.sign_in import own_path
 from app.crypto import tokens
 from tests.people import PASSWORD
-from tests.security.conftest import SESSION_KEY, Site, cookie_of
+from tests.security.conftest import COOKIE, SESSION_KEY, Site, cookie_of
 
 OWN = ["/", "/jobs", "/jobs/0192?tab=log&x=1#top", "/datasets?q=a%20b", "/login-history", "/%2F%2Fevil.example"]
 NOT_OURS = [
@@ -40,6 +41,16 @@ NOT_OURS = [
     "/auth/logout",
     "/" + "x" * 2_000,
 ]
+
+
+@pytest.fixture(autouse=True)
+async def nobody_waits(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """What fails in one test makes nobody wait in the next."""
+    yield
+    if "site" in request.fixturenames:
+        connection = await asyncpg.connect(request.getfixturevalue("site").admin_url)
+        await connection.execute("DELETE FROM sign_in_tries")
+        await connection.close()
 
 
 @pytest.mark.parametrize("path", OWN)
@@ -84,6 +95,7 @@ async def test_form_escapes_what_it_repeats(site: Site) -> None:
 async def test_enumeration_by_text_and_status(site: Site, behind: asyncpg.Connection) -> None:
     """Unknown, known with a wrong password, deactivated with the right one: one answer, but for the e-mail kept."""
     await behind.execute("UPDATE staff SET status = 'deactivated' WHERE email = 'nil@example.com'")
+    await behind.execute("DELETE FROM sign_in_tries")
     answers = set()
     async with site.http() as client:
         for email, password in (
@@ -105,6 +117,82 @@ async def test_enumeration_by_text_and_status(site: Site, behind: asyncpg.Connec
     assert '<p class="signin-error" role="alert">The e-mail or the password is wrong.' in text
     refused = await behind.fetchval("SELECT count(*) FROM audit_entries WHERE action = 'session.refused'")
     assert refused >= 7
+    await behind.execute("UPDATE staff SET status = 'active' WHERE email = 'nil@example.com'")
+
+
+@pytest.mark.parametrize(("keep", "days"), [("", 1), ("yes", 7)])
+async def test_signed_in_for_a_week_only_when_asked_for(
+    site: Site, behind: asyncpg.Connection, keep: str, days: int
+) -> None:
+    async with site.http() as client:
+        shown = (await client.get("/login")).text
+        assert re.search(r'<input type="checkbox" name="keep" value="yes"\s*>', shown), "not ticked by itself"
+        wrong = await client.post("/auth/login", data={"email": "ann@example.com", "password": "x", "keep": keep})
+        assert ("checked" in wrong.text) == bool(keep)
+        answer = await client.post("/auth/login", data={"email": "ann@example.com", "password": PASSWORD, "keep": keep})
+    claims = tokens.read(cookie_of(answer), SESSION_KEY)
+    assert claims
+    lasts = int(re.findall(r"Max-Age=(\d+)", answer.headers.get_list("set-cookie")[0])[0])
+    assert days * 86_400 - 60 < lasts <= days * 86_400
+    row = await behind.fetchrow("SELECT * FROM staff_sessions WHERE id = $1", claims.session_id)
+    assert row["remembered"] == bool(keep)
+    assert row["expires_at"] == claims.expires_at
+    assert claims.expires_at - claims.issued_at == timedelta(days=days)
+
+
+async def test_device_cookie_signs_nobody_in(site: Site, behind: asyncpg.Connection) -> None:
+    async with site.http() as client:
+        answer = await client.post("/auth/login", data={"email": "ann@example.com", "password": PASSWORD})
+    _, device = answer.headers.get_list("set-cookie")
+    attributes = {part.strip().lower() for part in device.split(";")[1:]}
+    assert {"httponly", "secure", "samesite=strict", "path=/"} <= attributes
+    assert 179 * 86_400 < int(re.findall(r"Max-Age=(\d+)", device)[0]) <= 180 * 86_400
+    name, token = device.split(";")[0].split("=", 1)
+    assert name == f"{COOKIE}-device"
+    assert token not in str(await behind.fetch("SELECT encode(digest, 'escape') FROM staff_devices"))
+    async with site.http(token) as client:
+        assert (await client.get("/api/fired")).status_code == 401
+    async with site.http() as client:
+        both = f"{COOKIE}={cookie_of(answer)}; {name}={token}"
+        out = await client.post("/auth/logout", headers={"cookie": both})
+    assert "device" not in str(out.headers.get_list("set-cookie")), "known again at the next sign-in"
+
+
+async def test_who_must_choose_a_password_gets_nothing_else_and_then_where_they_wanted(
+    site: Site, behind: asyncpg.Connection
+) -> None:
+    await behind.execute("UPDATE staff SET must_change_password = true WHERE email = 'nil@example.com'")
+    cookie = await site.sign_in("nil@example.com")
+    new = "something else entirely, quite long"
+    async with site.http(cookie) as client:
+        led = await client.get("/?status=failed&page=2")
+        assert (led.status_code, led.headers["location"]) == (
+            303,
+            "/auth/password?next=/%3Fstatus%3Dfailed%26page%3D2",
+        )
+        assert (await client.get("/api/fired")).status_code == 401
+        assert (await client.get("/login?next=/jobs")).headers["location"] == "/jobs", "and from there to the form"
+        form = await client.get(led.headers["location"])
+        assert "Choose another password" in form.text
+        assert 'name="next" value="/?status=failed&amp;page=2"' in form.text
+        foreign = (await client.get("/auth/password?next=//evil.example")).text
+        assert 'name="next" value="/"' in foreign
+        good = {"present": PASSWORD, "password": new, "again": new, "next": "/?status=failed&page=2"}
+        for wrong, status in (
+            ({"present": "wrong password"}, 422),
+            ({"password": PASSWORD, "again": PASSWORD}, 422),
+            ({"password": "nil@example.com!", "again": "nil@example.com!"}, 422),
+        ):
+            refused = await client.post("/auth/password", data=good | wrong)
+            assert (refused.status_code, "Choose another password" in refused.text) == (status, True)
+            assert 'value="/?status=failed&amp;page=2"' in refused.text
+        done = await client.post("/auth/password", data=good)
+        assert (done.status_code, done.headers["location"]) == (303, "/?status=failed&page=2")
+        assert (await client.get("/")).status_code == 200
+        assert (await client.get("/auth/password")).headers["location"] == "/profile"
+    await behind.execute(
+        "UPDATE staff SET password_hash = (SELECT password_hash FROM staff WHERE email = 'ann@example.com')"
+    )
 
 
 async def test_session_fixation(site: Site, behind: asyncpg.Connection) -> None:
