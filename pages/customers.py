@@ -119,10 +119,10 @@ def about(view: View, label: str, value: object, record: str, record_id: UUID, f
     async def reveal() -> None:
         async def save(values: Values) -> str:
             keep(view, what, await personal.reveal(view.actor, record, record_id, field, values["reason"]))
-            return f"{label}: shown until you leave this page."
+            return f"“{label}” is shown until you leave this page."
 
         plan = ["It is shown on this page only, until you leave it.", "The audit log keeps that you looked, and why."]
-        await act(f"Reveal: {label.lower()} of {record} {record_id.hex[-8:]}", "Reveal", [], save, plan)
+        await act(f"Reveal “{label}” of {record} {record_id.hex[-8:]}", "Reveal", [], save, plan)
 
     return Fact(label, value, opens=opens, reveal=reveal if view.may(Permission.PERSONAL_REVEAL) else None)
 

@@ -64,6 +64,13 @@ async def test_a_customers_request_from_search_to_conflict(product: Product, ope
     line = ann.get_by_role("region", name="What happened")
     await expect(line.get_by_text("Sue Super edited the options of")).to_be_visible()
 
+    async with product.behind() as admin:
+        await admin.execute("UPDATE staff SET role = 'reviewer' WHERE id = $1", company.vic.staff_id)
+    vic = await open_page(viewport=PHONE)
+    await product.enter(vic.context, company.vic)
+    await vic.goto(f"{product.origin}/users/{ada}")
+    await what_is_masked_is_revealed_here_only(vic, axe)
+
 
 async def by_keyboard_to_the_plan(page: Page) -> None:
     """Search, open, change the plan, without a pointer."""
@@ -81,6 +88,24 @@ async def by_keyboard_to_the_plan(page: Page) -> None:
     await keys.write(dialog.get_by_label("Reason"), "Paid by invoice")
     await page.keyboard.press("Control+Enter")
     await expect(page.get_by_text("Ada Lovelace is on the premium plan now.")).to_be_visible()
+
+
+async def what_is_masked_is_revealed_here_only(page: Page, axe: Report) -> None:
+    """A reviewer reads one address, for a reason, until the page is left; the browser never got more."""
+    await expect(page).to_have_title("A•••• L•••• · Quarterdeck")
+    await expect(page.get_by_text("Sue Super edited the options of A•••• L••••")).to_be_visible()
+    assert "lovelace" not in (await page.content()).lower()
+    await page.get_by_role("button", name="Reveal: E-mail").click()
+    dialog = page.get_by_role("dialog", name="Reveal “E-mail” of user")
+    await dialog.get_by_label("Reason").fill("A letter came back")
+    assert await axe(page) == []
+    await dialog.get_by_role("button", name="Reveal").click()
+    await expect(page.get_by_text("ada@example.com")).to_be_visible()
+    await page.get_by_role("link", name="Jobs of A•••• L••••").click()
+    await page.wait_for_url("**/jobs?user=*")
+    await page.go_back()
+    await expect(page.get_by_role("button", name="Reveal: E-mail")).to_be_visible()
+    assert "ada@example.com" not in await page.content()
 
 
 async def wrong_json_is_told_while_typing(page: Page, axe: Report) -> None:

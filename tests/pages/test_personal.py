@@ -115,12 +115,12 @@ async def test_a_value_is_revealed_on_this_page_until_it_is_left(
             ["Name", "text", MASKED_NAME, "", True],
             ["E-mail", "text", MASKED_EMAIL, "", True],
         ]
-        question = f"Reveal: e-mail of user {user.hex[-8:]}"
+        question = f"Reveal “E-mail” of user {user.hex[-8:]}"
         rita.send(known, "act", 1)
         dialog = await rita.answer(question, reason=" ")
         assert set(await rita.refuses(dialog)) == {"reason"}
         rita.send(dialog, "submit", {"reason": "The letter came back"})
-        await rita.hears("E-mail: shown until you leave this page.")
+        await rita.hears("“E-mail” is shown until you leave this page.")
         await rita.sees(EMAIL)
         known = rita.find(kind="facts", title="About this user")
         assert known.contents["facts"][:2] == [["Name", "text", MASKED_NAME, "", True], ["E-mail", "text", EMAIL, ""]]
@@ -138,12 +138,12 @@ async def test_a_value_is_revealed_on_this_page_until_it_is_left(
 
         monkeypatch.setattr(personal, "MOST", 1)
         rita.send(rita.find(kind="facts", title="About this user"), "act", 0)
-        dialog = await rita.answer(question.replace("e-mail", "name"), reason="Once more")
+        dialog = await rita.answer(question.replace("E-mail", "Name"), reason="Once more")
         assert (await rita.refuses(dialog))[""].startswith("You have revealed 1 values within an hour.")
         await rita.open(f"/payments/{paid}")
         rita.send(rita.find(kind="facts", title="About this payment"), "act", 2)
         monkeypatch.setattr(personal, "MOST", 30)
-        await rita.answer(f"Reveal: for of payment {paid.hex[-8:]}", reason="Stripe asks")
+        await rita.answer(f"Reveal “For” of payment {paid.hex[-8:]}", reason="Stripe asks")
         await rita.sees(WORDS)
 
 
