@@ -36,8 +36,6 @@ BEGIN
     SELECT coalesce(max(extract(epoch FROM t.blocked_until - clock_timestamp())), 0) INTO wait
         FROM public.sign_in_tries t WHERE t.key = ANY (keys);
     IF wait > 0 THEN RETURN NEXT; RETURN; END IF;
-    DELETE FROM public.sign_in_tries WHERE key IN (SELECT t.key FROM public.sign_in_tries t
-        WHERE t.last_at < now() - interval '1 day' ORDER BY t.last_at LIMIT 20 FOR UPDATE SKIP LOCKED);
     -- Locks them all, in the order in which everybody does.
     INSERT INTO public.sign_in_tries AS t (key, failures, last_at, blocked_until)
         SELECT k, 0, now(), now() FROM unnest(keys) AS k ORDER BY k
@@ -59,6 +57,9 @@ BEGIN
         FROM counted c WHERE t.key = c.key RETURNING c.name, round(c.n) = c.free AS begins
     )
     SELECT coalesce(array_agg(k.name) FILTER (WHERE k.begins), '{}') INTO began FROM kept k;
+    -- Last, holding all that it needs: whoever waits for one of these rows never makes a circle with it.
+    DELETE FROM public.sign_in_tries WHERE key IN (SELECT t.key FROM public.sign_in_tries t
+        WHERE t.last_at < now() - interval '1 day' ORDER BY t.last_at LIMIT 20 FOR UPDATE SKIP LOCKED);
     RETURN NEXT;
 END $$;
 

@@ -104,6 +104,21 @@ async def test_link_deactivate_and_reactivate(visit: Visit, people: Company, ask
     await sue.hears("Vic Vale can sign in again.")
 
 
+async def test_a_new_password_is_demanded_of_whoever_has_one(
+    visit: Visit, people: Company, asked: Callable[..., Any]
+) -> None:
+    invited = await visit(people.sue, f"/staff/{people.vic.staff_id}")
+    assert "Demand a new password" not in str(invited.find(kind="head").contents["actions"])
+    await asked("UPDATE staff SET password_set_at = now()")
+    sue = await visit(people.sue, f"/staff/{people.vic.staff_id}")
+    sue.press("Demand a new password")
+    await sue.answer("Demand a new password from Vic Vale?", reason=WHY)
+    await sue.hears("Vic Vale must choose a new password at the next sign-in.")
+    await sue.sees("Must choose a new password")
+    assert "Demand a new password" not in str(sue.find(kind="head").contents["actions"])
+    assert await asked("SELECT must_change_password FROM staff WHERE id = $1", people.vic.staff_id)
+
+
 async def test_who_is_offered_what(visit: Visit, people: Company) -> None:
     def buttons(visitor: Any) -> list[str]:
         return [action["label"] for action in visitor.find(kind="head").contents["actions"]]

@@ -1,6 +1,9 @@
 """Passwords and session tokens."""
 
 import asyncio
+import os
+import sys
+import threading
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -73,6 +76,14 @@ async def test_more_than_twenty_waiting_are_told_to_come_back_and_places_are_giv
             await passwords.verify_and_update("anything at all", None)
         release.set()
     assert await passwords.verify_and_update("anything at all", None) == (False, None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a thread has a priority of its own")
+async def test_hashing_lets_everything_else_go_first() -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    assert await passwords._in_pool(niceness) == min(niceness() + passwords.NICENESS, 19)
 
 
 async def test_hanging_up_does_not_free_a_thread_that_still_works() -> None:
