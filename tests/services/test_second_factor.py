@@ -1,116 +1,24 @@
-"""A second factor: set up, asked for, replaced, lost; and each code is good once, whoever tries at the same time."""
+"""Signing in with a second factor: each code is good once, whoever tries at the same time; half a sign-in is short."""
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Awaitable
 
 import asyncpg
-import pyotp
 import pytest
 
-from app import clock
-from app.actor import Nobody, Staff
+from app.actor import Staff
 from app.config import Settings
-from app.crypto import passwords, sealed, tokens
-from app.errors import Conflict, Invalid, NotSignedIn, RateLimited
-from app.permissions import Permission
+from app.crypto import tokens, totp
+from app.errors import Invalid, RateLimited
 from app.services import second_factor, sessions
-from app.services.second_factor import Lapsed, Sealing
-from app.services.sessions import Asked, SignedIn
-from app.work import reading
+from app.services.second_factor import Lapsed
+from app.services.sessions import SignedIn
+from tests.conftest import Database
 from tests.people import PASSWORD, Company
+from tests.services.phones import NOBODY, Phone, actions, ann, ask, finish, phone, refused, time
 
-NOBODY = Nobody("10.0.0.7")
-OLD, NEW = "o" * 43, "n" * 43
-
-
-@dataclass
-class Clock:
-    """Time that stands still until it is moved on."""
-
-    moment: datetime = field(default_factory=clock.now)
-
-    def __call__(self) -> datetime:
-        return self.moment
-
-    def step(self, steps: int = 1) -> None:
-        self.moment += timedelta(seconds=30 * steps)
-
-
-@dataclass
-class Phone:
-    """The app, and the paper with the recovery codes."""
-
-    time: Clock
-    secret: str
-    recovery: Sequence[str]
-
-    def code(self, offset: int = 0) -> str:
-        return pyotp.TOTP(self.secret).at(self.time(), counter_offset=offset)
-
-    def next(self) -> str:
-        """A code that was not used so far."""
-        self.time.step()
-        return self.code()
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    stopped = Clock()
-    monkeypatch.setattr(clock, "now", stopped)
-    return stopped
-
-
-@pytest.fixture
-async def ann(company: Company, settings: Settings, time: Clock, monkeypatch: pytest.MonkeyPatch) -> Staff:
-    """She signed in just now. Passwords are compared, not measured, which is slow on purpose."""
-
-    async def compared(password: str, stored: str | None) -> tuple[bool, str | None]:
-        return stored is not None and password == PASSWORD, None
-
-    monkeypatch.setattr(passwords, "verify_and_update", compared)
-    sessions.bind(sessions.Signing(settings.session_keys, timedelta(hours=1)))
-    second_factor.bind(Sealing(settings.totp_keys, "Quarterdeck (Tests)"))
-    return company.ann
-
-
-@pytest.fixture
-async def phone(ann: Staff, time: Clock) -> Phone:
-    """Ann has a second factor; the code that proved it is used up."""
-    return await enrol(ann, time)
-
-
-async def enrol(person: Staff, time: Clock) -> Phone:
-    pending = await second_factor.begin(person)
-    made = Phone(time, pending.secret, ())
-    made.recovery = await second_factor.set_up(person, pending.ticket, made.code())
-    return made
-
-
-async def ask(person: Staff) -> str:
-    """Half a sign-in: what the browser holds after the right password."""
-    asked = await sessions.sign_in(NOBODY, person.email, PASSWORD, "a browser")
-    assert isinstance(asked, Asked)
-    return asked.token
-
-
-async def finish(token: str, code: str) -> SignedIn:
-    return await second_factor.sign_in(NOBODY, token, code, "a browser")
-
-
-async def actions(admin: asyncpg.Connection) -> list[str]:
-    return [row["action"] for row in await admin.fetch("SELECT action FROM audit_entries ORDER BY id")]
-
-
-async def refused(trying: Awaitable[object]) -> bool:
-    """Whether it was refused as a code that does not work."""
-    try:
-        await trying
-    except (Invalid, Lapsed, RateLimited):
-        return True
-    return False
+__all__ = ["ann", "phone", "time"]
 
 
 async def test_set_up_and_sign_in(ann: Staff, phone: Phone, admin: asyncpg.Connection) -> None:
@@ -178,6 +86,30 @@ async def test_two_who_use_the_same_code_at_the_same_moment(
     halves = [await ask(ann) for _ in range(4)]
     outcomes = await asyncio.gather(*(refused(finish(half, code)) for half in halves))
     assert sorted(outcomes) == [False, True, True, True]
+    assert (await actions(admin)).count("session.started") == 1
+
+
+async def test_a_code_that_another_process_is_about_to_use(
+    ann: Staff, phone: Phone, admin: asyncpg.Connection, database: Database
+) -> None:
+    """Its transaction has used the code and not ended: whoever comes second waits for it, and is refused."""
+    here, elsewhere, code = await ask(ann), await ask(ann), phone.next()
+    claims = sessions.challenged(elsewhere)
+    assert claims is not None
+    other = await asyncpg.connect(database.url("quarterdeck_app"))
+    transaction = other.transaction()
+    await transaction.start()
+    [tried] = await other.fetch("SELECT * FROM challenge_try($1)", claims.session_id)
+    finish_there = "SELECT challenge_finish($1, $2, $3, NULL, NULL, gen_random_uuid(), now(), '', '')"
+    step = totp.step_at(phone.time())
+    assert await other.fetchval(finish_there, claims.session_id, tried["secret"], step) == "totp"
+    async with asyncio.TaskGroup() as group:
+        trying = group.create_task(refused(finish(here, code)))
+        while not await admin.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            assert not trying.done()
+        await transaction.commit()
+    assert trying.result()
+    await other.close()
     assert (await actions(admin)).count("session.started") == 1
 
 
@@ -303,120 +235,3 @@ async def accepted(trying: Awaitable[object]) -> bool:
     except Exception:  # noqa: BLE001 - whatever it is, nobody is let in
         return False
     return True
-
-
-async def test_set_up_asks_for_the_password_after_a_while(ann: Staff, time: Clock, admin: asyncpg.Connection) -> None:
-    time.step(21)
-    pending = await second_factor.begin(ann)
-    code = pyotp.TOTP(pending.secret).at(time())
-    for wrong in ("", "a wrong password"):
-        with pytest.raises(Invalid) as asked:
-            await second_factor.set_up(ann, pending.ticket, code, password=wrong)
-        assert list(asked.value.fields) == ["password"]
-    assert await admin.fetchval("SELECT count(*) FROM staff WHERE totp_set_at IS NOT NULL") == 0
-    assert len(await second_factor.set_up(ann, pending.ticket, code, password=PASSWORD)) == 10
-
-
-async def test_set_up_wants_a_code_of_this_very_secret(ann: Staff, company: Company, time: Clock) -> None:
-    pending = await second_factor.begin(ann)
-    assert (await second_factor.begin(ann, pending.ticket)).secret == pending.secret
-    with pytest.raises(Invalid) as wrong:
-        await second_factor.set_up(ann, pending.ticket, pyotp.TOTP(pyotp.random_base32()).at(time()))
-    assert list(wrong.value.fields) == ["code"]
-    theirs = await second_factor.begin(company.vic)
-    for foreign in (theirs.ticket, "", "é", pending.ticket[:-4]):
-        with pytest.raises(Conflict):
-            await second_factor.set_up(ann, foreign, pyotp.TOTP(theirs.secret).at(time()))
-        assert (await second_factor.begin(ann, foreign)).secret not in {theirs.secret, pending.secret}
-
-
-async def test_another_second_factor_takes_a_code_of_the_present_one(ann: Staff, phone: Phone) -> None:
-    pending = await second_factor.begin(ann)
-    fresh = Phone(phone.time, pending.secret, ())
-    for present in ("", "000000", fresh.code()):
-        with pytest.raises(Invalid) as asked:
-            await second_factor.set_up(ann, pending.ticket, fresh.code(), present=present)
-        assert list(asked.value.fields) == ["present"]
-    lost = await second_factor.set_up(ann, pending.ticket, fresh.code(), present=phone.recovery[0])
-    assert not set(lost) & set(phone.recovery)
-    assert await refused(finish(await ask(ann), phone.next()))
-    assert await refused(finish(await ask(ann), phone.recovery[1]))
-    await finish(await ask(ann), fresh.code())
-
-
-async def test_set_up_ends_the_sessions_that_knew_only_the_password(
-    ann: Staff, time: Clock, admin: asyncpg.Connection
-) -> None:
-    other = await sessions.sign_in(NOBODY, ann.email, PASSWORD, "another browser")
-    await enrol(ann, time)
-    assert await sessions.find(other.token) is None
-    async with reading(ann, Permission.TEAMS_READ):
-        pass
-    assert await admin.fetchval("SELECT methods FROM staff_sessions WHERE id = $1", ann.session_id) == [
-        "password",
-        "totp",
-    ]
-
-
-async def test_new_recovery_codes_replace_the_old_ones(ann: Staff, phone: Phone, admin: asyncpg.Connection) -> None:
-    with pytest.raises(Invalid):
-        await second_factor.renew_codes(ann, "000000")
-    fresh = await second_factor.renew_codes(ann, phone.next())
-    assert await refused(finish(await ask(ann), phone.recovery[0]))
-    await finish(await ask(ann), fresh[0])
-    assert "staff.recovery_codes_made" in await actions(admin)
-
-
-async def test_turn_off_takes_a_code_and_forgets_everything(
-    ann: Staff, phone: Phone, admin: asyncpg.Connection
-) -> None:
-    with pytest.raises(Invalid):
-        await second_factor.turn_off(ann, phone.code())
-    await second_factor.turn_off(ann, phone.next())
-    assert isinstance(await sessions.sign_in(NOBODY, ann.email, PASSWORD, "a browser"), SignedIn)
-    assert await admin.fetchval("SELECT count(*) FROM staff_recovery_codes") == 0
-    assert await admin.fetchval("SELECT totp_secret FROM staff WHERE id = $1", ann.staff_id) is None
-    with pytest.raises(Conflict, match="no second factor"):
-        await second_factor.turn_off(ann, phone.next())
-
-
-async def test_verify_uses_a_code_up(ann: Staff, phone: Phone, company: Company) -> None:
-    code = phone.next()
-    assert [await second_factor.verify(ann, code) for _ in range(2)] == [True, False]
-    assert not await second_factor.verify(ann, phone.recovery[0])
-    assert not await second_factor.verify(company.vic, code)
-    assert await refused(finish(await ask(ann), code))
-
-
-async def test_a_newer_key_takes_the_secret_over_at_the_next_code(
-    ann: Staff, time: Clock, admin: asyncpg.Connection
-) -> None:
-    second_factor.bind(Sealing((OLD,), "Tests"))
-    phone = await enrol(ann, time)
-    second_factor.bind(Sealing((NEW, OLD), "Tests"))
-    await finish(await ask(ann), phone.next())
-    kept = await admin.fetchval("SELECT totp_secret FROM staff WHERE id = $1", ann.staff_id)
-    assert sealed.is_newest(kept, [NEW])
-    second_factor.bind(Sealing((NEW,), "Tests"))
-    await finish(await ask(ann), phone.next())
-
-
-Verb = Callable[[Staff], Awaitable[object]]
-
-
-@pytest.mark.parametrize(
-    "verb",
-    [
-        second_factor.get,
-        second_factor.begin,
-        lambda actor: second_factor.set_up(actor, "", "000000"),
-        lambda actor: second_factor.renew_codes(actor, "000000"),
-        lambda actor: second_factor.turn_off(actor, "000000"),
-        lambda actor: second_factor.verify(actor, "000000"),
-    ],
-)
-async def test_an_ended_session_does_nothing(ann: Staff, phone: Phone, admin: asyncpg.Connection, verb: Verb) -> None:
-    await sessions.sign_out(ann)
-    with pytest.raises(NotSignedIn):
-        await verb(ann)
-    assert await second_factor.waits(await ask(ann)), "the second factor is there as before"

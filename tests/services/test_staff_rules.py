@@ -16,7 +16,7 @@ from app.services.sessions import Asked
 from app.work import reading
 from tests.people import PASSWORD, Company
 from tests.product import password_hash
-from tests.services.test_second_factor import Clock, enrol
+from tests.services.phones import Clock, enrol
 
 __all__ = ["password_hash"]
 
