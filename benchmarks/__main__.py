@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 from app.startup import StartupProblem
-from benchmarks import exports, grid, imports, report, screens
+from benchmarks import exports, grid, imports, report, screens, security
 from benchmarks.options import Options
 
-BENCHMARKS = {"imports": imports, "grid": grid, "screens": screens, "exports": exports}
+BENCHMARKS = {"imports": imports, "grid": grid, "screens": screens, "exports": exports, "security": security}
 
 
 def main() -> None:
