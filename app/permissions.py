@@ -126,8 +126,8 @@ def granted(role: Role, *, limited: bool) -> frozenset[Permission]:
     return ROLE_PERMISSIONS[role] - ALL_TEAMS_ONLY if limited else ROLE_PERMISSIONS[role]
 
 
-IN_PERSON = STEP_UP | {Permission.PROFILE_EDIT}
-"""What no token may do: what is dangerous, and what belongs to a person's own account."""
+IN_PERSON = STEP_UP | {Permission.PROFILE_EDIT, Permission.PERSONAL_REVEAL}
+"""What no token may do: what is dangerous, what belongs to a person's own account, and what only a person looks at."""
 
 
 def delegated(role: Role, chosen: Collection[str], *, limited: bool) -> frozenset[Permission]:
