@@ -222,6 +222,19 @@ def make_staff_link(
     typer.echo("Shown only this once. It works once, for 72 hours.", err=True)
 
 
+@staff_cli.command("remove-second-factor")
+def remove_second_factor(
+    email: Email,
+    reason: Annotated[str, typer.Option(help="Why; it goes into the audit log.")] = "Asked for on the command line",
+    data_dir: DataDir = None,
+) -> None:
+    """Take away the second factor of a person who lost it, and end their sessions."""
+    from app.services import staff
+
+    _act(_settings(data_dir=data_dir), lambda actor: staff.remove_second_factor(actor, email, reason))
+    typer.echo(f"{email} signs in by the password alone, until a second factor is set up anew.")
+
+
 @keys_cli.command("rotate")
 def rotate_keys(
     ring: Annotated[Ring, typer.Argument(help="Which keys.")],

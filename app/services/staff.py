@@ -232,11 +232,13 @@ async def demand_password_change(actor: Actor, staff_id: UUID, reason: str) -> N
         work.record(Action.STAFF_PASSWORD_DEMANDED, member, reason=why, detail={"sessions_ended": ended})
 
 
-async def remove_second_factor(actor: Actor, staff_id: UUID, reason: str) -> None:
-    """Take away the second factor of somebody who lost it: their password alone signs them in. Their sessions end."""
+async def remove_second_factor(actor: Actor, whose: UUID | str, reason: str) -> None:
+    """Take away the second factor of somebody (by id or e-mail) who lost it: the password alone signs them in. Their
+    sessions end.
+    """
     why = reasons.checked(reason)
     async with writing(actor, Permission.STAFF_SECOND_FACTOR) as work:
-        member = await _lock(work, staff_id)
+        member = await (_by_email(work, whose) if isinstance(whose, str) else _lock(work, whose))
         if member.totp_set_at is None:
             raise Conflict(f"{member.name} has no second factor.")
         member.totp_secret = member.totp_step = member.totp_set_at = None

@@ -5,7 +5,7 @@ from app.crypto import totp
 from app.errors import Invalid, NotSignedIn
 from app.repositories import sessions as sessions_table
 from app.repositories import step_up
-from app.services import second_factor, sessions, throttle
+from app.services import second_factor, sessions
 from app.services.doorstep import asking
 
 WRONG = "This is not right. Check it and try again."
@@ -35,11 +35,10 @@ async def prove(actor: Actor, secret: str) -> None:
 
 
 async def _use_code(actor: Staff, code: str) -> None:
-    async with throttle.trying(actor, code_of=actor.staff_id):
-        if not await second_factor.verify(actor, code):
-            async with asking() as login:
-                await sessions_table.refuse(login, actor.email, actor.ip)
-            raise Invalid(secret=WRONG)
+    if not await second_factor.verify(actor, code):
+        async with asking() as login:
+            await sessions_table.refuse(login, actor.email, actor.ip)
+        raise Invalid(secret=WRONG)
 
 
 async def _measure(actor: Staff, password: str) -> str:

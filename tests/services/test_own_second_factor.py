@@ -8,9 +8,9 @@ import pytest
 
 from app.actor import Staff
 from app.crypto import sealed
-from app.errors import Conflict, Invalid, NotSignedIn
+from app.errors import Conflict, Invalid, NotSignedIn, RateLimited
 from app.permissions import Permission
-from app.services import second_factor, sessions
+from app.services import second_factor, sessions, step_up
 from app.services.second_factor import Sealing
 from app.services.sessions import SignedIn
 from app.work import reading
@@ -103,6 +103,18 @@ async def test_verify_uses_a_code_up(ann: Staff, phone: Phone, company: Company)
     assert not await second_factor.verify(ann, phone.recovery[0])
     assert not await second_factor.verify(company.vic, code)
     assert await refused(finish(await ask(ann), code))
+
+
+async def test_proving_by_codes_is_throttled(ann: Staff, phone: Phone) -> None:
+    """Somebody before a screen that was left open."""
+    for _ in range(4):
+        with pytest.raises(Invalid):
+            await step_up.prove(ann, "000000")
+    with pytest.raises(RateLimited):
+        await step_up.prove(ann, phone.next())
+    for verb in (second_factor.verify, second_factor.turn_off, second_factor.renew_codes):
+        with pytest.raises(RateLimited):
+            await verb(ann, phone.recovery[0] if verb is not second_factor.verify else phone.next())
 
 
 async def test_a_newer_key_takes_the_secret_over_at_the_next_code(

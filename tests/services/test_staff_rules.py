@@ -6,7 +6,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from app.actor import Nobody, Staff
+from app.actor import Command, Nobody, Staff
 from app.config import Settings
 from app.errors import Conflict, Forbidden, Invalid, StepUpRequired, Unfinished
 from app.permissions import Permission, Role
@@ -124,6 +124,8 @@ async def test_a_second_factor_is_taken_away_with_its_codes_and_sessions(
     with pytest.raises(Conflict, match="no second factor"):
         await staff.remove_second_factor(company.sue, company.vic.staff_id, WHY)
     await staff.remove_second_factor(company.sue, ann.staff_id, WHY)
+    with pytest.raises(Conflict, match="no second factor"):
+        await staff.remove_second_factor(Command("root"), "ANN@example.com", WHY)
     row = await admin.fetchrow("SELECT totp_secret, totp_step, totp_set_at FROM staff WHERE id = $1", ann.staff_id)
     assert tuple(row) == (None, None, None)
     assert await admin.fetchval("SELECT count(*) FROM staff_recovery_codes") == 0
