@@ -126,8 +126,9 @@ async def test_no_verb_of_any_service_tells_them(
     with pytest.raises(Forbidden):
         await personal.reveal(company.vic, "user", user, "email", "why")
     seen = 0
-    for actor in (company.vic, everything_else):
-        for verb, ask in verbs.items():
+    questions = {verb: ask for verb, ask in verbs.items() if verb in LISTS or verb.endswith(".get")}
+    for actor, asking in ((company.vic, questions), (everything_else, verbs)):
+        for verb, ask in asking.items():
             try:
                 answer: Any = await ask(replace(asked, tess=actor))
             except AppError as refusal:
