@@ -32,6 +32,7 @@ from nicegui.element import Element
 from nicegui.elements import aggrid
 from nicegui.events import GenericEventArguments
 
+import components.element  # noqa: F401 - the script imports what this registers as "quarterdeck"
 from app.conditions import parse_filters
 from app.errors import AppError, Conflict, Invalid
 from app.exact_json import for_browser

@@ -11,6 +11,7 @@ from typing import Any
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
+import components.element  # noqa: F401 - the script imports what this registers as "quarterdeck"
 from app.errors import Invalid
 
 
