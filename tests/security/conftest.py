@@ -28,7 +28,7 @@ from tests.browser.conftest import browser, chromium_path, open_page
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.conftest import TEMPLATE
 from tests.people import PASSWORD, found_company
-from tests.product import TOTP_KEY, password_hash, product
+from tests.product import START_SECONDS, TOTP_KEY, password_hash, product
 
 __all__ = ["browser", "chromium_path", "open_page", "password_hash", "product"]
 
@@ -188,7 +188,7 @@ async def _prepare(server: EmbeddedPostgres) -> None:
 
 
 def _wait_until_ready(site: Site, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if httpx.get(f"{site.origin}/health/ready", trust_env=False).status_code == 200:
