@@ -13,7 +13,9 @@ from pathlib import Path
 from playwright.sync_api import Error, Playwright, sync_playwright
 
 LAUNCH_ARGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking")
-ON_THE_PATH = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ON_THE_PATH = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PACKAGES = ("chromium-headless-shell", "chromium")
+"""Debian's, the best first: the shell alone draws the same pages with two thirds of the processor time."""
 MISSING = (
     "The browser tests need Chromium, and none was found or could be installed. "
     "Install one with this command and try again: {command}"
@@ -72,9 +74,8 @@ def _from_the_system() -> bool:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return False
     _say("Installing the system's Chromium for the browser tests.")
-    return _run("apt-get", "update", "--quiet") and _run(
-        "apt-get", "install", "--quiet", "--yes", "--no-install-recommends", "chromium", "fonts-liberation"
-    )
+    install = ("apt-get", "install", "--quiet", "--yes", "--no-install-recommends", "fonts-liberation")
+    return _run("apt-get", "update", "--quiet") and any(_run(*install, package) for package in PACKAGES)
 
 
 def _run(*command: str) -> bool:
