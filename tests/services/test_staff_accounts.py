@@ -1,6 +1,7 @@
 """What super admins do to accounts: invite, give roles and teams, shut out; and what nobody may do."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -211,25 +212,69 @@ async def test_the_last_super_admin_stays(company: Company, max_: Staff, act: st
     await staff.deactivate(root, max_.staff_id, WHY)
 
 
-@pytest.mark.parametrize("act", ["role", "deactivate"])
+TAKING_AWAY = ("role", "teams", "deactivate")
+
+
 async def test_two_super_admins_cannot_take_each_other_away(
-    company: Company, max_: Staff, admin: asyncpg.Connection, act: str
+    company: Company, max_: Staff, admin: asyncpg.Connection
 ) -> None:
-    """Not even while a third one remains: whoever was taken away does nothing any more."""
+    """By any two ways at the same moment, and not even while a third one remains: whoever was taken away does nothing
+    any more.
+    """
     await admin.execute("UPDATE staff SET role = 'super_admin' WHERE id = $1", company.vic.staff_id)
+    for one, other in itertools.product(TAKING_AWAY, repeat=2):
+        hers = _taking(company.sue, max_.staff_id, one, company.acme)
+        his = _taking(max_, company.sue.staff_id, other, company.acme)
+        outcomes = await _at_once(admin, hers, his)
+        assert {type(outcome) for outcome in outcomes} == {type(None), Conflict}, (one, other)
+        assert await _able(admin) == 2, "the loser of the two, and the one who was never in question"
+        await _as_before(admin)
+
+
+async def test_somebody_always_remains_whoever_acts_at_the_same_moment(
+    company: Company, max_: Staff, admin: asyncpg.Connection
+) -> None:
+    """One takes the other away while the command line takes that one: there is no last one to lock out."""
+    root: Any = Command("root")
+    for one, other in itertools.product(TAKING_AWAY, repeat=2):
+        hers = _taking(company.sue, max_.staff_id, one, company.acme)
+        theirs = _taking(root, company.sue.staff_id, other, company.acme)
+        outcomes = await _at_once(admin, hers, theirs)
+        assert {type(outcome) for outcome in outcomes} == {type(None), Conflict}, (one, other)
+        assert await _able(admin) == 1
+        await _as_before(admin)
+
+
+def _taking(actor: Staff, id_: UUID, way: str, team: UUID) -> Awaitable[Any]:
+    if way == "teams":
+        return staff.change_teams(actor, id_, [team], None, WHY)
+    return ACTS[way](actor, id_)
+
+
+async def _at_once(admin: asyncpg.Connection, *acts: Awaitable[Any]) -> list[AppError | None]:
+    """Let all of them begin, hold them at the first lock until each waits, and let go."""
     await admin.execute("BEGIN; SELECT 1 FROM staff WHERE role = 'super_admin' FOR UPDATE")
     async with asyncio.TaskGroup() as group:
-        tries = [
-            group.create_task(_outcome(ACTS[act](company.sue, max_.staff_id))),
-            group.create_task(_outcome(ACTS[act](max_, company.sue.staff_id))),
-        ]
+        tries = [group.create_task(_outcome(act)) for act in acts]
         waiting = 0
         while waiting < len(tries):
             waiting = await admin.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
         await admin.execute("COMMIT")
-    assert {type(one.result()) for one in tries} == {type(None), Conflict}
-    left = "SELECT count(*) FROM staff WHERE role = 'super_admin' AND status = 'active'"
-    assert await admin.fetchval(left) == 2, "the loser of the two, and the one who was never in question"
+    return [one.result() for one in tries]
+
+
+async def _able(admin: asyncpg.Connection) -> int:
+    question = "SELECT count(*)::int FROM staff WHERE role = 'super_admin' AND status = 'active' AND NOT limited"
+    return int(await admin.fetchval(question))
+
+
+async def _as_before(admin: asyncpg.Connection) -> None:
+    """Everybody who was a super admin is one again, and signed in."""
+    names = "('Sue Super', 'Max Super')"
+    await admin.execute(
+        f"UPDATE staff SET role = 'super_admin', status = 'active', limited = false WHERE name IN {names}"
+    )
+    await admin.execute("UPDATE staff_sessions SET revoked_at = NULL; DELETE FROM staff_teams")
 
 
 async def _outcome(act: Awaitable[Any]) -> AppError | None:
