@@ -57,6 +57,12 @@ def _refused(settings: Settings) -> Iterator[Finding]:
 def _address(settings: Settings) -> Iterator[Finding]:
     if settings.origin is not None:
         yield from _origin(settings, settings.origin)
+    if any(network.prefixlen == 0 for network in settings.proxies):
+        yield problem(
+            CHECK,
+            "QUARTERDECK_TRUSTED_PROXIES names every address there is: anybody could say that they are somebody else.",
+            "Name the proxies in front, such as 127.0.0.1.",
+        )
     if settings.insecure_http and (settings.origin or "").startswith("https://"):
         yield warning(
             CHECK,

@@ -187,6 +187,7 @@ async def test_a_stopped_embedded_database_is_told_and_nothing_is_made(tmp_path:
         ({"ENGINE_URL": "postgresql://a:b@/c"}, "problem", "QUARTERDECK_DATABASE_URL is not. Set it too", ""),
         ({"DATABASE_URL": "postgresql://a:s3cret/x@h/d"}, "problem", "is not an address", ""),
         ({"DATABASE_URL": "postgresql://a:s3cret@db.example/c"}, "warning", "does not insist on TLS", "verify-full"),
+        ({"TRUSTED_PROXIES": "10.0.0.1, ::/0"}, "problem", "names every address", "Name the proxies"),
         ({"SESSION_KEY": "s3cret"}, "problem", "SESSION_KEY has a key that is shorter than 32", "Unset it"),
         ({"TOTP_KEY": f"{'k' * 40},s3cret"}, "problem", "TOTP_KEY has a key that is shorter than 32", "Unset it"),
         ({"LEASE_SECONDS": "5"}, "problem", "A job is lost after 5 s", "3 times"),
