@@ -15,7 +15,7 @@ from app.services.second_factor import Sealing
 from app.services.sessions import SignedIn
 from app.work import reading
 from tests.people import PASSWORD, Company
-from tests.services.phones import NOBODY, Clock, Phone, actions, ann, ask, enrol, finish, phone, refused, time
+from tests.services.phones import NOBODY, Clock, Phone, actions, ann, ask, draw_out, enrol, finish, phone, refused, time
 
 __all__ = ["ann", "phone", "time"]
 
@@ -105,11 +105,12 @@ async def test_verify_uses_a_code_up(ann: Staff, phone: Phone, company: Company)
     assert await refused(finish(await ask(ann), code))
 
 
-async def test_proving_by_codes_is_throttled(ann: Staff, phone: Phone) -> None:
+async def test_proving_by_codes_is_throttled(ann: Staff, phone: Phone, admin: asyncpg.Connection) -> None:
     """Somebody before a screen that was left open."""
     for _ in range(4):
         with pytest.raises(Invalid):
             await step_up.prove(ann, "000000")
+    await draw_out(admin)
     with pytest.raises(RateLimited):
         await step_up.prove(ann, phone.next())
     for verb in (second_factor.verify, second_factor.turn_off, second_factor.renew_codes):
