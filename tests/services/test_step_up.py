@@ -17,8 +17,9 @@ from app.services import own_sessions, sessions, staff, step_up, teams
 from app.work import writing
 from tests.people import PASSWORD, Company
 from tests.product import password_hash
+from tests.services.phones import Phone, ann, phone, time
 
-__all__ = ["password_hash"]
+__all__ = ["ann", "password_hash", "phone", "time"]
 
 WHY = "Asked for by their manager"
 LONG_AGO, HOURS = timedelta(minutes=11), timedelta(hours=13)
@@ -156,3 +157,24 @@ async def test_nothing_but_a_proof_wakes_a_locked_session(
     await sessions.saw(sue.session_id)
     with pytest.raises(Locked):
         await teams.names(sue)
+
+
+async def test_a_code_of_ones_app_opens_a_locked_session_once(
+    ann: Staff, phone: Phone, admin: asyncpg.Connection
+) -> None:
+    code = phone.next()
+    await lock(admin)
+    assert await step_up.has_code(ann)
+    for wrong in (phone.recovery[0], "000000"):
+        with pytest.raises(Invalid):
+            await step_up.prove(ann, wrong)
+    with pytest.raises(Locked):
+        await teams.names(ann)
+    await step_up.prove(ann, code)
+    assert await teams.names(ann)
+    entry = await admin.fetchval("SELECT detail FROM audit_entries WHERE action = 'session.proved'")
+    assert json.loads(entry) == {"method": "code"}
+    await lock(admin)
+    with pytest.raises(Invalid):
+        await step_up.prove(ann, code)
+    assert await admin.fetchval("SELECT bool_and(used_at IS NULL) FROM staff_recovery_codes"), "not for this"
