@@ -45,7 +45,7 @@ async def test_a_second_factor_from_the_demand_to_its_loss(
     await _type_code(vic, pyotp.HOTP(secret).at(step), "Sign in")
     await expect(vic.get_by_role("alert")).to_contain_text("This code does not work.")
     assert await axe(vic) == []
-    await _type_code(vic, pyotp.HOTP(secret).at(step + 1), "Sign in")
+    await _type_code(vic, pyotp.HOTP(secret).at(max(step + 1, int(time.time()) // 30)), "Sign in")
     await expect(vic.get_by_role("heading", level=1)).to_have_text("Jobs")
 
     await _sign_out(vic)
