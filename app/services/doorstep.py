@@ -1,8 +1,11 @@
 """Before anybody is somebody: the transaction in which the sign-in asks the database, and nothing else does."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import asyncpg
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -24,3 +27,41 @@ async def asking() -> AsyncIterator[AsyncSession]:
     except (OSError, OperationalError, InterfaceError, PoolTimeoutError, asyncpg.PostgresConnectionError) as problem:
         log.warning("The database does not answer: %s: %s", type(problem).__name__, problem)
         raise Unavailable("The database does not answer. Try again in a moment.") from problem
+
+
+STRANGERS_AT_ONCE = 2
+STRANGERS_WAITING = 100
+"""Who comes when so many wait already is told to come back."""
+
+
+@dataclass(slots=True)
+class _Turns:
+    """Whose turn it is in one event loop."""
+
+    free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STRANGERS_AT_ONCE))
+    waiting: int = 0
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def in_turn() -> AsyncIterator[None]:
+    """However many strangers come at once, they hold few of this process's connections inside this block: the others
+    are for those who work.
+
+    Raises:
+        Unavailable: too many wait already.
+    """
+    turns = _turns.setdefault(asyncio.get_running_loop(), _Turns())
+    if turns.waiting >= STRANGERS_WAITING:
+        raise Unavailable("Too many people are signing in at this moment. Try again in a few seconds.")
+    turns.waiting += 1
+    try:
+        await turns.free.acquire()
+    finally:
+        turns.waiting -= 1
+    try:
+        yield
+    finally:
+        turns.free.release()

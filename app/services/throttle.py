@@ -16,7 +16,7 @@ import hashlib
 import math
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -27,7 +27,7 @@ from app.actor import Actor, Nobody, Staff
 from app.errors import NotSignedIn, RateLimited, TooSlow, Unavailable
 from app.repositories import throttle as throttle_table
 from app.repositories.throttle import Counted, Limit
-from app.services.doorstep import asking
+from app.services.doorstep import asking, in_turn
 
 PERSON = Limit(free=4, longest=900, forgets=900)
 """For one e-mail, known device or signed-in person: four tries, then waits of 1, 2, 4 … seconds up to 15 minutes."""
@@ -77,12 +77,13 @@ async def trying(
     Raises:
         RateLimited: too many failed lately; ``retry_after`` says when to come back.
     """
-    tries = await _counted(actor, email, code_of, device)
-    async with asking() as login:
-        taken = await throttle_table.take(login, tries.counted)
-        for name in taken.began:
-            what = name.partition(":")[0]
-            await throttle_table.record(login, what, email=tries.email, member=tries.member, ip=tries.ip)
+    async with in_turn() if isinstance(actor, Nobody) else nullcontext():
+        tries = await _counted(actor, email, code_of, device)
+        async with asking() as login:
+            taken = await throttle_table.take(login, tries.counted)
+            for name in taken.began:
+                what = name.partition(":")[0]
+                await throttle_table.record(login, what, email=tries.email, member=tries.member, ip=tries.ip)
     if taken.wait > 0:
         raise _slow_down(taken.wait)
     try:

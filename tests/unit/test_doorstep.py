@@ -1,0 +1,46 @@
+"""Strangers take turns at the sign-in, so that they never hold the connections of those who work."""
+
+import asyncio
+
+import pytest
+
+from app.errors import Unavailable
+from app.services import doorstep
+
+
+async def test_few_strangers_are_inside_and_all_get_their_turn() -> None:
+    inside, most, done = 0, 0, 0
+
+    async def stranger() -> None:
+        nonlocal inside, most, done
+        async with doorstep.in_turn():
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+            done += 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(50):
+            group.create_task(stranger())
+    assert (most, done) == (doorstep.STRANGERS_AT_ONCE, 50)
+
+
+async def test_who_comes_when_too_many_wait_is_told_so_and_those_who_leave_make_room() -> None:
+    leave = asyncio.Event()
+
+    async def stranger() -> None:
+        async with doorstep.in_turn():
+            await leave.wait()
+
+    loop = asyncio.get_running_loop()
+    places = doorstep.STRANGERS_AT_ONCE + doorstep.STRANGERS_WAITING
+    tasks = [loop.create_task(stranger()) for _ in range(places)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="Too many people"):
+        await stranger()
+    for task in tasks[doorstep.STRANGERS_AT_ONCE :]:
+        task.cancel()
+    await asyncio.wait(tasks[doorstep.STRANGERS_AT_ONCE :])
+    leave.set()
+    await asyncio.gather(stranger(), *tasks[: doorstep.STRANGERS_AT_ONCE])
