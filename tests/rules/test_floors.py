@@ -21,7 +21,8 @@ from tests.rules.tree import (
 )
 
 NOBODY_IS_KNOWN_YET = {
-    "doorstep.asking",  # the login role's block, for questions from before anybody is known
+    "doorstep.asking",
+    "doorstep.in_turn",  # the login role's block, for questions from before anybody is known
     "links.find",  # whoever holds a one-time link has no session
     "links.use",  # the same; takes `nobody`
     "programs.find",  # turns an API token into the actor
