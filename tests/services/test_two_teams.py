@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as bounds
 from hypothesis import strategies as st
 
@@ -127,6 +127,7 @@ steps = st.lists(st.tuples(st.integers(0, 1), st.booleans(), st.sampled_from(sor
     max_examples=EXAMPLES,
     deadline=None,
     database=None,
+    phases=[Phase.generate],  # the world does not go back, so nothing could be shrunk in it
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(taken=steps)
