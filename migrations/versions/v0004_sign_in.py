@@ -76,7 +76,6 @@ CREATE INDEX ix_api_tokens_staff ON api_tokens (staff_id, created_at, id);
 
 GRANTS = """
 GRANT SELECT (must_change_password, totp_set_at) ON staff TO quarterdeck_platform;
-GRANT SELECT ON role_rules TO quarterdeck_platform;
 """
 
 # ``duty``: what its owner must do before anything else: choose another password, or set up a second factor.
