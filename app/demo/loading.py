@@ -34,8 +34,9 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename LIKE 
 """
 # Schemas, extensions and rights stay: others may have made them. CASCADE takes policies, triggers and sequences along.
 _REMOVE = """
+-- All names first: what a CASCADE has dropped has none any more.
 DO $$ DECLARE ours oid[] := ARRAY(SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'engine')); thing text; BEGIN
-    FOR thing IN
+    FOREACH thing IN ARRAY ARRAY(
         SELECT format('TABLE IF EXISTS %s', oid::regclass) FROM pg_class
         WHERE relkind IN ('r', 'p') AND relnamespace = ANY (ours)
         UNION ALL
@@ -43,7 +44,7 @@ DO $$ DECLARE ours oid[] := ARRAY(SELECT oid FROM pg_namespace WHERE nspname IN 
         AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
         UNION ALL
         SELECT format('TYPE IF EXISTS %s', oid::regtype) FROM pg_type WHERE typtype = 'e' AND typnamespace = ANY (ours)
-    LOOP
+    ) LOOP
         EXECUTE 'DROP ' || thing || ' CASCADE';
     END LOOP;
 END $$

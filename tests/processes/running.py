@@ -15,20 +15,20 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped] # it ships no types
 
 COMMAND = [sys.executable, "-P", "-m", "app"]
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
+
+
+def unmeasured(variables: Mapping[str, str]) -> dict[str, str]:
+    """Without the measurement of coverage, which makes whatever a test starts and waits for twice as slow."""
+    return {name: value for name, value in variables.items() if not name.startswith("COVERAGE")}
+
+
+ENVIRONMENT = unmeasured({name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")})
 
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
-
-
-def unmeasured(variables: Mapping[str, str]) -> dict[str, str]:
-    """Without the measurement of coverage, which makes a server that a browser waits for twice as slow. What only
-    such a server runs is to have a test of its own.
-    """
-    return {name: value for name, value in variables.items() if not name.startswith("COVERAGE")}
 
 
 def quarterdeck(

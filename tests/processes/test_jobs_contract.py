@@ -25,6 +25,7 @@ from app.supervise.connections import environment
 from app.work import writing
 from tests.conftest import Database
 from tests.people import Company
+from tests.processes.running import unmeasured
 from tests.processes.worker_tasks import NOOP, POISON, REFUSE, STEPS
 
 pytestmark = pytest.mark.processes
@@ -41,9 +42,8 @@ class Workers:
     def start(self, **changes: Any) -> subprocess.Popen[bytes]:
         quick = {"heartbeat_seconds": 0.2, "sweep_seconds": 0.2, "redeliver_seconds": 0.5, "retry_seconds": 0.05}
         settings = self.settings.model_copy(update=quick | {"lease_seconds": 30.0} | changes)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.processes.worker_tasks"], cwd=ROOT, env=environment(settings)
-        )
+        command = [sys.executable, "-m", "tests.processes.worker_tasks"]
+        process = subprocess.Popen(command, cwd=ROOT, env=unmeasured(environment(settings)))
         self.started.append(process)
         return process
 

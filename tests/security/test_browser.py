@@ -21,9 +21,9 @@ async def _sign_in(page: Page, site: Site, email: str = "ann@example.com", at: s
 
 
 async def _session(page: Page) -> Any:
-    """The cookie of the session; another one only tells the browser's time zone."""
+    """The cookie of the session; the others tell the browser's time zone, and that it is known."""
     cookies = {cookie["name"]: cookie for cookie in await page.context.cookies()}
-    assert cookies.keys() == {COOKIE, "zone"}
+    assert cookies.keys() == {COOKIE, f"{COOKIE}-device", "zone"}
     return cookies[COOKIE]
 
 
