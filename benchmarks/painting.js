@@ -53,6 +53,7 @@
       const before = shown(), box = document.querySelector("main input[type=search]");
       return timed(() => {
         box.value = words;
+        box.dispatchEvent(new InputEvent("input", { bubbles: true }));
         box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
       }, () => shown() !== before && list()?.getAttribute("aria-busy") !== "true");
     },
