@@ -1,4 +1,4 @@
-"""The gallery of components, served by a process of its own, and a browser to look at it."""
+"""A company and who visits it; the gallery of components, served by a process of its own, and a browser for it."""
 
 import asyncio
 import os
@@ -7,17 +7,42 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
+from app.actor import Staff
+from app.config import Settings
 from app.permissions import Role
+from tests.pages.visitor import Visit, Visitor, application, visiting
+from tests.people import Company, found_company
 from tests.processes.running import unmeasured
 
 START = 30
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
+
+@pytest.fixture
+async def people(admin: asyncpg.Connection) -> Company:
+    return await found_company(admin)
+
+
+@pytest.fixture
+async def visit(settings: Settings, people: Company) -> AsyncIterator[Visit]:
+    """Open a screen as somebody, in this process."""
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(application(settings))
+
+        async def opened(person: Staff, address: str) -> Visitor:
+            visitor = await stack.enter_async_context(visiting(running, settings, person))
+            await visitor.open(address)
+            return visitor
+
+        yield opened
 
 
 def _free_port() -> int:

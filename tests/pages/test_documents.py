@@ -14,15 +14,10 @@ from app.ledger.tasks import DOCUMENT_GENERATE
 from components.downloads import Download
 from tests.factories import add_job, add_values, make_dataset
 from tests.pages.visitor import Visitor, application, visiting
-from tests.people import Company, found_company
+from tests.people import Company
 
 PICTURE = "/static/pictures/leaf-oak-rust.svg"
 FUTURE = "future.kind"
-
-
-@pytest.fixture
-async def people(admin: asyncpg.Connection) -> Company:
-    return await found_company(admin)
 
 
 @pytest.fixture

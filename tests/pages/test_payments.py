@@ -1,7 +1,7 @@
 """The payment screens: the list, one payment beside Stripe, and every way in which Stripe can stay silent."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -16,19 +16,13 @@ from app.integrations import stripe
 from app.integrations.stripe import Connection
 from components.comparison import Comparison
 from tests.factories import add_job, add_payment, add_user
-from tests.pages.visitor import Visitor, application, visiting
-from tests.people import Company, found_company
+from tests.pages.visitor import Visit, Visitor, application, visiting
+from tests.people import Company
 from tests.stripe_shop import KEY, Shop, shop
 
 __all__ = ["shop"]
 
-Visit = Callable[[Staff, str], Awaitable[Visitor]]
 EUROS = money.shown(1250, "EUR")
-
-
-@pytest.fixture
-async def people(admin: asyncpg.Connection) -> Company:
-    return await found_company(admin)
 
 
 @pytest.fixture

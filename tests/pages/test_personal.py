@@ -19,15 +19,10 @@ from pages import SCREENS
 from tests.factories import Made, add_values, make_dataset
 from tests.pages.test_screens import addresses
 from tests.pages.visitor import Visitor, application, visiting
-from tests.people import Company, found_company
+from tests.people import Company
 from tests.services.test_personal import EMAIL, NAME, WORDS, nothing_of, plant, where_told
 
 MASKED_NAME, MASKED_EMAIL = "Z•••• U••••", "z••••@p••••.example"
-
-
-@pytest.fixture
-async def people(admin: asyncpg.Connection) -> Company:
-    return await found_company(admin)
 
 
 @pytest.fixture

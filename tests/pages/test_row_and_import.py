@@ -1,7 +1,5 @@
 """The page of a row and of an import: what they say when somebody else was faster, and while rows go away."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +8,11 @@ import pytest
 
 from app import topics
 from app.actor import Staff
-from app.config import Settings
 from app.services import imports, rows
 from tests.factories import Made, add_values, make_dataset
-from tests.pages.visitor import Visitor, application, visiting
-from tests.people import Company, found_company
+from tests.pages.visitor import Visit, Visitor
+from tests.people import Company
 
-Visit = Callable[[Staff, str], Awaitable[Visitor]]
 FIELDS: dict[str, Any] = {
     "city": "text",
     "price": "number",
@@ -26,25 +22,6 @@ FIELDS: dict[str, Any] = {
     "more": "json",
 }
 VALUES = {"city": "Ulm", "price": 2.5, "open": True, "color": "red", "tags": ["a", "b"], "more": {"x": [1, None]}}
-
-
-@pytest.fixture
-async def people(admin: asyncpg.Connection) -> Company:
-    return await found_company(admin)
-
-
-@pytest.fixture
-async def visit(settings: Settings, people: Company) -> AsyncIterator[Visit]:
-    """Open a screen as somebody, in this process."""
-    async with AsyncExitStack() as stack:
-        running = await stack.enter_async_context(application(settings))
-
-        async def opened(person: Staff, address: str) -> Visitor:
-            visitor = await stack.enter_async_context(visiting(running, settings, person))
-            await visitor.open(address)
-            return visitor
-
-        yield opened
 
 
 @pytest.fixture

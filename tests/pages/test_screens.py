@@ -1,42 +1,18 @@
 """The screens' own logic, without a browser: what they show to whom, and what their buttons and dialogs do."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
-from app.actor import Staff
-from app.config import Settings
 from components.table import DataTable
 from pages import SCREENS
 from tests.factories import Made, add_job, add_payment, add_user, add_values, make_dataset
-from tests.pages.visitor import Visitor, application, visiting
-from tests.people import Company, found_company
+from tests.pages.visitor import Visit
+from tests.people import Company
 
-Visit = Callable[[Staff, str], Awaitable[Visitor]]
 FIELDS = {"city": "text", "people": "integer"}
-
-
-@pytest.fixture
-async def people(admin: asyncpg.Connection) -> Company:
-    return await found_company(admin)
-
-
-@pytest.fixture
-async def visit(settings: Settings, people: Company) -> AsyncIterator[Visit]:
-    """Open a screen as somebody, in this process."""
-    async with AsyncExitStack() as stack:
-        running = await stack.enter_async_context(application(settings))
-
-        async def opened(person: Staff, address: str) -> Visitor:
-            visitor = await stack.enter_async_context(visiting(running, settings, person))
-            await visitor.open(address)
-            return visitor
-
-        yield opened
 
 
 @pytest.fixture

@@ -13,11 +13,8 @@ from app import asking, clock
 from app.errors import NotProved, StepUpRequired
 from app.services import teams
 from components import frame, step_up
-from tests.pages.test_screens import Visit, people, visit
-from tests.pages.visitor import Visitor
+from tests.pages.visitor import Visit, Visitor
 from tests.people import Company
-
-__all__ = ["people", "visit"]
 
 WHY = "Their laptop is lost"
 LONG_AGO = timedelta(days=1)

@@ -9,10 +9,8 @@ import pytest
 from app.permissions import Permission, Role
 from app.services.staff import ALL_TEAMS
 from pages.rights import RIGHTS
-from tests.pages.test_screens import Visit, people, visit
+from tests.pages.visitor import Visit
 from tests.people import Company
-
-__all__ = ["people", "visit"]
 
 WHY = "Asked for by their manager"
 OTHERS = ["What they may do", "What they did"]

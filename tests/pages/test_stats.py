@@ -1,8 +1,6 @@
 """Stats and Home without a browser: four pictures that are not alike, what the address says, who sees which number."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -10,35 +8,12 @@ import asyncpg
 import pytest
 
 from app import clock
-from app.actor import Staff
-from app.config import Settings
 from app.errors import Unavailable
 from app.services import stats
 from components.chart import ticks
 from tests.factories import add_job, add_user
-from tests.pages.visitor import Visitor, application, visiting
-from tests.people import Company, found_company
-
-Visit = Callable[[Staff, str], Awaitable[Visitor]]
-
-
-@pytest.fixture
-async def people(admin: asyncpg.Connection) -> Company:
-    return await found_company(admin)
-
-
-@pytest.fixture
-async def visit(settings: Settings, people: Company) -> AsyncIterator[Visit]:
-    """Open a screen as somebody, in this process."""
-    async with AsyncExitStack() as stack:
-        running = await stack.enter_async_context(application(settings))
-
-        async def opened(person: Staff, address: str) -> Visitor:
-            visitor = await stack.enter_async_context(visiting(running, settings, person))
-            await visitor.open(address)
-            return visitor
-
-        yield opened
+from tests.pages.visitor import Visit, Visitor
+from tests.people import Company
 
 
 async def pay(admin: asyncpg.Connection, team: Any, currency: str, amount: int, refunded: int = 0) -> None:

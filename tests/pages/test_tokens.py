@@ -7,10 +7,8 @@ import asyncpg
 import pytest
 
 from app.crypto import api_tokens
-from tests.pages.test_screens import Visit, people, visit
+from tests.pages.visitor import Visit
 from tests.people import Company
-
-__all__ = ["people", "visit"]
 
 TITLE = "Create an API token"
 WHY = "Found in a public repository"

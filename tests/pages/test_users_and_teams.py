@@ -1,43 +1,19 @@
 """The screens of users and teams: what they show to whom, and every verb through its dialog."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
-from app.actor import Staff
-from app.config import Settings
 from app.services import teams, users
 from app.services.teams import Limits
 from tests.factories import add_job, add_user
-from tests.pages.visitor import Visitor, application, visiting
-from tests.people import Company, found_company
+from tests.pages.visitor import Visit, Visitor
+from tests.people import Company
 
-Visit = Callable[[Staff, str], Awaitable[Visitor]]
 CONFLICT = "Somebody changed this meanwhile"
-
-
-@pytest.fixture
-async def people(admin: asyncpg.Connection) -> Company:
-    return await found_company(admin)
-
-
-@pytest.fixture
-async def visit(settings: Settings, people: Company) -> AsyncIterator[Visit]:
-    """Open a screen as somebody, in this process."""
-    async with AsyncExitStack() as stack:
-        running = await stack.enter_async_context(application(settings))
-
-        async def opened(person: Staff, address: str) -> Visitor:
-            visitor = await stack.enter_async_context(visiting(running, settings, person))
-            await visitor.open(address)
-            return visitor
-
-        yield opened
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 import html
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -180,3 +180,7 @@ async def visiting(application: Any, settings: Settings, person: Staff) -> Async
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url=settings.browser_origin, headers=headers) as client:
         yield Visitor(client)
+
+
+Visit = Callable[[Staff, str], Awaitable[Visitor]]
+"""Opens a screen as somebody."""
