@@ -22,6 +22,7 @@ class Permission(StrEnum):
     USERS_PLAN = "users:plan"
     USERS_DEACTIVATE = "users:deactivate"
     USERS_MOVE = "users:move"
+    USERS_ERASE = "users:erase"
     TEAMS_READ = "teams:read"
     TEAMS_CREATE = "teams:create"
     TEAMS_RENAME = "teams:rename"
@@ -34,8 +35,16 @@ class Permission(StrEnum):
     JOBS_READ = "jobs:read"
     JOBS_RETRY = "jobs:retry"
     JOBS_CANCEL = "jobs:cancel"
+    JOBS_BULK = "jobs:bulk"
+    QUEUES_READ = "queues:read"
+    QUEUES_MANAGE = "queues:manage"
+    WORKERS_DRAIN = "workers:drain"
+    SCHEDULES_READ = "schedules:read"
+    SCHEDULES_MANAGE = "schedules:manage"
+    SCHEDULES_RUN = "schedules:run"
     DOCUMENTS_READ = "documents:read"
     AUDIT_READ = "audit:read"
+    AUDIT_REVERT = "audit:revert"
     STAFF_READ = "staff:read"
     STAFF_CREATE = "staff:create"
     STAFF_ROLE = "staff:role"
@@ -78,6 +87,7 @@ _VIEWER = frozenset(
 _SUPPORT = _VIEWER | {
     *(_P.JOBS_RETRY, _P.JOBS_CANCEL, _P.DOCUMENTS_READ, _P.AUDIT_READ, _P.LISTS_EXPORT, _P.PERSONAL_READ),
     *(_P.USERS_CREATE, _P.USERS_EDIT, _P.USERS_PLAN, _P.USERS_DEACTIVATE),
+    *(_P.JOBS_BULK, _P.QUEUES_READ, _P.SCHEDULES_READ, _P.SCHEDULES_RUN),
 }
 _REVIEWER = _VIEWER | {_P.ROWS_EDIT, _P.PERSONAL_REVEAL}
 _ADMIN = (
@@ -86,6 +96,8 @@ _ADMIN = (
     | {_P.DATASETS_CREATE, _P.DATASETS_RENAME, _P.DATASETS_DELETE, _P.IMPORTS_RUN, _P.IMPORTS_DELETE}
     | {_P.TEAMS_CREATE, _P.TEAMS_RENAME, _P.TEAMS_SUSPEND, _P.TEAMS_LIMIT, _P.USERS_MOVE}
     | {_P.STAFF_READ, _P.SESSIONS_READ, _P.TOKENS_CREATE}
+    | {_P.USERS_ERASE, _P.AUDIT_REVERT}
+    | {_P.QUEUES_MANAGE, _P.WORKERS_DRAIN, _P.SCHEDULES_MANAGE}
 )
 
 ROLE_PERMISSIONS = MappingProxyType(
@@ -104,18 +116,19 @@ ALL_TEAMS_ONLY = frozenset(
     {
         *(_P.STAFF_READ, _P.STAFF_CREATE, _P.STAFF_ROLE, _P.STAFF_DEACTIVATE, _P.STAFF_PASSWORD),
         *(_P.STAFF_SECOND_FACTOR, _P.STAFF_RULES, _P.SESSIONS_READ, _P.SESSIONS_END, _P.TOKENS_READ, _P.TOKENS_REVOKE),
-        _P.TEAMS_CREATE,
+        *(_P.TEAMS_CREATE, _P.QUEUES_READ, _P.QUEUES_MANAGE, _P.WORKERS_DRAIN),
+        *(_P.SCHEDULES_READ, _P.SCHEDULES_MANAGE, _P.SCHEDULES_RUN),
     }
 )
-"""What nobody may do who is limited to some teams, whatever their role: staff accounts belong to no team, and a new
-team would be none of theirs.
+"""What nobody may do who is limited to some teams, whatever their role: staff accounts, queues,
+workers and schedules belong to no team, and a new team would be none of theirs.
 """
 
 STEP_UP = frozenset(
     {
         *(_P.STAFF_CREATE, _P.STAFF_ROLE, _P.STAFF_DEACTIVATE, _P.STAFF_PASSWORD, _P.STAFF_SECOND_FACTOR),
         *(_P.STAFF_RULES, _P.SESSIONS_END, _P.TOKENS_CREATE, _P.TOKENS_REVOKE),
-        *(_P.DATASETS_DELETE, _P.IMPORTS_DELETE, _P.TEAMS_SUSPEND),
+        *(_P.DATASETS_DELETE, _P.IMPORTS_DELETE, _P.TEAMS_SUSPEND, _P.USERS_ERASE, _P.AUDIT_REVERT),
     }
 )
 """What is dangerous: it asks for the password or the second factor of the last ten minutes, and no token may do it."""

@@ -12,7 +12,16 @@ from app.repositories import staff as staff_table
 from app.work import reading
 
 ASKS_AGAIN = "asks for the password or code again"
-_SEES_ALL = frozenset({Permission.TEAMS_CREATE})
+_BELONGS = {
+    Permission.TEAMS_CREATE: "a new team would be none of these",
+    Permission.QUEUES_READ: "queues and workers serve all teams",
+    Permission.QUEUES_MANAGE: "queues serve all teams",
+    Permission.WORKERS_DRAIN: "workers serve all teams",
+    Permission.SCHEDULES_READ: "schedules belong to no team",
+    Permission.SCHEDULES_MANAGE: "schedules belong to no team",
+    Permission.SCHEDULES_RUN: "schedules belong to no team",
+}
+"""Why somebody limited to some teams may not, where it is not about staff accounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,7 @@ def _why(permission: Permission, role: Role, teams: int | None, hindrance: str) 
         lacks = f"{role.label} does not include it" if ROLE_PERMISSIONS[role] else "Has no role"
         return f"{lacks}; {_among(others)} would."
     if permission in ALL_TEAMS_ONLY and teams is not None:
-        reason = "a new team would be none of these" if permission in _SEES_ALL else "staff accounts belong to no team"
+        reason = _BELONGS.get(permission, "staff accounts belong to no team")
         return f"{_limited(teams)}: {reason}."
     if hindrance:
         return f"{role.label} includes it, but: {hindrance}"
