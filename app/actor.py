@@ -63,14 +63,15 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A running job, with the permissions that its task declares, limited to the job's team.
+    """A running job, with the permissions that its task declares, limited to the job's team. A job of no team is the
+    console's own work, and sees all.
 
     ``epoch`` is the fencing token of this run: a run that lost its lease is refused at the door.
     """
 
     job_id: UUID
     epoch: int
-    team_id: UUID
+    team_id: UUID | None
     permissions: frozenset[Permission]
     started_by: UUID | None = None
 

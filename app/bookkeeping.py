@@ -19,14 +19,20 @@ class Kept:
 
 _JOB = (
     "status epoch attempts lease_until worker run_after delivered_at deliveries checkpoint progress progress_done "
-    "progress_total progress_text result error_code error error_signature cost_micros started_at finished_at"
+    "progress_total progress_text result error_code error error_signature cost_micros started_at finished_at held_at "
+    "cancel_seen_at run_started_at"
 )
 _IMPORT = "status rows_good rows_bad error_groups first_position started_at finished_at"
 
 BOOKKEEPING: Mapping[str, Kept] = MappingProxyType(
     {
-        "jobs": Kept(update=frozenset(_JOB.split())),
+        # A schedule asks for its job by itself: nobody acts, and the job's own time line tells of it.
+        "jobs": Kept(insert=True, update=frozenset(_JOB.split())),
         "job_events": Kept(insert=True),
+        "job_minutes": Kept(delete=True),
+        # What the program declares is written down by whoever starts first.
+        "queues": Kept(insert=True),
+        "schedules": Kept(insert=True, update=frozenset({"next_run_at", "last_run_at", "last_job_id"})),
         "workers": Kept(insert=True, delete=True, update=frozenset({"heartbeat_at", "concurrency"})),
         "imports": Kept(update=frozenset(_IMPORT.split())),
         "import_errors": Kept(insert=True, delete=True),

@@ -35,7 +35,10 @@ _ENTER_TOKEN = text(
 )
 _ENTER_JOB = text(
     "SELECT d.team_id, d.started_by, d.kind,"
-    + _SET.format(teams="array[d.team_id]::text", role="'quarterdeck_team'")
+    + _SET.format(
+        teams="array_remove(array[d.team_id], NULL)::text",
+        role="CASE WHEN d.team_id IS NULL THEN 'quarterdeck_platform' ELSE 'quarterdeck_team' END",
+    )
     + " FROM door_job(:job, :epoch, :hold) AS d"
 )
 ENTER_PLAIN = text("SELECT" + _SET.format(teams=":teams", role=":role"))
@@ -123,7 +126,8 @@ async def identify(session: AsyncSession, actor: Actor, timeout: float, *, read_
             if row is None:
                 raise LeaseLost
             name = f"Job {actor.job_id.hex[-8:]}"
-            return Who("system", row.started_by, name, team_ids=(row.team_id,), permissions=actor.permissions)
+            teams = None if row.team_id is None else (row.team_id,)
+            return Who("system", row.started_by, name, team_ids=teams, permissions=actor.permissions)
         case Command():
             who = Who("command", None, actor.user, permissions=frozenset(Permission))
             parameters = {"teams": "{}", "role": "quarterdeck_platform", **context(who, timeout, read_only)}

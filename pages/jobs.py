@@ -183,7 +183,7 @@ def _facts(view: View, seen: JobView) -> list[Fact]:
     import_ = seen.import_
     return [
         Fact("Kind", job.kind),
-        Fact("Team", seen.team, opens=f"/teams/{job.team_id}"),
+        Fact("Team", seen.team or None, opens=f"/teams/{job.team_id}" if job.team_id else ""),
         _asker(view, seen),
         *_payment(seen),
         *([Fact("Import", import_.filename, opens=f"/imports/{import_.id}")] if import_ else []),

@@ -15,7 +15,7 @@ async def submit(
     work: Work,
     task: Task,
     *,
-    team_id: UUID,
+    team_id: UUID | None,
     created_by: UUID | None,
     unique_key: str | None = None,
     delay: float = 0,

@@ -24,7 +24,7 @@ class Claimed:
     """A job that this worker may run now, and what it needs to know."""
 
     run: Run
-    team_id: UUID
+    team_id: UUID | None
     kind: str
     input: Mapping[str, Any]
     checkpoint: dict[str, Any] | None
@@ -57,7 +57,8 @@ _CLAIM = text(
         FOR UPDATE
     )
     UPDATE jobs SET status = 'running', epoch = epoch + 1, attempts = attempts + 1, worker = :worker,
-        lease_until = now() + make_interval(secs => :lease), started_at = coalesce(started_at, now())
+        lease_until = now() + make_interval(secs => :lease), started_at = coalesce(started_at, now()),
+        run_started_at = now(), held_at = NULL
     FROM due WHERE jobs.id = due.id
     RETURNING jobs.id, team_id, kind, input, checkpoint, epoch, attempts, created_by, old.worker AS worker_before
     """

@@ -5,6 +5,18 @@ from dataclasses import dataclass
 from app.permissions import Permission
 
 HOUR = 3600.0
+MAINTENANCE = "maintenance"
+"""The queue of what needs the owner's connection: only the worker that holds it takes from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds until a failed job is tried again: ``first``, then ``factor`` times as long, up to ``longest``."""
+
+    first: float | None = None
+    """None: as the setting ``retry_seconds`` says."""
+    factor: float = 2
+    longest: float = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +31,30 @@ class Task:
     """Seconds that one run may take."""
     permissions: frozenset[Permission] = frozenset()
     """What its run may do at the door, limited to the job's team."""
+    backoff: Backoff = Backoff()
+    priority: int = 0
+    """Higher ones are taken first."""
+    secrets: frozenset[str] = frozenset()
+    """Keys of the input, at any depth, whose values no screen shows."""
     can_cancel: bool = True
     """False for what has to be done to its end once it has begun."""
 
 
-DATASET_IMPORT = Task("dataset.import", "Import a file", permissions=frozenset({Permission.IMPORTS_RUN}))
+DATASET_IMPORT = Task(
+    "dataset.import", "Import a file", queue="imports", permissions=frozenset({Permission.IMPORTS_RUN})
+)
 DATASET_DELETE = Task(
     "dataset.delete", "Delete a dataset", permissions=frozenset({Permission.DATASETS_DELETE}), can_cancel=False
 )
 IMPORT_DELETE = Task(
     "import.delete", "Delete an import", permissions=frozenset({Permission.IMPORTS_DELETE}), can_cancel=False
 )
-DOCUMENT_GENERATE = Task("document.generate", "Generate document", timeout=600)
+DOCUMENT_GENERATE = Task("document.generate", "Generate document", queue="documents", timeout=600)
 
 TASKS = {task.kind: task for task in (DATASET_IMPORT, DATASET_DELETE, IMPORT_DELETE, DOCUMENT_GENERATE)}
+
+QUEUES = tuple(sorted({"default"} | {task.queue for task in TASKS.values()} - {MAINTENANCE}))
+"""The queues that every worker takes from, unless it is told which."""
 
 
 def label_of(kind: str) -> str:

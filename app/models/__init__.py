@@ -15,7 +15,18 @@ from app.models.dataset import (
     SchemaField,
     SchemaVersion,
 )
-from app.models.job import Job, JobCount, JobEvent, JobEventKind, JobStatus, Worker
+from app.models.job import (
+    Job,
+    JobCount,
+    JobEvent,
+    JobEventKind,
+    JobMinute,
+    JobStatus,
+    JobTotal,
+    Queue,
+    Schedule,
+    Worker,
+)
 from app.models.payment import Payment, PaymentStatus
 from app.models.sign_in import RoleRule, SignInChallenge, SignInTry, StaffDevice, StaffRecoveryCode
 from app.models.staff import (
@@ -52,14 +63,18 @@ __all__ = [
     "JobCount",
     "JobEvent",
     "JobEventKind",
+    "JobMinute",
     "JobStatus",
+    "JobTotal",
     "LinkPurpose",
     "Metric",
     "Payment",
     "PaymentStatus",
     "Plan",
+    "Queue",
     "RoleRule",
     "RowStatus",
+    "Schedule",
     "Schema",
     "SchemaField",
     "SchemaVersion",

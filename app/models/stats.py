@@ -38,6 +38,8 @@ class Metric(StrEnum):
     """Payments with money given back, by currency, and how much, by the moment of the payment."""
     JOBS = "jobs"
     """Jobs that ended, by "kind|status", and how long they ran in milliseconds, by their end."""
+    JOBS_ASKED = "jobs_asked"
+    """Jobs by "kind|status" as they stand now, by the moment of their creation."""
     IMPORTED = "imported"
     """Imports that succeeded and the rows they brought, by their end."""
     REVIEWED = "reviewed"

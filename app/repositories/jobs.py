@@ -58,7 +58,7 @@ def _listed() -> Query:
         Team.name.label("team"),
         User.name.label("user"),
     )
-    return listed.join(Team, Team.id == Job.team_id).outerjoin(User, User.id == Job.user_id)
+    return listed.outerjoin(Team, Team.id == Job.team_id).outerjoin(User, User.id == Job.user_id)
 
 
 def matching(request: PageRequest) -> Query:

@@ -33,6 +33,7 @@ class JobView:
 
     job: Job
     team: str
+    """Empty for the console's own work."""
     customer: str
     """The name of the user who asked for it; empty when nobody did, or when they are out of sight."""
     payment: Any
@@ -61,7 +62,7 @@ async def get(actor: Actor, job_id: UUID) -> JobView:
         job = await work.get(Job, job_id)
         return JobView(
             job,
-            (await work.get(Team, job.team_id)).name,
+            (await work.get(Team, job.team_id)).name if job.team_id else "",
             await jobs_table.customer(work, job.user_id),
             await payments_table.of_job(work, job.payment_id),
             await staff_table.name(work, job.created_by),

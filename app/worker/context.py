@@ -41,7 +41,13 @@ class JobContext:
 
     @property
     def team_id(self) -> UUID:
-        """Whose job it is."""
+        """Whose job it is.
+
+        Raises:
+            ValueError: nobody's; its task does the console's own work.
+        """
+        if self.actor.team_id is None:
+            raise ValueError("This job belongs to no team.")
         return self.actor.team_id
 
     @property
@@ -51,12 +57,13 @@ class JobContext:
 
     @asynccontextmanager
     async def keeping(self, purpose: str) -> AsyncIterator[Work]:
-        """Keep the books of the job's team, fenced: a run that has lost its job can write nothing.
+        """Keep the books of the job's team, fenced: a run that has lost its job can write nothing. A job of no team
+        reaches only the books that span teams.
 
         Raises:
             LeaseLost: another run has the job.
         """
-        async with keeping(purpose, team_id=self.team_id) as work:
+        async with keeping(purpose, team_id=self.actor.team_id) as work:
             await ledger.hold(work, self.run)
             yield work
 

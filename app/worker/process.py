@@ -16,6 +16,7 @@ from app import __version__, clock, ledger
 from app.config import Settings
 from app.errors import AppError
 from app.ids import uuid7
+from app.ledger.tasks import MAINTENANCE, QUEUES
 from app.models.job import Worker
 from app.work import keeping
 from app.worker import place, stats
@@ -40,6 +41,7 @@ def identity(settings: Settings, *, maintenance: bool = False) -> Worker:
         engine=ledger.ENGINE.name,
         version=__version__,
         maintenance=maintenance,
+        queues=[*QUEUES, MAINTENANCE] if maintenance else list(QUEUES),
     )
 
 
@@ -78,11 +80,10 @@ class WorkerProcess:
     async def _consume(self) -> None:
         if self.settings.engine_url is None:
             raise ValueError("A worker needs the setting engine_url.")
-        queues = ("default", "maintenance") if self.maintenance else ("default",)
         await ledger.ENGINE.run_worker(
             self.settings.engine_url.get_secret_value(),
             self._handle,
-            queues=queues,
+            queues=self.me.queues,
             concurrency=self.settings.worker_concurrency,
             stop=self.stop,
         )

@@ -150,6 +150,7 @@ async def test_a_checkpoint_in_a_transaction_that_fails_is_not_kept(books: Books
 
 async def test_the_last_change_and_the_end_of_the_job_commit_together(books: Books) -> None:
     claimed = await books.claimed()
+    assert claimed.team_id is not None
     actor = System(claimed.run.job_id, claimed.run.epoch, claimed.team_id, COUNT.permissions)
     with pytest.raises(ZeroDivisionError):
         async with writing(actor, Permission.IMPORTS_RUN) as work:
@@ -169,6 +170,7 @@ async def test_the_last_change_and_the_end_of_the_job_commit_together(books: Boo
 
 async def test_a_renewal_goes_on_beside_the_last_act_and_waits_for_its_end(books: Books) -> None:
     claimed = await books.claimed()
+    assert claimed.team_id is not None
     actor = System(claimed.run.job_id, claimed.run.epoch, claimed.team_id, COUNT.permissions)
     async with asyncio.TaskGroup() as group, writing(actor, Permission.IMPORTS_RUN) as work:
         assert await ledger.renew(claimed.run, 60) is False  # while the act is open, it goes on beside it

@@ -34,6 +34,7 @@ async def test_the_sweep_frees_jobs_of_lost_workers(books: Books) -> None:
 async def test_the_sweep_leaves_a_run_alone_that_is_in_the_middle_of_its_act(books: Books) -> None:
     claimed = await books.claimed()
     await books.change(claimed.run.job_id, "lease_until = now() - interval '1 s'")
+    assert claimed.team_id is not None
     actor = System(claimed.run.job_id, claimed.run.epoch, claimed.team_id, COUNT.permissions)
     async with writing(actor, Permission.IMPORTS_RUN) as work:
         team = await work.get(Team, claimed.team_id, lock=True)
