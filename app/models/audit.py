@@ -59,6 +59,7 @@ class Action(StrEnum):
     DATASET_RENAMED = "dataset.renamed"
     DATASET_DELETED = "dataset.deleted"
     DATASET_REMOVED = "dataset.removed"
+    DATASET_RESTORED = "dataset.restored"
     IMPORT_STARTED = "import.started"
     IMPORT_FINISHED = "import.finished"
     IMPORT_DELETED = "import.deleted"
@@ -115,6 +116,7 @@ SENTENCES: dict[Action, tuple[str, str]] = {
     Action.DATASET_RENAMED: ("renamed the dataset", ""),
     Action.DATASET_DELETED: ("deleted the dataset", ""),
     Action.DATASET_REMOVED: ("removed the last rows of the deleted dataset", ""),
+    Action.DATASET_RESTORED: ("restored the deleted dataset", ""),
     Action.IMPORT_STARTED: ("started the import of", ""),
     Action.IMPORT_FINISHED: ("finished the import of", ""),
     Action.IMPORT_DELETED: ("deleted the import of", ""),

@@ -15,6 +15,8 @@ from app.work import Work
 
 LISTING = Listing(AuditEntry.id, Sort("id"), {})
 COLUMNS = [column for column in AuditEntry.__table__.columns if column.name != "session_id"]
+ERASED = "$erased"
+"""The only key of what stands in place of a personal value that was erased."""
 _FIRST = ("id", "at", "actor_name", "action", "target_label", "reason")
 EXPORT: Mapping[str, Any] = MappingProxyType(
     {name: AuditEntry.__table__.c[name] for name in dict.fromkeys([*_FIRST, *(column.name for column in COLUMNS)])}
@@ -59,6 +61,18 @@ async def of_record(work: Work, kind: str, id_: str, limit: int = 100) -> list[A
     """The latest entries about one record, newest first."""
     query = _listed().where(AuditEntry.target_type == kind, AuditEntry.target_id == id_)
     return list((await work.execute(query.order_by(AuditEntry.id.desc()).limit(limit))).all())
+
+
+async def reverted_by(work: Work, entry: Any) -> int | None:  # noqa: ANN401 - a row of the list
+    """The number of the entry that took this one back, or None. It tells of the same record, later."""
+    query = select(AuditEntry.id).where(
+        AuditEntry.target_type == entry.target_type,
+        AuditEntry.target_id == entry.target_id,
+        AuditEntry.id > entry.id,
+        AuditEntry.detail["reverts"].astext == str(entry.id),
+    )
+    found: int | None = await work.scalar(query.order_by(AuditEntry.id.desc()).limit(1))
+    return found
 
 
 async def actors(work: Work, kind: str, among_latest: int) -> list[Any]:

@@ -1,0 +1,45 @@
+"""What is asked before a change is taken back, of records that the change names only indirectly."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.errors import NotFound
+from app.ledger.tasks import DATASET_DELETE
+from app.models import Dataset, DatasetRow, Job
+from app.repositories import datasets as datasets_table
+from app.repositories.datasets import Field
+from app.work import Work
+
+
+async def team_of_dataset(work: Work, dataset_id: UUID) -> UUID:
+    """Whose a dataset is, also one that is being deleted."""
+    found: UUID | None = await work.scalar(select(Dataset.team_id).where(Dataset.id == dataset_id))
+    if found is None:
+        raise NotFound("This dataset does not exist, or you may not see it.")
+    return found
+
+
+async def removing(work: Work, dataset_id: UUID) -> Job | None:
+    """The latest job that removes the rows of a dataset, locked."""
+    wanted = Job.input["dataset_id"].astext == str(dataset_id)
+    query = select(Job.id).where(Job.kind == DATASET_DELETE.kind, wanted).order_by(Job.id.desc()).limit(1)
+    job_id = await work.scalar(query)
+    return None if job_id is None else await work.get(Job, job_id, lock=True)
+
+
+async def dataset_of_row(work: Work, row: DatasetRow) -> UUID:
+    """The dataset that a row belongs to."""
+    found: UUID | None = await work.scalar(select(Dataset.id).where(Dataset.number == row.dataset_number))
+    if found is None:
+        raise NotFound("The dataset of this row does not exist any more.")
+    return found
+
+
+async def fields_of_row(work: Work, row: DatasetRow) -> Sequence[Field]:
+    """The fields that a row's values obey now."""
+    schema = await work.scalar(select(Dataset.schema_id).where(Dataset.number == row.dataset_number))
+    if schema is None:
+        raise NotFound("The dataset of this row does not exist any more.")
+    return await datasets_table.fields(work, schema)
