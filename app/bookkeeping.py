@@ -45,5 +45,8 @@ BOOKKEEPING: Mapping[str, Kept] = MappingProxyType(
         "stats_buckets": Kept(insert=True, update=frozenset({"n", "total"})),
         "staff_sessions": Kept(update=frozenset({"last_seen_at"})),
         "api_tokens": Kept(update=frozenset({"last_used_at", "last_used_ip"})),
+        # Seals tell of entries, and nothing of what anybody did.
+        "audit_seals": Kept(insert=True),
+        "audit_checks": Kept(update=frozenset({"up_to", "verified_at", "next_seq", "problems", "whole_at"})),
     }
 )

@@ -28,6 +28,7 @@ from app.models.job import (
     Worker,
 )
 from app.models.payment import Payment, PaymentStatus
+from app.models.seal import AuditCheck, AuditSeal
 from app.models.sign_in import RoleRule, SignInChallenge, SignInTry, StaffDevice, StaffRecoveryCode
 from app.models.staff import (
     LinkPurpose,
@@ -50,7 +51,9 @@ __all__ = [
     "SENTENCES",
     "Action",
     "ApiToken",
+    "AuditCheck",
     "AuditEntry",
+    "AuditSeal",
     "Base",
     "Dataset",
     "DatasetCount",

@@ -5,11 +5,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, text
+from sqlalchemy import BigInteger, DateTime, Identity, Index, SmallInteger, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base
+from app.models.columns import Xid8
 from app.personal import Kind
 
 
@@ -142,10 +143,13 @@ class AuditEntry(Base):
         Index("ix_audit_entries_target", "target_type", "target_id", text("id DESC"), postgresql_include=["team_id"]),
         Index("ix_audit_entries_action", "action", text("id DESC"), postgresql_include=["team_id"]),
         Index("ix_audit_entries_at", "at", postgresql_using="brin"),
+        # In the order in which entries became certain, which is that of sealing them.
+        Index("ix_audit_entries_xid", "xid", "id"),
+        {"postgresql_partition_by": "RANGE (at)"},  # by months, in the schema audit_months
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"), primary_key=True)
     team_id: Mapped[UUID | None]
     """None: an entry about the console itself, which only people who see all teams can read."""
     actor_id: Mapped[UUID | None]
@@ -165,3 +169,9 @@ class AuditEntry(Base):
     """"demo" for the history of the demo company, "live" for everything that somebody did."""
     detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info={"personal": Kind.ENTRY})
     """Numbers that belong to the sentence, such as ``{"rows": 336776}``."""
+    personal: Mapped[str | None]
+    """What commits the entry to its personal values, which lie elsewhere and can be erased; None: it holds none."""
+    version: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
+    """The format in which the entry is sealed: see ``app.seals.leaves``. The columns of a format never change."""
+    xid: Mapped[str] = mapped_column(Xid8, server_default=text("pg_current_xact_id()"), deferred=True)
+    """The transaction that wrote it. Who is sealed when goes by it, as entries become visible in no other order."""

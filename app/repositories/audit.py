@@ -14,7 +14,8 @@ from app.repositories.keyset import Listing, Query, page
 from app.work import Work
 
 LISTING = Listing(AuditEntry.id, Sort("id"), {})
-COLUMNS = [column for column in AuditEntry.__table__.columns if column.name != "session_id"]
+_SEALS = {"personal", "version", "xid"}
+COLUMNS = [c for c in AuditEntry.__table__.columns if c.name not in {"session_id", *_SEALS}]
 ERASED = "$erased"
 """The only key of what stands in place of a personal value that was erased."""
 _FIRST = ("id", "at", "actor_name", "action", "target_label", "reason")
