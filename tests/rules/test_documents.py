@@ -56,7 +56,7 @@ def test_the_readme_lists_every_setting() -> None:
 
 
 def test_the_guide_shows_who_may_do_what() -> None:
-    assert between("docs/sign-in-and-roles.md", "matrix") == matrix()
+    assert between("docs/roles.md", "matrix") == matrix()
 
 
 def test_the_readme_lists_every_command() -> None:
