@@ -6,7 +6,7 @@ no proxy of ours is the only one that somebody trustworthy has written.
 
 import re
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from starlette.types import Scope
 
@@ -36,6 +36,14 @@ def _furthest(nearest: "_Address", hops: Iterable[str], proxies: Sequence[Networ
         if not _within(found, proxies):
             break
     return nearest
+
+
+def holder(ip: str) -> str:
+    """Whom an address stands for: of IPv6 everybody has a network of 64 bits of their own. "unknown" for no address."""
+    found = _address(ip)
+    if isinstance(found, IPv6Address):
+        return str(ip_network((found, 64), strict=False))
+    return "unknown" if found is None else str(found)
 
 
 _Address = IPv4Address | IPv6Address

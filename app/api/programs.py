@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address, ip_network
 
 from limits import parse
 from limits.storage import MemoryStorage
@@ -15,6 +14,7 @@ from app.actor import Staff, Token
 from app.api.errors import told
 from app.entrance import DeadToken
 from app.errors import RateLimited
+from app.proxies import holder
 
 API = "/api/v1"
 BEARER = "bearer"
@@ -57,7 +57,7 @@ class Programs:
         sent = headers.getlist("authorization")
         found = await self._find(sent[0].partition(" ")[2].strip(), address) if len(sent) == 1 else None
         if found is None:
-            wrong = f"wrong:{_network(address)}"
+            wrong = f"wrong:{holder(address)}"
             raise DeadToken if self._window.hit(self._rate, wrong) else self._exceeded(wrong)
         return found
 
@@ -91,12 +91,3 @@ class Programs:
         """How many requests are left, and in how many seconds the oldest stops counting."""
         stats = self._window.get_window_stats(self._rate, key)
         return max(0, stats.remaining), max(1, math.ceil(stats.reset_time - clock.now().timestamp()))
-
-
-def _network(address: str) -> str:
-    """Who asks: an IPv4 address, or the network of 64 bits that one holder of IPv6 has all addresses of."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    return str(found) if found.version == 4 else str(ip_network((found, 64), strict=False))

@@ -19,12 +19,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 from uuid import UUID
 
 from app import clock
 from app.actor import Actor, Nobody, Staff
 from app.errors import NotSignedIn, RateLimited, TooSlow, Unavailable
+from app.proxies import holder
 from app.repositories import throttle as throttle_table
 from app.repositories.throttle import Counted, Limit
 from app.services.doorstep import asking, in_turn
@@ -123,7 +123,7 @@ async def _counted(actor: Actor, email: str | None, code_of: UUID | None, device
 
 
 def _strange(ip: str, email: str | None, code_of: UUID | None) -> list[Counted]:
-    counted = [Counted(f"address:{_network(ip)}", ADDRESS), Counted("everybody:", EVERYBODY)]
+    counted = [Counted(f"address:{holder(ip)}", ADDRESS), Counted("everybody:", EVERYBODY)]
     if email is not None:
         counted.append(Counted(f"email:{email}", PERSON))
     if code_of is not None:
@@ -143,17 +143,6 @@ async def _give_back(tries: _Tries, right_for: Sequence[str]) -> None:
 
 def _digest(device: str) -> bytes:
     return hashlib.sha256(device.encode("utf-8", "replace")).digest()
-
-
-def _network(ip: str) -> str:
-    """Whom an address stands for: of IPv6 everybody has a /64 of their own."""
-    try:
-        address = ip_address(ip)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, IPv6Address):
-        return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
-    return str(address)
 
 
 def _slow_down(wait: float) -> RateLimited:
