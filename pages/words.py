@@ -1,6 +1,7 @@
 """States in words and colours, the same on every screen."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from app.models import (
     ImportStatus,
@@ -13,6 +14,7 @@ from app.models import (
     TokenState,
     UserStatus,
 )
+from app.services import jobs
 from components.columns import Tone
 
 JOB: Mapping[str, tuple[str, Tone]] = {
@@ -23,6 +25,23 @@ JOB: Mapping[str, tuple[str, Tone]] = {
     JobStatus.CANCELLED: ("Cancelled", "warn"),
 }
 CANCELLING: tuple[str, Tone] = ("Cancelling", "warn")
+
+
+def job_label(job: Any) -> str:  # noqa: ANN401 - a job, or a row of a list of jobs
+    """What it does, as people read it."""
+    return jobs.KINDS.get(job.kind, str(job.kind))
+
+
+def job_state(job: Any) -> str:  # noqa: ANN401 - a job, or a row of a list of jobs
+    """Where it stands: its status, or "cancelling" while somebody waits for it to stop."""
+    return "cancelling" if job.status == JobStatus.RUNNING and job.cancel_requested_at else str(job.status)
+
+
+def can_cancel_job(job: Any) -> bool:  # noqa: ANN401 - a job, or a row of a list of jobs
+    """Whether to offer that it stops."""
+    waits = job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.cancel_requested_at is None
+    return waits and job.kind not in jobs.LASTING
+
 
 IMPORT: Mapping[str, tuple[str, Tone]] = {
     ImportStatus.QUEUED: ("Waiting", "idle"),

@@ -1,47 +1,17 @@
-"""Jobs, for the people who watch them: find, look at, retry, cancel."""
+"""Jobs, for the people who watch them: the list. What is done with one of them stands in ``job``."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
-from app import ledger, reasons
 from app.actor import Actor
-from app.errors import Conflict
-from app.ledger.tasks import TASKS
-from app.models import Action, Dataset, DatasetStatus, Import, ImportStatus, Job, JobEvent, JobStatus, Team
+from app.models import JobStatus
 from app.paging import Page, PageRequest
 from app.permissions import Permission
-from app.repositories import audit as audit_table
-from app.repositories import imports as imports_table
 from app.repositories import jobs as jobs_table
-from app.repositories import payments as payments_table
-from app.repositories import staff as staff_table
-from app.work import Work, reading, writing
+from app.services.job import KINDS, LASTING, JobView, cancel, get, retry
+from app.work import reading
 
-KINDS: Mapping[str, str] = MappingProxyType({task.kind: task.label for task in TASKS.values()})
-"""The kinds of jobs as people read them. A kind of an older or newer version is not among them."""
-
-LASTING = frozenset(task.kind for task in TASKS.values() if not task.can_cancel)
-"""Kinds that cannot be cancelled: a deletion that has begun."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """A job with everything its screen shows."""
-
-    job: Job
-    team: str
-    """Empty for the console's own work."""
-    customer: str
-    """The name of the user who asked for it; empty when nobody did, or when they are out of sight."""
-    payment: Any
-    """The payment that it delivers, a row; None where there is none."""
-    started_by: str
-    import_: Import | None
-    events: Sequence[JobEvent]
-    acts: Sequence[Any]
+__all__ = ["KINDS", "LASTING", "JobView", "cancel", "counts", "get", "retry", "search"]
 
 
 async def search(actor: Actor, request: PageRequest) -> Page[Any]:
@@ -54,67 +24,3 @@ async def counts(actor: Actor) -> Mapping[JobStatus, int]:
     """How many jobs stand where, from counters."""
     async with reading(actor, Permission.JOBS_READ) as work:
         return await jobs_table.counts(work)
-
-
-async def get(actor: Actor, job_id: UUID) -> JobView:
-    """One job, with its time line, what staff did to it, and what it belongs to."""
-    async with reading(actor, Permission.JOBS_READ) as work:
-        job = await work.get(Job, job_id)
-        return JobView(
-            job,
-            (await work.get(Team, job.team_id)).name if job.team_id else "",
-            await jobs_table.customer(work, job.user_id),
-            await payments_table.of_job(work, job.payment_id),
-            await staff_table.name(work, job.created_by),
-            await imports_table.of_job(work, job.id),
-            await jobs_table.events(work, job.id),
-            await audit_table.of_record(work, "job", str(job.id)),
-        )
-
-
-async def retry(actor: Actor, job_id: UUID, reason: str) -> None:
-    """Put a failed or cancelled job back in the queue; it goes on from its checkpoint."""
-    why = reasons.checked(reason)
-    async with writing(actor, Permission.JOBS_RETRY) as work:
-        job = await work.get(Job, job_id, lock=True)
-        if not job.can_retry:
-            raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.status}.")
-        await _reopen_import(work, job)
-        await ledger.requeue(work, job, by=work.who.id)
-        work.record(Action.JOB_RETRIED, job, reason=why)
-
-
-async def cancel(actor: Actor, job_id: UUID, reason: str) -> None:
-    """Ask a job to stop. A waiting one stops at once, a running one at its next step."""
-    why = reasons.checked(reason)
-    async with writing(actor, Permission.JOBS_CANCEL) as work:
-        job = await work.get(Job, job_id, lock=True)
-        if job.kind in LASTING:
-            raise Conflict("Deleting has begun and cannot be cancelled.")
-        if not job.can_cancel:
-            raise Conflict(f"This job cannot be cancelled any more; it is {job.status}.")
-        await ledger.request_cancel(work, job, by=work.who.id)
-        await _close_import(work, job)
-        work.record(Action.JOB_CANCELLED, job, reason=why)
-
-
-async def _close_import(work: Work, job: Job) -> None:
-    """An import whose job has stopped while it waited has ended with it."""
-    found = await imports_table.of_job(work, job.id)
-    if found is not None and job.status == JobStatus.CANCELLED:
-        await work.get(Dataset, found.dataset_id, lock=True)
-        work.implied(Import)
-        await imports_table.settle(work, found.dataset_id)
-
-
-async def _reopen_import(work: Work, job: Job) -> None:
-    """An import that ended with its job goes on with it, if its dataset is still there."""
-    found = await imports_table.of_job(work, job.id)
-    if found is None:
-        return
-    dataset = await work.get(Dataset, found.dataset_id, lock=True)
-    if dataset.status != DatasetStatus.ACTIVE or found.status in {ImportStatus.DELETING, ImportStatus.DELETED}:
-        raise Conflict("What this job would import into has been deleted; it cannot run again.")
-    work.implied(Import)
-    await imports_table.settle(work, dataset.id)
-    await imports_table.update_progress(work, found.id, status=ImportStatus.QUEUED)
