@@ -94,6 +94,32 @@ class NumberColumn(Column):
 
 
 @dataclass(frozen=True, slots=True)
+class SparkColumn(Column):
+    """How a number went: the line of a sequence of numbers, oldest first, and the words that tell the same."""
+
+    kind: ClassVar[str] = "spark"
+    tone: Tone = "info"
+    said: Read = str
+
+    def value(self, row: object) -> object:
+        """The numbers, their words and the colour; None where there is no number."""
+        numbers = self.read(row) if self.read else getattr(row, self.name)
+        return [list(numbers), self.said(row), self.tone] if numbers else None
+
+
+@dataclass(frozen=True, slots=True)
+class LinksColumn(Column):
+    """Several links in one cell: ``read`` gives pairs of words and address."""
+
+    kind: ClassVar[str] = "links"
+
+    def value(self, row: object) -> object:
+        """The pairs; None where there are none."""
+        pairs = self.read(row) if self.read else getattr(row, self.name)
+        return [[words, address] for words, address in pairs] or None
+
+
+@dataclass(frozen=True, slots=True)
 class MoneyColumn(Column):
     """An amount of whole minor units, with the decimals of the currency that the row's attribute ``currency`` names."""
 

@@ -84,6 +84,14 @@ function picture(address, head) {
     safe ? h("img", { src: address, alt: head, loading: "lazy", referrerPolicy: "no-referrer" }) : null, h("span", { class: "cut", title: address }, address)]);
 }
 
+/** How a number went: a line over its own shade, oldest left. `tone` is a token of the theme, `label` says it in words. */
+export function sparkline(values, label, tone = "info") {
+  const top = Math.max(...values, 1), step = 100 / Math.max(values.length - 1, 1);
+  const points = values.map((v, i) => `${(i * step).toFixed(1)} ${(23 - (v / top) * 21).toFixed(1)}`), line = points.length > 1 ? `M${points.join("L")}` : "M0 23H100";
+  return h("svg", { class: ["sparkline", `is-${tone}`], viewBox: "0 0 100 24", preserveAspectRatio: "none", role: "img", "aria-label": label, focusable: "false" }, [
+    h("title", null, label), h("path", { class: "shade", d: `${line}L100 24L0 24Z` }), h("path", { class: "went", d: line })]);
+}
+
 /** A value as a column of this kind shows it. */
 export function cell(kind, value, { link = null, now = Date.now(), quiet = false, head = "" } = {}) {
   if (value === null || value === undefined || value === "") return h("span", { class: "none", "aria-label": "empty" }, "–");
@@ -91,6 +99,7 @@ export function cell(kind, value, { link = null, now = Date.now(), quiet = false
   const drawn = {
     status: () => pill(value), image: () => picture(String(value), head),
     progress: () => typeof value === "number" ? bar(value, head) : h("span", { class: "mut" }, value),
+    spark: () => sparkline(...value), links: () => h("span", { class: "links" }, value.map(([words, to]) => h("a", { class: "l", href: to, key: to }, words))),
     money: () => money(value), number: () => number(value), bytes: () => bytes(value), duration: () => duration(value), time: () => when(value, now),
   }[kind]?.() ?? h("span", { class: ["cut", quiet && "mut"], title: String(value) }, String(value));
   return link ? h("a", { class: "l", href: link, ...outside(link) }, [drawn]) : drawn;
