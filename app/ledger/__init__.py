@@ -4,6 +4,7 @@ Services ask (``submit``, ``requeue``, ``request_cancel``), workers run (``claim
 """
 
 from app.ledger.events import ENGINE, Run, hold
+from app.ledger.queues import declare_queues, limit_queue, pause_queue, release, resume_queue
 from app.ledger.requests import request_cancel, requeue, submit
 from app.ledger.runs import (
     Cancelled,
@@ -43,17 +44,22 @@ __all__ = [
     "checkpoint",
     "checkpoint_in",
     "claim",
+    "declare_queues",
     "fail",
     "finish",
     "finish_in",
     "hold",
     "label_of",
+    "limit_queue",
+    "pause_queue",
     "progress",
     "rejected",
+    "release",
     "release_dead",
     "renew",
     "request_cancel",
     "requeue",
+    "resume_queue",
     "retry_later",
     "submit",
     "sweep",

@@ -1,5 +1,6 @@
 """What the whole ledger shares: which engine delivers, a line on a job's time line, the fence of a running job."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 
 from app import topics
 from app.changes import plain
-from app.ledger.engines.base import Engine
+from app.ledger.engines.base import Delivery, Engine
 from app.ledger.engines.pgqueuer import PgQueuerEngine
 from app.models.job import Job, JobEvent, JobEventKind, JobStatus
 from app.work import LeaseLost, Work
@@ -80,7 +81,12 @@ async def put_in_queue(work: Work, job: Job, now: datetime, delay: float = 0) ->
 
 async def send(work: Work, job: Job, delay: float = 0) -> bool:
     """Hand the job's id to the engine."""
-    return await ENGINE.deliver(work, job.id, epoch=job.epoch, delay=delay, priority=job.priority, queue=job.queue)
+    return (await deliver(work, [Delivery(job.id, job.epoch, job.queue, job.priority, delay)]))[0]
+
+
+async def deliver(work: Work, deliveries: Sequence[Delivery]) -> list[bool]:
+    """Hand jobs' ids to the engine."""
+    return await ENGINE.deliver(work, deliveries)
 
 
 async def stop_if_unwanted(work: Work, job: Job, now: datetime) -> bool:

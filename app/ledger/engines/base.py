@@ -1,24 +1,37 @@
 """What an engine is: something that brings a job's id to a worker. It knows nothing about jobs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from app.work import Work
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message "run this job"."""
+
+    job_id: UUID
+    epoch: int
+    """Of the job when it was sent: the same job of the same epoch needs only one message under way."""
+    queue: str = "default"
+    priority: int = 0
+    """Higher ones are brought first."""
+    delay: float = 0
+    """Seconds before which it is not brought."""
+
+
 class Engine(Protocol):
-    """Two functions; the ledger owns everything else (retries, leases, what is true)."""
+    """Two functions; the ledger owns everything else (retries, leases, limits, what is true)."""
 
     name: str
 
-    async def deliver(
-        self, work: Work, job_id: UUID, *, epoch: int, delay: float = 0, priority: int = 0, queue: str = "default"
-    ) -> bool:
-        """Send "run this job" in the caller's transaction, after ``delay`` seconds. At least once; never exactly.
+    async def deliver(self, work: Work, deliveries: Sequence[Delivery]) -> list[bool]:
+        """Send messages in the caller's transaction. At least once; never exactly.
 
-        Returns whether it was sent: False when the same message of this epoch is still under way.
+        Returns for each whether it was sent: False when the same message of this epoch is still under way.
         """
 
     async def run_worker(

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from pgqueuer.domain.models import Job as Message
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import Channel, JobId
 
+from app.ledger.engines.base import Delivery
 from app.work import Work
 
 SETTINGS = DBSettings(db_schema="engine")
@@ -45,19 +46,17 @@ class PgQueuerEngine:
 
     name = "pgqueuer"
 
-    async def deliver(
-        self, work: Work, job_id: UUID, *, epoch: int, delay: float = 0, priority: int = 0, queue: str = "default"
-    ) -> bool:
+    async def deliver(self, work: Work, deliveries: Sequence[Delivery]) -> list[bool]:
         """Enqueue on the connection of the caller's own transaction, so that a rollback takes it back."""
         sent = await queries(AsyncpgDriver(await work.raw())).enqueue(
-            queue,
-            str(job_id).encode(),
-            priority,
-            timedelta(seconds=delay),
-            f"{job_id}:{epoch}",
+            [each.queue for each in deliveries],
+            [str(each.job_id).encode() for each in deliveries],
+            [each.priority for each in deliveries],
+            [timedelta(seconds=each.delay) for each in deliveries],
+            [f"{each.job_id}:{each.epoch}" for each in deliveries],
             on_conflict="skip",
         )
-        return sent != [None]
+        return [message is not None for message in sent]
 
     async def run_worker(
         self,
