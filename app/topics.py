@@ -78,8 +78,12 @@ payments = Topic("payments")
 staff = Topic("staff")
 audit = Topic("audit")
 sessions = Topic("sessions")
+queues = Topic("queues")
+workers = Topic("workers")
+schedules = Topic("schedules")
 
-TOPICS = {topic.name: topic for topic in (jobs, datasets, rows, users, teams, payments, staff, audit, sessions)}
+_ALL = (jobs, datasets, rows, users, teams, payments, staff, audit, sessions, queues, workers, schedules)
+TOPICS = {topic.name: topic for topic in _ALL}
 
 
 def marks() -> Mapping[str, int]:

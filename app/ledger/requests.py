@@ -19,11 +19,13 @@ async def submit(
     created_by: UUID | None,
     unique_key: str | None = None,
     delay: float = 0,
+    schedule_id: UUID | None = None,
     **input: Any,  # noqa: A002, ANN401 - the task's own keywords, as JSON
 ) -> Job:
     """Queue a job, due in ``delay`` seconds. It exists when and only when the caller's transaction commits.
 
     ``unique_key``: at most one job of the team with this key waits or runs; a second is refused as Duplicate.
+    ``schedule_id`` names the schedule that asks for it.
     Ids and times in the input arrive at the task as strings.
     """
     now = await database_now(work)
@@ -38,6 +40,7 @@ async def submit(
         created_at=now,
         unique_key=unique_key,
         epoch=0,
+        schedule_id=schedule_id,
         priority=0,
     )
     work.implied(job)

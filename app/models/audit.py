@@ -68,6 +68,15 @@ class Action(StrEnum):
     ROW_EDITED = "row.edited"
     JOB_RETRIED = "job.retried"
     JOB_CANCELLED = "job.cancelled"
+    QUEUE_PAUSED = "queue.paused"
+    QUEUE_RESUMED = "queue.resumed"
+    QUEUE_LIMITED = "queue.limited"
+    WORKER_DRAINED = "worker.drained"
+    WORKER_RESUMED = "worker.resumed"
+    SCHEDULE_CHANGED = "schedule.changed"
+    SCHEDULE_SWITCHED_ON = "schedule.switched_on"
+    SCHEDULE_SWITCHED_OFF = "schedule.switched_off"
+    SCHEDULE_RUN = "schedule.run"
     DOCUMENT_DOWNLOADED = "document.downloaded"
     LIST_EXPORTED = "list.exported"
     PERSONAL_REVEALED = "personal.revealed"
@@ -125,6 +134,15 @@ SENTENCES: dict[Action, tuple[str, str]] = {
     Action.ROW_EDITED: ("edited", ""),
     Action.JOB_RETRIED: ("retried", ""),
     Action.JOB_CANCELLED: ("asked to cancel", ""),
+    Action.QUEUE_PAUSED: ("paused the queue", ""),
+    Action.QUEUE_RESUMED: ("resumed the queue", ""),
+    Action.QUEUE_LIMITED: ("changed how many jobs may run at once in the queue", ""),
+    Action.WORKER_DRAINED: ("asked the worker", "to take nothing more"),
+    Action.WORKER_RESUMED: ("let the worker", "take jobs again"),
+    Action.SCHEDULE_CHANGED: ("changed the times of the schedule", ""),
+    Action.SCHEDULE_SWITCHED_ON: ("switched on the schedule", ""),
+    Action.SCHEDULE_SWITCHED_OFF: ("switched off the schedule", ""),
+    Action.SCHEDULE_RUN: ("ran the schedule", "now"),
     Action.DOCUMENT_DOWNLOADED: ("downloaded the document", ""),
     Action.LIST_EXPORTED: ("exported", ""),
     Action.PERSONAL_REVEALED: ("revealed personal data of", ""),

@@ -114,7 +114,8 @@ class Job(Base):
     team_id: Mapped[UUID | None] = mapped_column(ForeignKey("teams.id"))
     """None: work of the console itself, which only people who see all teams can see."""
     kind: Mapped[str]
-    input: Mapped[Json] = mapped_column(info={"personal": Kind.WORDS})
+    input: Mapped[Json] = mapped_column(info={"personal": Kind.WORDS, "secrets": True})
+    """What its task is given. The secrets in it (``Task.secrets``) no reader sees: ``app.disclosure``."""
     queue: Mapped[str] = mapped_column(default="default")
     priority: Mapped[int] = mapped_column(SmallInteger, default=0)
     status: Mapped[str] = mapped_column(default=JobStatus.QUEUED)
@@ -132,12 +133,16 @@ class Job(Base):
     cancel_requested_by: Mapped[UUID | None]
     cancel_seen_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     """The worker has read the wish; the task comes to a place where it can stop."""
-    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info={"personal": Kind.WORDS})
+    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True), info={"personal": Kind.WORDS, "secrets": True}
+    )
     progress: Mapped[int] = mapped_column(SmallInteger, default=0)
     progress_done: Mapped[Big] = mapped_column(default=0)
     progress_total: Mapped[int | None] = mapped_column(BigInteger)
     progress_text: Mapped[str] = mapped_column(default="", info={"personal": Kind.WORDS})
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info={"personal": Kind.WORDS})
+    result: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True), info={"personal": Kind.WORDS, "secrets": True}
+    )
     error_code: Mapped[str | None]
     error: Mapped[str | None] = mapped_column(info={"personal": Kind.WORDS})
     error_signature: Mapped[str | None] = mapped_column(info={"personal": Kind.WORDS})
@@ -188,7 +193,7 @@ class JobEvent(Base):
     team_id: Mapped[UUID | None]
     at: Mapped[Created]
     kind: Mapped[str]
-    detail: Mapped[Json] = mapped_column(default=dict, info={"personal": Kind.WORDS})
+    detail: Mapped[Json] = mapped_column(default=dict, info={"personal": Kind.WORDS, "secrets": True})
 
 
 class JobCount(Base):
@@ -273,7 +278,7 @@ class Schedule(Base):
     name: Mapped[str]
     """As the program declares it, and as people read it."""
     kind: Mapped[str]
-    input: Mapped[Json]
+    input: Mapped[Json] = mapped_column(info={"secrets": True})
     team_id: Mapped[UUID | None] = mapped_column(ForeignKey("teams.id"))
     cron: Mapped[str]
     time_zone: Mapped[str]
@@ -308,3 +313,13 @@ class Worker(Base):
     drain_requested_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     """Somebody wants it to take nothing more: it ends what it runs, and then waits."""
     drain_requested_by: Mapped[UUID | None]
+
+    @property
+    def machine(self) -> str:
+        """The name of its machine, without the fingerprint that tells boots and containers apart."""
+        return self.host.partition("/")[0]
+
+    @property
+    def audit_label(self) -> str:
+        """Its machine and process, as the screens show it."""
+        return f"{self.machine}, process {self.pid}"
