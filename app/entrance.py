@@ -34,7 +34,7 @@ _ENTER_TOKEN = text(
     "SELECT d.staff_id, d.role, d.limited, d.teams, d.permissions," + _SET_PERSON + " FROM door_token(:digest) AS d"
 )
 _ENTER_JOB = text(
-    "SELECT d.team_id, d.started_by, d.kind,"
+    "SELECT d.team_id, d.started_by, d.kind, (SELECT n.name FROM staff_names(ARRAY[d.started_by]) AS n) AS starter,"
     + _SET.format(
         teams="array_remove(array[d.team_id], NULL)::text",
         role="CASE WHEN d.team_id IS NULL THEN 'quarterdeck_platform' ELSE 'quarterdeck_team' END",
@@ -125,7 +125,7 @@ async def identify(session: AsyncSession, actor: Actor, timeout: float, *, read_
             row = await enter(session, _ENTER_JOB, {**job, **context(seen, timeout, read_only)})
             if row is None:
                 raise LeaseLost
-            name = f"Job {actor.job_id.hex[-8:]}"
+            name = f"Job {actor.job_id.hex[-8:]}" + (f" of {row.starter}" if row.starter else "")
             teams = None if row.team_id is None else (row.team_id,)
             return Who("system", row.started_by, name, team_ids=teams, permissions=actor.permissions)
         case Command():

@@ -20,6 +20,8 @@ from app.personal import DOTS, Kind, Masked, Veil
 _NAMING = frozenset({Kind.NAME, Kind.EMAIL})
 _CONTENT = "row"
 """What an entry of a dataset's row tells is content, which whoever works on the dataset sees anyway."""
+_NEUTRAL = frozenset({Action.PERSONAL_REVEALED, Action.USER_ERASED})
+"""What these entries call a person by is the end of their id."""
 _TYPED = frozenset({"search", "filters"})
 """What staff typed to find something, as an export's entry keeps it."""
 
@@ -191,7 +193,7 @@ def _meet_told(veil: Veil, entry: Mapping[str, Any]) -> None:
 def _names(entry: Mapping[str, Any]) -> bool:
     """Whether its label is a person's name."""
     own = _PERSONAL.get(str(entry.get("target_type")), {})
-    return Kind.NAME in own.values() and entry.get("action") != Action.PERSONAL_REVEALED
+    return Kind.NAME in own.values() and entry.get("action") not in _NEUTRAL
 
 
 def _side(veil: Veil, values: Mapping[str, Any] | None, own: Mapping[str, Kind]) -> Any:  # noqa: ANN401 - JSON

@@ -15,6 +15,9 @@ DOTS = "••••"
 _ACTING_ALONE = frozenset({"system", "command", "keeper"})
 """Kinds of actors that show nothing to anybody: jobs, whoever holds the machine's secrets, the books."""
 _ADDRESS = re.compile(r"[\w.+%~!#$&'*/=?^`{|}-]+@[\w-]+(?:\.[\w-]+)+")
+_ERASED = re.compile(r"\w+ [0-9a-f]{8}, erased on [0-9]{4}-[0-9]{2}-[0-9]{2}")
+_GONE = {"$erased"}
+"""What the audit log says in place of an erased value hides nothing any more."""
 _PART = 3
 """Letters from which on a part of a name is looked for in a text; shorter ones are everywhere."""
 
@@ -87,6 +90,8 @@ class Veil:
                 return value
             case str():
                 return self._text(value, kind)
+            case Mapping() if value.keys() == _GONE:
+                return value
             case Mapping():
                 return {key: self.over(item, kind) for key, item in value.items()}
             case list() | tuple():
@@ -98,6 +103,8 @@ class Veil:
 
     def _text(self, value: str, kind: Kind) -> str:
         match kind:
+            case Kind.NAME if _ERASED.fullmatch(value):
+                return value
             case Kind.NAME:
                 return name(value)
             case Kind.EMAIL:

@@ -28,6 +28,7 @@ from app.models.job import (
     Worker,
 )
 from app.models.payment import Payment, PaymentStatus
+from app.models.personal_value import PendingChange, PersonalValue
 from app.models.seal import AuditCheck, AuditSeal
 from app.models.sign_in import RoleRule, SignInChallenge, SignInTry, StaffDevice, StaffRecoveryCode
 from app.models.staff import (
@@ -73,6 +74,8 @@ __all__ = [
     "Metric",
     "Payment",
     "PaymentStatus",
+    "PendingChange",
+    "PersonalValue",
     "Plan",
     "Queue",
     "RoleRule",

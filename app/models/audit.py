@@ -56,6 +56,7 @@ class Action(StrEnum):
     USER_EMAIL_CORRECTED = "user.email_corrected"
     USER_MOVED = "user.moved"
     USER_OPTIONS_EDITED = "user.options_edited"
+    USER_ERASED = "user.erased"
     DATASET_CREATED = "dataset.created"
     DATASET_RENAMED = "dataset.renamed"
     DATASET_DELETED = "dataset.deleted"
@@ -80,6 +81,7 @@ class Action(StrEnum):
     DOCUMENT_DOWNLOADED = "document.downloaded"
     LIST_EXPORTED = "list.exported"
     PERSONAL_REVEALED = "personal.revealed"
+    DATABASE_CHANGED = "database.changed"
 
 
 SENTENCES: dict[Action, tuple[str, str]] = {
@@ -122,6 +124,7 @@ SENTENCES: dict[Action, tuple[str, str]] = {
     Action.USER_EMAIL_CORRECTED: ("corrected the e-mail of", ""),
     Action.USER_MOVED: ("moved", "to another team"),
     Action.USER_OPTIONS_EDITED: ("edited the options of", ""),
+    Action.USER_ERASED: ("erased the personal data of", ""),
     Action.DATASET_CREATED: ("created the dataset", ""),
     Action.DATASET_RENAMED: ("renamed the dataset", ""),
     Action.DATASET_DELETED: ("deleted the dataset", ""),
@@ -146,6 +149,7 @@ SENTENCES: dict[Action, tuple[str, str]] = {
     Action.DOCUMENT_DOWNLOADED: ("downloaded the document", ""),
     Action.LIST_EXPORTED: ("exported", ""),
     Action.PERSONAL_REVEALED: ("revealed personal data of", ""),
+    Action.DATABASE_CHANGED: ("changed past the console", ""),
 }
 """What stands between the actor and the target ("Ana *renamed the dataset* Flights"), and after the target."""
 

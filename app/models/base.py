@@ -15,7 +15,7 @@ GLOBAL_TABLES = frozenset(
     {
         *("staff", "staff_sessions", "staff_teams", "staff_links", "staff_devices", "staff_recovery_codes"),
         *("sign_in_tries", "sign_in_challenges", "role_rules", "api_tokens", "workers", "alembic_version"),
-        *("job_totals", "job_minutes", "queues", "schedules"),
+        *("audit_pending", "job_totals", "job_minutes", "queues", "schedules"),
         *("audit_seals", "audit_checks"),
     }
 )

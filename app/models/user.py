@@ -60,6 +60,8 @@ class User(Base):
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[Created]
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=clock.now, onupdate=clock.now)
+    erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When everything that names them was erased, for good; their payments and jobs stay, without words."""
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own shape
 

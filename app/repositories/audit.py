@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from app.models import Action, AuditEntry
+from app.models import Action, AuditEntry, PersonalValue
+from app.models.personal_value import TOLD
 from app.paging import Page, PageRequest, Sort
 from app.repositories.filters import among, identity, within
 from app.repositories.keyset import Listing, Query, page
@@ -15,23 +16,27 @@ from app.work import Work
 
 LISTING = Listing(AuditEntry.id, Sort("id"), {})
 _SEALS = {"personal", "version", "xid"}
-COLUMNS = [c for c in AuditEntry.__table__.columns if c.name not in {"session_id", *_SEALS}]
+COLUMNS = [TOLD.get(c.name, c) for c in AuditEntry.__table__.columns if c.name not in {"session_id", *_SEALS}]
 ERASED = "$erased"
 """The only key of what stands in place of a personal value that was erased."""
 _FIRST = ("id", "at", "actor_name", "action", "target_label", "reason")
 EXPORT: Mapping[str, Any] = MappingProxyType(
-    {name: AuditEntry.__table__.c[name] for name in dict.fromkeys([*_FIRST, *(column.name for column in COLUMNS)])}
+    {
+        name: TOLD.get(name, AuditEntry.__table__.c[name])
+        for name in dict.fromkeys([*_FIRST, *(column.name for column in COLUMNS)])
+    }
 )
 """The columns of a file of entries, the telling ones first."""
 
 
-def _listed() -> Query:
-    return select(*COLUMNS)
+def told() -> Query:
+    """All entries in sight, with their personal values; begin every question about entries with it."""
+    return select(*COLUMNS).select_from(AuditEntry).outerjoin(PersonalValue, PersonalValue.entry_id == AuditEntry.id)
 
 
 def matching(request: PageRequest) -> Query:
     """Entries by the filters person, action, record (``type`` or ``type:id``), team and at."""
-    query = _listed()
+    query = told()
     if person := identity(request, "person"):
         query = query.where(AuditEntry.actor_id == person)
     if actions := among(request, "action", Action):
@@ -55,12 +60,12 @@ async def search(work: Work, request: PageRequest) -> Page[Any]:
 
 async def get(work: Work, entry_id: int) -> Any:  # noqa: ANN401 - a row of the list
     """One entry, or None."""
-    return (await work.execute(_listed().where(AuditEntry.id == entry_id))).one_or_none()
+    return (await work.execute(told().where(AuditEntry.id == entry_id))).one_or_none()
 
 
 async def of_record(work: Work, kind: str, id_: str, limit: int = 100) -> list[Any]:
     """The latest entries about one record, newest first."""
-    query = _listed().where(AuditEntry.target_type == kind, AuditEntry.target_id == id_)
+    query = told().where(AuditEntry.target_type == kind, AuditEntry.target_id == id_)
     return list((await work.execute(query.order_by(AuditEntry.id.desc()).limit(limit))).all())
 
 
@@ -91,4 +96,4 @@ async def actors(work: Work, kind: str, among_latest: int) -> list[Any]:
 
 async def latest(work: Work, limit: int) -> list[Any]:
     """The latest entries in sight."""
-    return list((await work.execute(_listed().order_by(AuditEntry.id.desc()).limit(limit))).all())
+    return list((await work.execute(told().order_by(AuditEntry.id.desc()).limit(limit))).all())

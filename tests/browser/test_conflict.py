@@ -119,7 +119,7 @@ async def test_conflict_keep_mine(room: Room) -> None:
     await expect(ann.cell(1, "city")).to_have_text("Weimar")
     assert await room.kept(made, 1) == {"city": "Weimar", "people": 2000, "note": "note 2"}
     entries = await room.product.fetch(
-        "SELECT actor_name, before->>'data.city' AS before, after->>'data.city' AS after FROM audit_entries"
+        "SELECT actor_name, before->>'data.city' AS before, after->>'data.city' AS after FROM audit_told()"
         " WHERE action = 'row.edited' AND target_label = 'row 2 of Keep mine' ORDER BY id"
     )
     assert [entry["actor_name"] for entry in entries] == ["Ann Adler", "Sue Super"]
@@ -236,7 +236,7 @@ async def test_delete_by_typing_the_name(room: Room) -> None:
     await expect(ann.page.get_by_text("Doomed is deleted; a job removes its rows.")).to_be_visible()
     await expect(ann.page.get_by_role("table", name="Datasets").get_by_text("Doomed", exact=True)).to_have_count(0)
     await room.product.until("SELECT count(*) = 0 FROM dataset_rows WHERE dataset_number = $1", made.number)
-    entry = await room.product.fetch("SELECT reason FROM audit_entries WHERE action = 'dataset.deleted'")
+    entry = await room.product.fetch("SELECT reason FROM audit_told() WHERE action = 'dataset.deleted'")
     assert [row["reason"] for row in entry] == ["Not needed"]
     assert await status(ann.page, f"{room.product.origin}/datasets/{made.id}") == 404
 

@@ -144,7 +144,7 @@ async def test_cancel_in_the_middle_keeps_nothing(product: Product, page: Page, 
         await expect(page.get_by_text("Asked to stop; stops at its next step")).to_be_visible()
     await expect(page.get_by_role("heading", name="The import was cancelled")).to_be_visible()
     assert await rows_of(product, import_id) == 0
-    reason = "SELECT reason FROM audit_entries a JOIN imports i ON a.target_id = i.job_id::text WHERE i.id = $1"
+    reason = "SELECT reason FROM audit_told() a JOIN imports i ON a.target_id = i.job_id::text WHERE i.id = $1"
     assert await product.value(reason + " AND action = 'job.cancelled'", import_id) == "The wrong file"
     await expect(page.get_by_role("button", name="Retry import")).to_be_visible()
 

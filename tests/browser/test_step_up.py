@@ -46,7 +46,7 @@ async def test_a_dangerous_click_asks_and_goes_on(
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("Suspended", exact=True)).to_be_visible()
     await expect(page.get_by_role("dialog")).to_have_count(0)
-    told = await product.fetch("SELECT reason FROM audit_entries WHERE action = 'team.suspended'")
+    told = await product.fetch("SELECT reason FROM audit_told() WHERE action = 'team.suspended'")
     assert [row["reason"] for row in told] == [WHY]
 
 

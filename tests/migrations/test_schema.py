@@ -64,7 +64,7 @@ def _plain(row: asyncpg.Record) -> tuple[str, ...]:
 _INDEXES = "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = $1 AND tablename <> 'alembic_version'"
 _CONSTRAINTS = """
     SELECT c.relname, o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid
-    WHERE o.connamespace = $1::text::regnamespace AND c.relname <> 'alembic_version'
+    WHERE o.connamespace = $1::text::regnamespace AND c.relname <> 'alembic_version' AND o.contype <> 't'
 """
 _COLUMNS = """
     SELECT table_name, column_name, data_type, is_nullable, column_default, is_identity, identity_generation

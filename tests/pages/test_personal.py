@@ -121,7 +121,7 @@ async def test_a_value_is_revealed_on_this_page_until_it_is_left(
         assert known.contents["facts"][:2] == [["Name", "text", MASKED_NAME, "", True], ["E-mail", "text", EMAIL, ""]]
         assert rita.find(kind="head").contents["title"] == MASKED_NAME
         assert nothing_of(everything(other))
-        latest = "SELECT action, reason, actor_name FROM audit_entries ORDER BY id DESC LIMIT 1"
+        latest = "SELECT action, reason, actor_name FROM audit_told() ORDER BY id DESC LIMIT 1"
         assert tuple(await admin.fetchrow(latest)) == ("personal.revealed", "The letter came back", "Vic Vale")
 
         assert rita.page is not None

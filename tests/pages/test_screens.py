@@ -152,7 +152,7 @@ async def test_retry_a_failed_job(visit: Visit, people: Company, admin: asyncpg.
     await ann.answer("Why retry this job?", reason="The disk is there again")
     await ann.hears("The job is queued again.")
     assert await admin.fetchval("SELECT status FROM jobs WHERE id = $1", job) == "queued"
-    reason = "SELECT reason FROM audit_entries WHERE action = 'job.retried' AND target_id = $1"
+    reason = "SELECT reason FROM audit_told() WHERE action = 'job.retried' AND target_id = $1"
     assert await admin.fetchval(reason, str(job)) == "The disk is there again"
 
 

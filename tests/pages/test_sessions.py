@@ -119,7 +119,7 @@ async def test_somebody_elses_sessions(visit: Visit, people: Company, admin: asy
     assert set(await sue.refuses(dialog)) == {"reason"}
     sue.send(dialog, "submit", {"reason": WHY})
     await sue.hears("1 session of Vic Vale ended.")
-    reasons = await admin.fetch("SELECT reason FROM audit_entries WHERE action = 'session.revoked'")
+    reasons = await admin.fetch("SELECT reason FROM audit_told() WHERE action = 'session.revoked'")
     assert [row["reason"] for row in reasons] == [WHY, WHY]
     await visit(people.sue, f"/audit?person={people.sue.staff_id}")
 

@@ -67,7 +67,7 @@ async def test_change_role_where_somebody_was_faster(visit: Visit, people: Compa
     sue.send(question, "submit", {"role": "mine"})
     await sue.hears("The role of Vic Vale is changed.")
     assert await asked("SELECT role FROM staff WHERE id = $1", vic) == "reviewer"
-    assert await asked("SELECT reason FROM audit_entries WHERE action = 'staff.role_changed'") == WHY
+    assert await asked("SELECT reason FROM audit_told() WHERE action = 'staff.role_changed'") == WHY
 
 
 async def test_change_teams(visit: Visit, people: Company, asked: Callable[..., Any]) -> None:

@@ -74,7 +74,7 @@ async def test_tokens_of_an_account(visit: Visit, people: Company, asked: Callab
     sue.send(table, "act", [table.contents["rows"][0][0], 0])
     await sue.answer("Why revoke this token?", reason=WHY)
     await sue.hears("“CI” of Vic Vale is revoked.")
-    assert await asked("SELECT reason FROM audit_entries WHERE action = 'token.revoked'") == WHY
+    assert await asked("SELECT reason FROM audit_told() WHERE action = 'token.revoked'") == WHY
     vic = await visit(people.vic, "/profile/tokens")
     await vic.sees("You cannot create tokens", "qd_12345678…")
     assert vic.find(kind="head").contents["actions"] == []

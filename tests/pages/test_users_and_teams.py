@@ -27,7 +27,7 @@ def buttons(seen: Visitor) -> list[str]:
 
 async def said(admin: asyncpg.Connection) -> Any:
     """The latest entry: what, why."""
-    latest = "SELECT action, reason FROM audit_entries ORDER BY id DESC LIMIT 1"
+    latest = "SELECT action, reason FROM audit_told() ORDER BY id DESC LIMIT 1"
     return tuple(await admin.fetchrow(latest))
 
 

@@ -24,6 +24,7 @@ NOT_PERSONAL = {
     "an id": {"payments.stripe_payment_intent", "payments.stripe_charge", "audit_entries.target_id"},
     "an organisation's": {"teams.name"},
     "staff's own, who answer for what they do": {"audit_entries.actor_name", "audit_entries.ip"},
+    "drawn at random, and what was made of it": {"audit_personal.salt", "audit_entries.personal"},
     "content that the customer gave to be worked on": {
         *("datasets.name", "dataset_rows.data", "dataset_rows.image_url", "dataset_rows.image_hash", "schemas.name"),
         *("schema_fields.key", "schema_fields.label", "schema_fields.enum", "schema_fields.pattern"),

@@ -92,7 +92,7 @@ async def test_audit_entries_name_no_secret(company: Company, admin: asyncpg.Con
     await staff.set_password(root, "new@example.com", f"{PLANTED} 2")
     link = await staff.make_link_for(root, "new@example.com", "Forgot it")
     hashed = await admin.fetchval("SELECT password_hash FROM staff WHERE email = 'new@example.com'")
-    entries = await admin.fetch("SELECT to_jsonb(a)::text AS told FROM audit_entries a")
+    entries = await admin.fetch("SELECT to_jsonb(a)::text AS told FROM audit_told() a")
     assert len(entries) >= 3
     for entry in entries:
         for secret in (PLANTED, hashed, link.path, link.path.rpartition("/")[2], PASSWORD):

@@ -93,5 +93,5 @@ async def test_password_of_a_proof_stays_out_of_the_log(site: Site, behind: asyn
     assert PASSWORD not in log
     assert "a wrong one that nobody else types" not in log
     assert not await behind.fetchval(
-        "SELECT count(*) FROM audit_entries e WHERE e::text LIKE '%a wrong one that nobody%'"
+        "SELECT count(*) FROM audit_told() e WHERE e::text LIKE '%a wrong one that nobody%'"
     )

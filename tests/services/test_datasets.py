@@ -21,7 +21,7 @@ async def flights(company: Company, admin: asyncpg.Connection) -> Made:
 
 
 async def entries(admin: asyncpg.Connection) -> list[asyncpg.Record]:
-    return list(await admin.fetch("SELECT * FROM audit_entries ORDER BY id"))
+    return list(await admin.fetch("SELECT * FROM audit_told() ORDER BY id"))
 
 
 async def test_one_dataset_with_its_fields_and_counters(company: Company, flights: Made) -> None:

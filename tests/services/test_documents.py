@@ -72,7 +72,7 @@ async def test_a_job_makes_the_document_and_staff_take_it_away(
     assert name == "Heat pumps 熱.txt"
     told = {"pages": 9, "words": len(text.split()), "sha256": hashlib.sha256(text.encode()).hexdigest()}
     assert json.loads(row["result"]) == told
-    entry = await admin.fetchrow("SELECT action, target_id, target_label FROM audit_entries ORDER BY id DESC LIMIT 1")
+    entry = await admin.fetchrow("SELECT action, target_id, target_label FROM audit_told() ORDER BY id DESC LIMIT 1")
     assert tuple(entry) == ("document.downloaded", str(job_id), ORDER["title"])
     with pytest.raises(Forbidden):
         await documents.download(company.vic, desk.store, job_id)

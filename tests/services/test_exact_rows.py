@@ -33,7 +33,7 @@ async def test_an_edit_leaves_the_other_numbers_exactly_as_they_are(
     assert before.count(EXACT) == 2
     await rows.edit(company.ann, made.id, row_id, "title", "old", "new")
     assert await admin.fetchval(others) == before
-    changed = await admin.fetchrow("SELECT before, after FROM audit_entries")
+    changed = await admin.fetchrow("SELECT before, after FROM audit_told()")
     assert tuple(changed) == ('{"data.title": "old"}', '{"data.title": "new"}')
 
 

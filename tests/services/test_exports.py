@@ -56,7 +56,7 @@ def left_in(folder: Path) -> list[Path]:
 
 
 async def last_entry(admin: asyncpg.Connection) -> dict[str, Any]:
-    entry = await admin.fetchrow("SELECT * FROM audit_entries ORDER BY id DESC LIMIT 1")
+    entry = await admin.fetchrow("SELECT * FROM audit_told() ORDER BY id DESC LIMIT 1")
     assert entry is not None
     return dict(entry) | {"detail": json.loads(entry["detail"]) if entry["detail"] else None}
 

@@ -77,7 +77,7 @@ async def test_a_real_file_becomes_rows_counters_and_entries(
         "tzone": "America/New_York",
     }
     assert await actions(admin) == ["dataset.created", "import.started", "import.finished"]
-    finished = await admin.fetchrow("SELECT * FROM audit_entries ORDER BY id DESC LIMIT 1")
+    finished = await admin.fetchrow("SELECT * FROM audit_told() ORDER BY id DESC LIMIT 1")
     assert finished["actor_id"] == company.ann.staff_id
     assert (finished["actor_kind"], finished["team_id"], finished["target_label"]) == (
         *("system", company.acme, "table.csv"),
@@ -237,7 +237,7 @@ async def test_deleting_an_import_takes_exactly_its_rows(
     third = await desk.start(b"code,n\nF,6\n", first.dataset_id)
     await desk.run_all(admin)
     await imports.delete(company.ann, second.id, "sent twice")
-    entry = await admin.fetchrow("SELECT * FROM audit_entries ORDER BY id DESC LIMIT 1")
+    entry = await admin.fetchrow("SELECT * FROM audit_told() ORDER BY id DESC LIMIT 1")
     assert (entry["action"], entry["reason"], entry["detail"]) == ("import.deleted", "sent twice", '{"rows": 2}')
     assert (entry["before"], entry["after"]) == ('{"status": "succeeded"}', '{"status": "deleting"}')
     with pytest.raises(Conflict, match="deleted already"):

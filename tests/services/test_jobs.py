@@ -16,7 +16,7 @@ from tests.people import Company
 
 
 async def actions(admin: asyncpg.Connection) -> list[tuple[str, ...]]:
-    return [tuple(row) for row in await admin.fetch("SELECT action, reason, before, after FROM audit_entries")]
+    return [tuple(row) for row in await admin.fetch("SELECT action, reason, before, after FROM audit_told()")]
 
 
 async def test_one_job_with_its_time_line_and_what_staff_did(company: Company, admin: asyncpg.Connection) -> None:

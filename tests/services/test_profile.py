@@ -56,7 +56,7 @@ async def test_rename_is_recorded_and_only_ones_own(tess: Staff, admin: asyncpg.
     assert await profile.rename(tess, "Tess Tamm") == "Tess Tamm"
     names = [row["name"] for row in await admin.fetch("SELECT name FROM staff ORDER BY name")]
     assert names == ["Ann Adler", "Nil Noor", "Sue Super", "Tess Tamm", "Vic Vale"]
-    [entry] = await admin.fetch("SELECT * FROM audit_entries")
+    [entry] = await admin.fetch("SELECT * FROM audit_told()")
     assert (entry["action"], entry["actor_id"], entry["session_id"]) == (
         "staff.renamed",
         tess.staff_id,
@@ -81,7 +81,7 @@ async def test_change_password_ends_other_sessions_and_this_one_goes_on(tess: St
         await sessions.sign_in(Nobody(), tess.email, PASSWORD, "a browser")
     with pytest.raises(links.DeadLink):
         await links.find(link.path.removeprefix("/welcome/"))
-    entry = await admin.fetchrow("SELECT * FROM audit_entries WHERE action = 'staff.password_changed'")
+    entry = await admin.fetchrow("SELECT * FROM audit_told() WHERE action = 'staff.password_changed'")
     assert (entry["actor_id"], entry["target_id"]) == (tess.staff_id, str(tess.staff_id))
     assert json.loads(entry["detail"]) == {"sessions_ended": 1}
     assert "argon2" not in str(entry)
@@ -101,7 +101,7 @@ async def test_change_password_needs_the_present_one_and_the_policy(
             await profile.change_password(tess, present, wanted)
         assert list(refused.value.fields) == [field]
     assert len(await living(admin, tess)) == 2
-    refused_entries = await admin.fetch("SELECT * FROM audit_entries WHERE action = 'session.refused'")
+    refused_entries = await admin.fetch("SELECT * FROM audit_told() WHERE action = 'session.refused'")
     assert {(e["target_label"], e["ip"]) for e in refused_entries} == {(tess.email, "127.0.0.1")}
     with pytest.raises(Forbidden):
         await profile.change_password(company.nil, PASSWORD, NEW)
@@ -128,7 +128,7 @@ async def test_who_must_choose_a_password_can_do_nothing_else_and_goes_on(
     await profile.choose_due_password(tess, PASSWORD, NEW)
     assert await living(admin, tess) == [str(tess.session_id)]
     assert (await profile.get(tess)).account.name == "Tess Tam"
-    entry = await admin.fetchrow("SELECT * FROM audit_entries WHERE action = 'staff.password_changed'")
+    entry = await admin.fetchrow("SELECT * FROM audit_told() WHERE action = 'staff.password_changed'")
     assert (entry["actor_id"], entry["session_id"], entry["ip"]) == (tess.staff_id, tess.session_id, "127.0.0.1")
     await profile.choose_due_password(company.nil, PASSWORD, NEW)  # whatever one's role
     with pytest.raises(NotSignedIn):
@@ -196,7 +196,7 @@ async def test_a_link_lets_choose_a_password_once(tess: Staff, admin: asyncpg.Co
     await sessions.sign_in(Nobody(), tess.email, NEW, "a browser")
     with pytest.raises(links.DeadLink):
         await links.use(Nobody(), token, NEW)
-    entry = await admin.fetchrow("SELECT * FROM audit_entries WHERE action = 'staff.link_used'")
+    entry = await admin.fetchrow("SELECT * FROM audit_told() WHERE action = 'staff.link_used'")
     assert (entry["actor_name"], entry["ip"], entry["target_id"]) == ("Tess Tam", "10.0.0.1", str(tess.staff_id))
     assert json.loads(entry["detail"]) == {"purpose": "invite", "sessions_ended": 2}
     assert token not in str(entry)

@@ -30,7 +30,7 @@ async def test_a_reviewer_reveals_one_value_with_a_reason_and_the_log_keeps_it_w
 ) -> None:
     user, paid, job = await plant(admin, company)
     assert await personal.reveal(rita, "user", user, "email", "  The letter came back ") == EMAIL
-    entry = await admin.fetchrow("SELECT * FROM audit_entries ORDER BY id DESC LIMIT 1")
+    entry = await admin.fetchrow("SELECT * FROM audit_told() ORDER BY id DESC LIMIT 1")
     assert (entry["action"], entry["target_type"], entry["target_id"], entry["reason"]) == (
         *("personal.revealed", "user", str(user), "The letter came back"),
     )
@@ -49,7 +49,7 @@ async def test_a_reviewer_reveals_one_value_with_a_reason_and_the_log_keeps_it_w
 async def test_what_cannot_be_revealed(company: Company, admin: asyncpg.Connection, rita: Staff) -> None:
     user, *_ = await plant(admin, company)
     theirs_ = await add_user(admin, company.nordlicht, NAME, f"far.{EMAIL}")
-    before = await admin.fetchval("SELECT count(*) FROM audit_entries WHERE action = 'personal.revealed'")
+    before = await admin.fetchval("SELECT count(*) FROM audit_told() WHERE action = 'personal.revealed'")
     assert Permission.PERSONAL_REVEAL in IN_PERSON  # no program looks
     with pytest.raises(Forbidden):
         await personal.reveal(company.nil, "user", user, "email", "why")
@@ -64,7 +64,7 @@ async def test_what_cannot_be_revealed(company: Company, admin: asyncpg.Connecti
     for reason in ("", "   "):
         with pytest.raises(Invalid):
             await personal.reveal(rita, "user", user, "email", reason)
-    assert await admin.fetchval("SELECT count(*) FROM audit_entries WHERE action = 'personal.revealed'") == before
+    assert await admin.fetchval("SELECT count(*) FROM audit_told() WHERE action = 'personal.revealed'") == before
 
 
 async def test_a_person_reveals_only_so_many_in_an_hour(
@@ -85,5 +85,5 @@ async def test_a_person_reveals_only_so_many_in_an_hour(
     refusal = next(one for one in answers if isinstance(one, RateLimited))
     assert refusal.message == f"You have revealed {personal.MOST} values within an hour. Try again in 40 minutes."
     assert 0 < refusal.retry_after <= 40 * 60
-    revealed = "SELECT count(*) FROM audit_entries WHERE action = 'personal.revealed' AND reason = 'why'"
+    revealed = "SELECT count(*) FROM audit_told() WHERE action = 'personal.revealed' AND reason = 'why'"
     assert await admin.fetchval(revealed) == 1

@@ -120,7 +120,7 @@ async def test_a_recovery_code_is_good_once_and_recorded(ann: Staff, phone: Phon
     found = await sessions.find(signed_in.token)
     assert found is not None
     assert (await second_factor.get(found)).codes_left == 9
-    entry = await admin.fetchrow("SELECT * FROM audit_entries WHERE action = 'staff.recovery_code_used'")
+    entry = await admin.fetchrow("SELECT * FROM audit_told() WHERE action = 'staff.recovery_code_used'")
     assert (entry["actor_id"], json.loads(entry["detail"])) == (ann.staff_id, {"left": 9})
     assert await admin.fetchval("SELECT methods FROM staff_sessions WHERE id = $1", found.session_id) == [
         "password",

@@ -52,7 +52,7 @@ async def test_end_one_of_ones_own_and_nobody_elses(company: Company, admin: asy
     await admin.add_listener("quarterdeck", lambda *notice: told.append(notice[3]))
     await own_sessions.end(tess, phone)
     assert [row.id for row in (await own_sessions.search(tess, PageRequest())).rows] == [tess.session_id]
-    entry = await admin.fetchrow("SELECT * FROM audit_entries")
+    entry = await admin.fetchrow("SELECT * FROM audit_told()")
     assert (entry["action"], entry["actor_id"], entry["target_id"]) == (
         "session.revoked", tess.staff_id, str(tess.staff_id),
     )  # fmt: skip
@@ -102,7 +102,7 @@ async def test_end_one_of_somebody_else(company: Company, admin: asyncpg.Connect
         with pytest.raises(Invalid):
             await staff_sessions.end(company.sue, phone, reason)
     await staff_sessions.end(company.sue, phone, WHY)
-    entry = await admin.fetchrow("SELECT * FROM audit_entries WHERE action = 'session.revoked'")
+    entry = await admin.fetchrow("SELECT * FROM audit_told() WHERE action = 'session.revoked'")
     assert (entry["target_label"], entry["reason"]) == ("Vic Vale", WHY)
     assert json.loads(entry["detail"]) == {"sessions_ended": 1, "device": "Safari on iPhone"}
     for gone in (phone, uuid7()):

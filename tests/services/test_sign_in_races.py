@@ -103,7 +103,7 @@ async def test_of_those_refused_the_log_keeps_e_mail_addresses_only(
 ) -> None:
     with pytest.raises(sessions.WrongPassword):
         await sessions.sign_in(Nobody(), typed, "wrong", "a browser")
-    entry = await admin.fetchrow("SELECT * FROM audit_entries")
+    entry = await admin.fetchrow("SELECT * FROM audit_told()")
     assert (entry["action"], entry["target_label"], entry["actor_name"]) == ("session.refused", label, name)
 
 

@@ -20,7 +20,7 @@ async def test_create_tells_the_role_and_never_the_password(company: Company, ad
     assert (row["email"], row["name"], row["role"], row["limited"]) == ("new@example.com", "Nia New", "support", False)
     good, _ = await passwords.verify_and_update(NEW, row["password_hash"])
     assert good
-    entry = await admin.fetchrow("SELECT * FROM audit_entries")
+    entry = await admin.fetchrow("SELECT * FROM audit_told()")
     assert (entry["action"], entry["target_label"], entry["team_id"]) == ("staff.created", "Nia New", None)
     assert '"password_hash": "set"' in entry["after"]
     assert row["password_hash"] not in str(entry)
@@ -43,7 +43,7 @@ async def test_a_new_password_ends_all_sessions(company: Company, admin: asyncpg
     with pytest.raises(NotSignedIn):
         async with reading(company.ann, Permission.TEAMS_READ):
             pass
-    entry = await admin.fetchrow("SELECT * FROM audit_entries")
+    entry = await admin.fetchrow("SELECT * FROM audit_told()")
     assert (entry["action"], entry["target_label"]) == ("staff.password_changed", "Ann Adler")
     assert (entry["before"], entry["after"]) == ('{"password_hash": null}', '{"password_hash": "changed"}')
     assert entry["detail"] == '{"sessions_ended": 1}'

@@ -32,7 +32,7 @@ async def max_(company: Company, admin: asyncpg.Connection) -> Staff:
 
 
 async def entries(admin: asyncpg.Connection, action: str) -> list[asyncpg.Record]:
-    return list(await admin.fetch("SELECT * FROM audit_entries WHERE action = $1 ORDER BY id", action))
+    return list(await admin.fetch("SELECT * FROM audit_told() WHERE action = $1 ORDER BY id", action))
 
 
 async def still_signed_in(person: Staff) -> bool:

@@ -41,7 +41,7 @@ async def test_who_lacks_what_the_role_demands_does_nothing_else(
     for spared in (company.vic, company.sue):
         async with reading(spared, Permission.TEAMS_READ):
             pass
-    entry = await admin.fetchrow("SELECT * FROM audit_entries")
+    entry = await admin.fetchrow("SELECT * FROM audit_told()")
     assert (entry["action"], entry["target_label"], entry["reason"]) == ("role_rule.changed", "Admin", WHY)
     assert json.loads(entry["after"])["second_factor"] is True
     await enrol(ann, Clock())
@@ -132,7 +132,7 @@ async def test_a_second_factor_is_taken_away_with_its_codes_and_sessions(
     assert await admin.fetchval("SELECT revoke_reason FROM staff_sessions WHERE id = $1", ann.session_id)
     with pytest.raises(second_factor.Lapsed):
         await second_factor.sign_in(Nobody(), asked.token, phone.recovery[0], "a browser")
-    entry = await admin.fetchrow("SELECT * FROM audit_entries WHERE action = 'staff.second_factor_removed'")
+    entry = await admin.fetchrow("SELECT * FROM audit_told() WHERE action = 'staff.second_factor_removed'")
     assert (entry["actor_id"], entry["target_id"], entry["reason"]) == (company.sue.staff_id, str(ann.staff_id), WHY)
     assert phone.secret not in str(entry)
     assert json.loads(entry["after"])["totp_secret"] == "changed"

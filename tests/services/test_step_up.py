@@ -63,7 +63,7 @@ async def test_the_password_proves_it_for_ten_minutes(
         await staff.deactivate(sue, company.vic.staff_id, WHY)
     await step_up.prove(sue, PASSWORD)
     await staff.deactivate(sue, company.vic.staff_id, WHY)
-    entry = await admin.fetchrow("SELECT * FROM audit_entries WHERE action = 'session.proved'")
+    entry = await admin.fetchrow("SELECT * FROM audit_told() WHERE action = 'session.proved'")
     assert (entry["actor_id"], entry["session_id"], entry["ip"]) == (sue.staff_id, sue.session_id, "127.0.0.1")
     assert json.loads(entry["detail"]) == {"method": "password"}
     only = "SELECT count(*) FROM staff_sessions WHERE authenticated_at > $1"
@@ -172,7 +172,7 @@ async def test_a_code_of_ones_app_opens_a_locked_session_once(
         await teams.names(ann)
     await step_up.prove(ann, code)
     assert await teams.names(ann)
-    entry = await admin.fetchval("SELECT detail FROM audit_entries WHERE action = 'session.proved'")
+    entry = await admin.fetchval("SELECT detail FROM audit_told() WHERE action = 'session.proved'")
     assert json.loads(entry) == {"method": "code"}
     await lock(admin)
     with pytest.raises(Invalid):

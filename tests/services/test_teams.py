@@ -27,7 +27,7 @@ async def test_teams_have_names_and_unique_ones(company: Company, admin: asyncpg
     known = [(made.id, "aardvark"), (company.acme, "Acme"), (company.nordlicht, "Nordlicht")]
     assert await teams.names(company.vic) == sorted(known, key=lambda team: team[1].lower())
     assert len(await teams.names(company.vic, 2)) == 2
-    entry = await admin.fetchrow("SELECT * FROM audit_entries")
+    entry = await admin.fetchrow("SELECT * FROM audit_told()")
     assert (entry["action"], entry["team_id"], entry["before"]) == ("team.created", made.id, None)
     with pytest.raises(Duplicate, match="already a team"):
         await teams.create(company.ann, "Acme")
@@ -103,7 +103,7 @@ async def test_filters_search_and_exact_counts(company: Company, admin: asyncpg.
 
 async def test_renaming_meets_who_was_faster(company: Company, admin: asyncpg.Connection) -> None:
     await teams.rename(company.ann, company.acme, " Acme Labs ", "Acme", "They asked")
-    entry = await admin.fetchrow("SELECT * FROM audit_entries")
+    entry = await admin.fetchrow("SELECT * FROM audit_told()")
     assert (entry["action"], entry["reason"], entry["target_label"]) == ("team.renamed", "They asked", "Acme")
     with pytest.raises(Conflict) as late:
         await teams.rename(company.sue, company.acme, "Acme Corp", "Acme", "They asked me")
@@ -147,7 +147,7 @@ async def test_a_suspended_team_begins_nothing_new_until_it_is_resumed(
         await teams.resume(company.ann, company.acme, "Twice")
     await desk.start(b"city\nUlm\n", made.id)
     await users.reactivate(company.ann, ada.id, "Back")
-    acts = await admin.fetch("SELECT action, reason FROM audit_entries WHERE target_type = 'team' ORDER BY id")
+    acts = await admin.fetch("SELECT action, reason FROM audit_told() WHERE target_type = 'team' ORDER BY id")
     assert [tuple(act) for act in acts] == [("team.suspended", "Unpaid"), ("team.resumed", "Paid")]
 
 

@@ -57,7 +57,7 @@ async def pass_by(admin: asyncpg.Connection, **time: float) -> None:
 
 
 async def throttled(admin: asyncpg.Connection) -> list[tuple[str, str, str]]:
-    rows = await admin.fetch("SELECT * FROM audit_entries WHERE action = 'session.throttled' ORDER BY id")
+    rows = await admin.fetch("SELECT * FROM audit_told() WHERE action = 'session.throttled' ORDER BY id")
     return [(row["actor_name"], row["target_type"], row["target_label"]) for row in rows]
 
 

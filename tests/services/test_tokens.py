@@ -54,7 +54,7 @@ async def test_a_token_is_shown_once_and_kept_as_a_digest(company: Company, admi
     assert (kept["name"], kept["hint"]) == ("CI", made.secret[:11])
     assert kept["digest"] == api_tokens.digest(made.secret)
     assert (kept["permissions"], kept["team_ids"], kept["revoked_at"]) == (sorted(READ_JOBS), None, None)
-    [entry] = await admin.fetch("SELECT * FROM audit_entries")
+    [entry] = await admin.fetch("SELECT * FROM audit_told()")
     assert (entry["action"], entry["actor_id"], entry["session_id"], entry["target_id"], entry["target_label"]) == (
         *("token.created", company.ann.staff_id, company.ann.session_id, str(made.id), "CI"),
     )
@@ -125,7 +125,7 @@ async def test_a_token_acts_within_what_was_chosen(company: Company, admin: asyn
             with pytest.raises(Forbidden, match="This API token does not include"):
                 async with verb(token, permission):
                     pass
-    refused = await admin.fetchrow("SELECT * FROM audit_entries WHERE action = 'access.refused' LIMIT 1")
+    refused = await admin.fetchrow("SELECT * FROM audit_told() WHERE action = 'access.refused' LIMIT 1")
     assert (refused["actor_kind"], refused["actor_name"]) == ("token", "Sue Super (token “CI”)")
 
 
@@ -148,7 +148,7 @@ async def test_what_a_token_does_names_its_owner_and_itself(company: Company, ad
     job_id = await add_job(admin, company.acme)
     made = await make(company.ann, permissions={"jobs:retry"})
     await jobs.retry(await bearer(made), job_id, "Flaky")
-    entry = await admin.fetchrow("SELECT * FROM audit_entries WHERE action = 'job.retried'")
+    entry = await admin.fetchrow("SELECT * FROM audit_told() WHERE action = 'job.retried'")
     assert (entry["actor_kind"], entry["actor_id"], entry["actor_name"]) == (
         *("token", company.ann.staff_id, "Ann Adler (token “CI”)"),
     )
@@ -301,7 +301,7 @@ async def test_revoke_anybodys_with_a_reason(company: Company, admin: asyncpg.Co
         await tokens.revoke(company.sue, made.id, WHY)
     with pytest.raises(NotFound):
         await tokens.revoke(company.sue, uuid7(), WHY)
-    entry = await admin.fetchrow("SELECT * FROM audit_entries WHERE action = 'token.revoked'")
+    entry = await admin.fetchrow("SELECT * FROM audit_told() WHERE action = 'token.revoked'")
     assert (entry["actor_id"], entry["target_type"], entry["target_id"], entry["reason"]) == (
         *(company.sue.staff_id, "token", str(made.id), WHY),
     )

@@ -29,7 +29,7 @@ async def bob(company: Company) -> User:
 
 
 async def entry(admin: asyncpg.Connection) -> Any:
-    return await admin.fetchrow("SELECT * FROM audit_entries ORDER BY id DESC LIMIT 1")
+    return await admin.fetchrow("SELECT * FROM audit_told() ORDER BY id DESC LIMIT 1")
 
 
 async def test_a_new_user(company: Company, admin: asyncpg.Connection, ada: User) -> None:

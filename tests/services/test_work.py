@@ -24,7 +24,7 @@ READ, WRITE = Permission.TEAMS_READ, Permission.DATASETS_CREATE
 
 
 async def entries(admin: asyncpg.Connection) -> list[asyncpg.Record]:
-    return list(await admin.fetch("SELECT * FROM audit_entries ORDER BY id"))
+    return list(await admin.fetch("SELECT * FROM audit_told() ORDER BY id"))
 
 
 async def test_staff_who_see_all_teams_read_all(company: Company) -> None:
