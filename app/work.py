@@ -8,7 +8,6 @@ Each opening asks the database whether the actor is still who they were, whether
 time limit for this one transaction. What a page knows about a person is for hiding buttons; this is the check.
 """
 
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,24 +15,23 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import Executable, Result, TextClause, insert, text
+from sqlalchemy import Executable, Result, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
-from sqlalchemy.sql.dml import UpdateBase
 
 from app import asking, db, masking
 from app.actor import Actor
-from app.changes import Changes, plain
+from app.changes import Changes
 from app.db_errors import of_driver, translated
 from app.entrance import ENTER_PLAIN, RECENT, LeaseLost, Who, check_recent, context, enter, identify
 from app.errors import AppError, Conflict, Forbidden, NotFound, StepUpRequired, Unavailable
-from app.models import Action, AuditEntry, Base
+from app.models import Action, Base
 from app.permissions import Permission
 from app.personal import Veil, masked_for
+from app.recording import ENTERED, Recording, Subject, UnrecordedWrite, enter_refusal, noun
 from app.topics import CHANNEL, Change, Topic
-from app.trace import request_reference
 
 M = TypeVar("M", bound=Base)
 
@@ -42,36 +40,16 @@ WRITE_TIMEOUT = 10.0
 KEEP_TIMEOUT = 60.0
 
 
-class UnrecordedWrite(Exception):
-    """A block changed something and recorded nothing about it: a bug of ours. The transaction is rolled back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What an act was about that is no record: a list that somebody took away, for one. Without a team its entry
-    belongs to the console itself, also when somebody acts who is limited to some teams.
-    """
-
-    type: str
-    id: str
-    label: str
-    team_id: UUID | None = None
-
-
 @dataclass(eq=False)
 class Work:
     """One transaction, inside somebody's block. Everything that touches the database goes through here."""
 
     who: Who
     _session: AsyncSession
-    _changes: Changes
+    _recording: Recording
     veil: Veil | None = None
     """Hides personal data from this reader; None hides nothing. What a block reads is masked unless it writes."""
     _reads: bool = False
-    _touched: set[str] = field(default_factory=set)
-    _covered: set[str] = field(default_factory=set)
-    _records: list[dict[str, Any]] = field(default_factory=list)
-    _targets: list[Base | None] = field(default_factory=list)
     _notes: list[Change] = field(default_factory=list)
     _after: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
@@ -83,7 +61,7 @@ class Work:
         """
         found = await self._session.get(model, id_, with_for_update={"key_share": True} if lock else None)
         if found is None:
-            raise NotFound(f"This {_noun(model)} does not exist, or you may not see it.")
+            raise NotFound(f"This {noun(model)} does not exist, or you may not see it.")
         if self.veil is not None:
             await masking.cover(self._session, self.veil, found, in_place=self._reads)
         return found
@@ -102,7 +80,7 @@ class Work:
 
     async def execute(self, statement: Executable, parameters: Any = None) -> Result[*tuple[Any, ...]]:  # noqa: ANN401 - any
         """Run a statement. A writing one is noted and must be recorded."""
-        self._note(statement)
+        self._recording.note(statement)
         answer = await self._session.execute(statement, parameters)
         if self.veil is None or not self._reads:
             return answer
@@ -133,10 +111,9 @@ class Work:
         label: str | None = None,
     ) -> None:
         """Write the audit entry of a change to ``target``; before and after are found by themselves."""
-        self._entry(action, target, reason, detail, label)
+        self._recording.enter(action, target, reason, detail, label)
         if isinstance(target, Base):
-            self._covered.add(target.__tablename__)
-            self._changes.cover(target)
+            self._recording.cover(target)
 
     def record_bulk(
         self,
@@ -149,19 +126,18 @@ class Work:
         detail: Mapping[str, Any] | None = None,
     ) -> None:
         """Write one entry for a statement that changed ``n`` rows of ``table``, told of ``target``."""
-        self._entry(action, target, reason, {"rows": n, **(detail or {})}, None)
-        self._covered.update({table.__tablename__, target.__tablename__})
-        self._changes.cover(target)
+        self._recording.enter(action, target, reason, {"rows": n, **(detail or {})})
+        self._recording.cover(table)
+        self._recording.cover(target)
 
     def implied(self, *records: Base | type[Base]) -> None:
         """Cover what a recorded act brings with it: records to add (a dataset's schema, the job that an act starts),
         or tables that statements of this block write.
         """
         for record in records:
-            self._covered.add(record.__tablename__)
+            self._recording.cover(record)
             if not isinstance(record, type):
                 self._session.add(record)
-                self._changes.cover(record)
 
     def notify(self, topic: Topic, id_: UUID | None = None, kind: str = "changed") -> None:
         """Tell open pages that something changed, when and only when this transaction commits."""
@@ -178,74 +154,18 @@ class Work:
         for callback in self._after:
             await callback()
 
-    def _entry(
-        self,
-        action: Action,
-        target: Base | Subject,
-        reason: str | None,
-        detail: Mapping[str, Any] | None,
-        label: str | None,
-    ) -> None:
-        about = _subject(target) if isinstance(target, Base) else target
-        self._targets.append(target if isinstance(target, Base) else None)
-        self._records.append(
-            {
-                "team_id": about.team_id,
-                "action": action.value,
-                "target_type": about.type,
-                "target_id": about.id,
-                "target_label": label or about.label,
-                "reason": reason,
-                "detail": plain(dict(detail)) if detail else None,
-            }
-        )
-
-    def _note(self, statement: Executable) -> None:
-        if isinstance(statement, UpdateBase):
-            self._touched.add(getattr(statement.table, "name", "?"))
-        elif isinstance(statement, TextClause):
-            self._touched.update(name.lower() for name in _WRITES.findall(statement.text))
-
-    def _refuse_unrecorded(self) -> None:
-        forgotten = {table for table in self._touched if table not in self._covered} | self._changes.uncovered()
-        if forgotten or ((self._touched or self._changes) and not self._records):
-            raise UnrecordedWrite(f"A change to {', '.join(sorted(forgotten)) or 'the database'} recorded nothing.")
-
-    async def _write_audit(self) -> None:
-        if not self._records:
-            return
-        for record, target in zip(self._records, self._targets, strict=True):
-            before, after = self._changes.of(target)
-            record.update(before=before, after=after)
-        shared = {
-            "actor_id": self.who.id,
-            "actor_name": self.who.name,
-            "actor_kind": self.who.kind,
-            "session_id": self.who.session_id,
-            "ip": self.who.ip,
-            "request": request_reference(),
-        }
-        if any(of is None and told["team_id"] is None for of, told in zip(self._targets, self._records, strict=True)):
-            await self._session.execute(_AS_THE_CONSOLE)
-        # A plain INSERT without RETURNING: the roles may insert these columns, not read ids back.
-        await self._session.execute(insert(AuditEntry.__table__), [shared | record for record in self._records])  # type: ignore[arg-type]  # declared as FromClause
-        self._notes.append(Change("audit", None, "created"))
-
     async def finish(self, *, record: bool) -> None:
         """Flush, check that everything was recorded, write the entries and the notifications. The door calls this."""
         await self._session.flush()
         if record:
-            self._refuse_unrecorded()
-            await self._write_audit()
+            self._recording.refuse_unrecorded()
+            if await self._recording.write(self._session, self.who):
+                self._notes.append(ENTERED)
         for note in self._notes:
             await self._session.execute(_NOTIFY, {"channel": CHANNEL, "payload": note.encode()})
 
 
-_AS_THE_CONSOLE = text("SELECT set_config('role', 'quarterdeck_platform', true)")
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
-_WRITES = re.compile(
-    r"\b(?:insert\s+into|update|delete\s+from|merge\s+into|truncate)\s+(?:only\s+)?\"?(\w+)", re.IGNORECASE
-)
 
 
 @asynccontextmanager
@@ -277,7 +197,7 @@ async def keeping(purpose: str, *, team_id: UUID | None = None, timeout: float =
             **context(who, timeout, read_only=False),
         }
         await enter(session, ENTER_PLAIN, parameters)
-        work = Work(who, session, Changes(session.sync_session))
+        work = Work(who, session, Recording(Changes(session.sync_session)))
         yield work
         await work.finish(record=False)
     await work.committed()
@@ -291,7 +211,7 @@ async def _open(actor: Actor, permission: Permission, timeout: float, *, read_on
         if permission in who.permissions:
             veil = Veil() if masked_for(who.kind, who.permissions) else None
             with masking.refusals(veil):
-                yield Work(who, session, Changes(session.sync_session), veil, read_only)
+                yield Work(who, session, Recording(Changes(session.sync_session)), veil, read_only)
         else:
             refused = who
     if refused is not None:
@@ -329,20 +249,8 @@ async def _record_refusal(who: Who, permission: Permission) -> None:
     async with _transaction() as session:
         parameters = {"teams": "{}", "role": "quarterdeck_platform", **context(who, WRITE_TIMEOUT, read_only=False)}
         await enter(session, ENTER_PLAIN, parameters)
-        entry = {
-            "actor_id": who.id,
-            "actor_name": who.name,
-            "actor_kind": who.kind,
-            "session_id": who.session_id,
-            "ip": who.ip,
-            "request": request_reference(),
-            "action": Action.ACCESS_REFUSED.value,
-            "target_type": "permission",
-            "target_id": permission.value,
-            "target_label": permission.value,
-        }
-        await session.execute(insert(AuditEntry.__table__), [entry])  # type: ignore[arg-type]  # declared as FromClause
-        await session.execute(_NOTIFY, {"channel": CHANNEL, "payload": Change("audit", None, "created").encode()})
+        await enter_refusal(session, who, permission)
+        await session.execute(_NOTIFY, {"channel": CHANNEL, "payload": ENTERED.encode()})
 
 
 @asynccontextmanager
@@ -366,26 +274,5 @@ async def _transaction() -> AsyncIterator[AsyncSession]:
     except (OSError, TimeoutError, asyncpg.InterfaceError) as problem:
         raise Unavailable("The database does not answer. Try again in a moment.") from problem
 
-
-def _subject(record: Base) -> Subject:
-    """A record as the audit log names it."""
-    id_: Any = record.id  # type: ignore[attr-defined]  # every recorded model has an id
-    team = id_ if record.__tablename__ == "teams" else getattr(record, "team_id", None)
-    return Subject(_noun(type(record)), str(id_), record.audit_label, team)
-
-
-def _noun(model: type[Base]) -> str:
-    """The singular that the audit log calls a record by."""
-    table = str(model.__tablename__)
-    return _NOUNS.get(table, table.removesuffix("s"))
-
-
-_NOUNS = {
-    "staff": "staff",
-    "dataset_rows": "row",
-    "staff_sessions": "session",
-    "schemas": "schema",
-    "api_tokens": "token",
-}
 
 __all__ = ["RECENT", "LeaseLost", "Subject", "UnrecordedWrite", "Who", "Work", "keeping", "reading", "writing"]

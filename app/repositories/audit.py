@@ -17,6 +17,10 @@ from app.work import Work
 LISTING = Listing(AuditEntry.id, Sort("id"), {})
 _SEALS = {"personal", "version", "xid"}
 COLUMNS = [TOLD.get(c.name, c) for c in AuditEntry.__table__.columns if c.name not in {"session_id", *_SEALS}]
+ENTRIES: Query = (
+    select(*COLUMNS).select_from(AuditEntry).outerjoin(PersonalValue, PersonalValue.entry_id == AuditEntry.id)
+)
+"""All entries in sight, with their personal values: every question about entries begins with it."""
 ERASED = "$erased"
 """The only key of what stands in place of a personal value that was erased."""
 _FIRST = ("id", "at", "actor_name", "action", "target_label", "reason")
@@ -29,14 +33,9 @@ EXPORT: Mapping[str, Any] = MappingProxyType(
 """The columns of a file of entries, the telling ones first."""
 
 
-def told() -> Query:
-    """All entries in sight, with their personal values; begin every question about entries with it."""
-    return select(*COLUMNS).select_from(AuditEntry).outerjoin(PersonalValue, PersonalValue.entry_id == AuditEntry.id)
-
-
 def matching(request: PageRequest) -> Query:
     """Entries by the filters person, action, record (``type`` or ``type:id``), team and at."""
-    query = told()
+    query = ENTRIES
     if person := identity(request, "person"):
         query = query.where(AuditEntry.actor_id == person)
     if actions := among(request, "action", Action):
@@ -60,12 +59,12 @@ async def search(work: Work, request: PageRequest) -> Page[Any]:
 
 async def get(work: Work, entry_id: int) -> Any:  # noqa: ANN401 - a row of the list
     """One entry, or None."""
-    return (await work.execute(told().where(AuditEntry.id == entry_id))).one_or_none()
+    return (await work.execute(ENTRIES.where(AuditEntry.id == entry_id))).one_or_none()
 
 
 async def of_record(work: Work, kind: str, id_: str, limit: int = 100) -> list[Any]:
     """The latest entries about one record, newest first."""
-    query = told().where(AuditEntry.target_type == kind, AuditEntry.target_id == id_)
+    query = ENTRIES.where(AuditEntry.target_type == kind, AuditEntry.target_id == id_)
     return list((await work.execute(query.order_by(AuditEntry.id.desc()).limit(limit))).all())
 
 
@@ -96,4 +95,4 @@ async def actors(work: Work, kind: str, among_latest: int) -> list[Any]:
 
 async def latest(work: Work, limit: int) -> list[Any]:
     """The latest entries in sight."""
-    return list((await work.execute(told().order_by(AuditEntry.id.desc()).limit(limit))).all())
+    return list((await work.execute(ENTRIES.order_by(AuditEntry.id.desc()).limit(limit))).all())

@@ -40,7 +40,7 @@ async def of_team(work: Work, team_id: UUID) -> History:
     within = select(latest.c.id).where(latest.c.target_type != "row").order_by(latest.c.id.desc()).limit(LENGTH)
     itself = select(AuditEntry.id).where(AuditEntry.target_type == "team", AuditEntry.target_id == str(team_id))
     ids = union(within, itself.order_by(AuditEntry.id.desc()).limit(LENGTH)).subquery()
-    query = audit_table.told().where(AuditEntry.id.in_(select(ids.c.id)))
+    query = audit_table.ENTRIES.where(AuditEntry.id.in_(select(ids.c.id)))
     acts = list((await work.execute(query.order_by(AuditEntry.id.desc()).limit(LENGTH))).all())
     return History(acts, await _jobs(work, Job.team_id == team_id), await _payments(work, Payment.team_id == team_id))
 
