@@ -47,6 +47,6 @@ BOOKKEEPING: Mapping[str, Kept] = MappingProxyType(
         "api_tokens": Kept(update=frozenset({"last_used_at", "last_used_ip"})),
         # Seals tell of entries, and nothing of what anybody did.
         "audit_seals": Kept(insert=True),
-        "audit_checks": Kept(update=frozenset({"up_to", "verified_at", "next_seq", "problems", "whole_at"})),
+        "audit_checks": Kept(update=frozenset("up_to verified_at seen_seq next_seq problems whole_at".split())),
     }
 )

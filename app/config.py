@@ -1,5 +1,6 @@
 """Every knob of the product, typed and documented. Environment variables carry the prefix ``QUARTERDECK_``."""
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
@@ -8,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Network = IPv4Network | IPv6Network
+_SAFE_ADDRESS = re.compile(r"(https://[^/\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/\S*)?$")
 
 
 class Settings(BaseSettings):
@@ -59,6 +61,17 @@ class Settings(BaseSettings):
     totp_key: SecretStr | None = Field(
         None, description="Key that seals second factors; several likewise. Unset: made and kept."
     )
+    seal_key: SecretStr | None = Field(
+        None, description="Key that seals the audit log, for workers; several likewise. Unset: made and kept."
+    )
+    seal_public_keys: str | None = Field(
+        None,
+        pattern=r"^[0-9a-fA-F]{64}([,\s]+[0-9a-fA-F]{64})*$",
+        description="Public keys whose seals of the audit log are believed too, such as that of a key that was lost.",
+    )
+    checkpoint_webhook: SecretStr | None = Field(
+        None, description="Where workers send (POST) signed checkpoints of the audit log, beside DATA_DIR/checkpoints."
+    )
     idle_hours: int = Field(
         12,
         ge=1,
@@ -83,6 +96,11 @@ class Settings(BaseSettings):
     )
     upload_max_bytes: int = Field(2_000_000_000, ge=1, description="Largest file that may be uploaded.")
     worker_concurrency: int = Field(2, ge=1, le=64, description="Jobs that one worker runs at the same time.")
+    worker_queues: str | None = Field(
+        None,
+        pattern=r"^[\w.-]+([,\s]+[\w.-]+)*$",
+        description="Queues that a worker takes jobs from, by commas. Unset: from all.",
+    )
     lease_seconds: float = Field(60, gt=0, description="How long a job belongs to its worker without a sign of life.")
     heartbeat_seconds: float = Field(2, gt=0, description="How often a worker shows that it lives, and looks around.")
     sweep_seconds: float = Field(5, gt=0, description="How often workers look for lost jobs and lost deliveries.")
@@ -103,11 +121,23 @@ class Settings(BaseSettings):
             raise ValueError("a key is made of plain letters, digits and underscores")
         return key
 
+    @field_validator("checkpoint_webhook")
+    @classmethod
+    def _is_private(cls, address: SecretStr | None) -> SecretStr | None:
+        if address is not None and not _SAFE_ADDRESS.match(address.get_secret_value()):
+            raise ValueError("an address begins with https://, or with http:// on this machine")
+        return address
+
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, proxies: str | None) -> str | None:
         _networks(proxies)
         return proxies
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The queues that a worker takes jobs from; none named: from all."""
+        return tuple(dict.fromkeys((self.worker_queues or "").replace(",", " ").split()))
 
     @property
     def session_keys(self) -> tuple[str, ...]:
@@ -118,6 +148,11 @@ class Settings(BaseSettings):
     def totp_keys(self) -> tuple[str, ...]:
         """The keys of second factors, newest first: it seals, the older ones still open."""
         return _ring(self.totp_key)
+
+    @property
+    def seal_keys(self) -> tuple[str, ...]:
+        """The keys of the audit log's seals, newest first: it seals, seals by the older ones still count."""
+        return _ring(self.seal_key)
 
     @property
     def proxies(self) -> tuple[Network, ...]:

@@ -1,4 +1,4 @@
-"""New keys for sessions and second factors, in front of the older ones, which still count until they are forgotten."""
+"""New keys for sessions, second factors and seals, in front of the older ones, which count until they are forgotten."""
 
 from enum import StrEnum
 
@@ -12,6 +12,13 @@ class Ring(StrEnum):
 
     SESSION = "session"
     TOTP = "totp"
+    SEAL = "seal"
+
+
+_NEVER_FORGOTTEN = {
+    Ring.TOTP: "Second factors are sealed with these keys: without the older ones nobody could use theirs any more.",
+    Ring.SEAL: "The audit log is sealed with these keys: without the older ones its older seals could not be believed.",
+}
 
 
 def rotate(settings: Settings, ring: Ring, *, forget: bool = False) -> int:
@@ -29,11 +36,8 @@ def rotate(settings: Settings, ring: Ring, *, forget: bool = False) -> int:
             " ones count until you take them out.",
             exit_code=2,
         )
-    if forget and ring is Ring.TOTP:
-        raise StartupProblem(
-            "Second factors are sealed with these keys: without the older ones nobody could use theirs any more.",
-            exit_code=2,
-        )
+    if forget and ring in _NEVER_FORGOTTEN:
+        raise StartupProblem(_NEVER_FORGOTTEN[ring], exit_code=2)
     secrets = SecretFiles(settings.data_dir)
     kept = secrets.change(name, lambda older: new_secret() if forget else f"{new_secret()} {older}")
     return len(kept.split())

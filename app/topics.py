@@ -78,11 +78,12 @@ payments = Topic("payments")
 staff = Topic("staff")
 audit = Topic("audit")
 sessions = Topic("sessions")
+seals = Topic("seals")
 queues = Topic("queues")
 workers = Topic("workers")
 schedules = Topic("schedules")
 
-_ALL = (jobs, datasets, rows, users, teams, payments, staff, audit, sessions, queues, workers, schedules)
+_ALL = (jobs, datasets, rows, users, teams, payments, staff, audit, sessions, seals, queues, workers, schedules)
 TOPICS = {topic.name: topic for topic in _ALL}
 
 

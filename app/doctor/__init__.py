@@ -78,7 +78,7 @@ async def _database(settings: Settings, user: str) -> list[Finding]:
                     "Start everything with `quarterdeck up`, then run this again.",
                 )
             ]
-    unused = dict.fromkeys(("session_key", "totp_key"), _UNUSED_KEY)
+    unused = dict.fromkeys(("session_key", "totp_key", "seal_key"), _UNUSED_KEY)
     full = resolve(settings.model_copy(update=unused))
     found, usable = await database.examine(full)
     if usable:

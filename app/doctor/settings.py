@@ -105,7 +105,8 @@ def _origin(settings: Settings, origin: str) -> Iterator[Finding]:
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
-    for name, ring in (("SESSION_KEY", settings.session_keys), ("TOTP_KEY", settings.totp_keys)):
+    rings = {"SESSION_KEY": settings.session_keys, "TOTP_KEY": settings.totp_keys, "SEAL_KEY": settings.seal_keys}
+    for name, ring in rings.items():
         if any(len(key) < SHORTEST_KEY for key in ring):
             yield problem(
                 CHECK,

@@ -81,6 +81,7 @@ class Action(StrEnum):
     DOCUMENT_DOWNLOADED = "document.downloaded"
     LIST_EXPORTED = "list.exported"
     PERSONAL_REVEALED = "personal.revealed"
+    AUDIT_VERIFICATION_ASKED = "audit.verification_asked"
     DATABASE_CHANGED = "database.changed"
 
 
@@ -149,6 +150,7 @@ SENTENCES: dict[Action, tuple[str, str]] = {
     Action.DOCUMENT_DOWNLOADED: ("downloaded the document", ""),
     Action.LIST_EXPORTED: ("exported", ""),
     Action.PERSONAL_REVEALED: ("revealed personal data of", ""),
+    Action.AUDIT_VERIFICATION_ASKED: ("asked to verify", ""),
     Action.DATABASE_CHANGED: ("changed past the console", ""),
 }
 """What stands between the actor and the target ("Ana *renamed the dataset* Flights"), and after the target."""

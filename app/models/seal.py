@@ -60,6 +60,8 @@ class AuditCheck(Base):
     up_to: Mapped[int | None] = mapped_column(BigInteger)
     """The newest entry whose seal was looked at."""
     verified_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    seen_seq: Mapped[Big] = mapped_column(server_default=text("-1"))
+    """The newest seal that was looked at."""
     next_seq: Mapped[Big] = mapped_column(server_default=text("0"))
     """The old seal that is looked at next."""
     problems: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))

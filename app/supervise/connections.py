@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 def resolve(settings: Settings) -> Settings:
     """Fill in what is made when it is not set: the three ways into the embedded database, the way of workers into one
-    of one's own, the keys of sessions and second factors.
+    of one's own, the keys of sessions, second factors and seals.
 
     Raises:
         StartupProblem: the settings name a part of a database of one's own, without the application's way in.
@@ -42,7 +42,7 @@ def resolve(settings: Settings) -> Settings:
     refuse_half_a_database(settings)
     secrets = SecretFiles(settings.data_dir)
     found: dict[str, SecretStr] = {}
-    for name in ("session_key", "totp_key"):
+    for name in ("session_key", "totp_key", "seal_key"):
         if getattr(settings, name) is None:
             found[name] = SecretStr(secrets.get(name))
     if settings.database_url is not None:
@@ -57,21 +57,15 @@ def resolve(settings: Settings) -> Settings:
 
 
 def for_web(settings: Settings) -> Settings:
-    """What the web process may know: neither the owner's connection nor the workers'.
+    """What the web process may know: neither the owner's connection nor the workers', nor the key of seals.
 
     Raises:
         StartupProblem: a key might be guessed.
     """
     for field, ring in (("session_key", settings.session_keys), ("totp_key", settings.totp_keys)):
-        if not ring or min(map(len, ring)) < SHORTEST_KEY:
-            raise StartupProblem(
-                f"QUARTERDECK_{field.upper()} needs at least {SHORTEST_KEY} characters in each key."
-                " Unset it to have one made, or set a long random one.",
-                exit_code=2,
-            )
-    return settings.model_copy(
-        update={"engine_url": None, "migration_url": None, "admin_email": None, "admin_password": None}
-    )
+        _refuse_weak(field, ring)
+    hidden = ("engine_url", "migration_url", "admin_email", "admin_password", "seal_key", "checkpoint_webhook")
+    return settings.model_copy(update=dict.fromkeys(hidden))
 
 
 def for_worker(settings: Settings, *, maintenance: bool) -> Settings:
@@ -79,7 +73,7 @@ def for_worker(settings: Settings, *, maintenance: bool) -> Settings:
     sessions and second factors, or Stripe's.
 
     Raises:
-        StartupProblem: a connection that it needs is not set.
+        StartupProblem: a connection that it needs is not set, or a key might be guessed.
     """
     needed = {"engine_url": "a worker", "migration_url": "worker --maintenance" if maintenance else ""}
     for field, who in needed.items():
@@ -87,8 +81,18 @@ def for_worker(settings: Settings, *, maintenance: bool) -> Settings:
             raise StartupProblem(
                 f"Set QUARTERDECK_{field.upper()} too, the connection as {ROLES[field]}: {who} needs it.", exit_code=2
             )
+    _refuse_weak("seal_key", settings.seal_keys)
     hidden: dict[str, None] = dict.fromkeys(("session_key", "totp_key", "admin_email", "admin_password", "stripe_key"))
     return settings.model_copy(update=hidden if maintenance else hidden | {"migration_url": None})
+
+
+def _refuse_weak(field: str, ring: tuple[str, ...]) -> None:
+    if not ring or min(map(len, ring)) < SHORTEST_KEY:
+        raise StartupProblem(
+            f"QUARTERDECK_{field.upper()} needs at least {SHORTEST_KEY} characters in each key."
+            " Unset it to have one made, or set a long random one.",
+            exit_code=2,
+        )
 
 
 def environment(settings: Settings) -> dict[str, str]:

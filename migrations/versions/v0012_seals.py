@@ -88,7 +88,7 @@ ALTER TABLE audit_seals ALTER leaves SET STORAGE EXTERNAL;
 INSERT INTO audit_checks (id) VALUES (1);
 GRANT SELECT ON audit_seals, audit_checks TO quarterdeck_platform, quarterdeck_keeper;
 GRANT INSERT ON audit_seals TO quarterdeck_keeper;
-GRANT UPDATE (up_to, verified_at, next_seq, problems, whole_at) ON audit_checks TO quarterdeck_keeper;
+GRANT UPDATE (up_to, verified_at, seen_seq, next_seq, problems, whole_at) ON audit_checks TO quarterdeck_keeper;
 """
 # Those limited to some teams cannot reach the tables of no team; the state of the log is for all its readers.
 # The numbers of this server's transactions below the snapshot's end, above the floor: nothing else waits to be sealed.
@@ -97,7 +97,7 @@ CREATE FUNCTION audit_state() RETURNS TABLE (up_to bigint, verified_at timestamp
     asked_at timestamptz, whole_at timestamptz, sealed bigint, waiting_since timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH newest AS (SELECT s.next_xid, s.next_id, s.floor, s.total FROM public.audit_seals s
-        UNION ALL SELECT '0'::xid8, 0, 0, 0 ORDER BY total DESC LIMIT 1)
+        UNION ALL SELECT '0'::xid8, -9223372036854775808, -9223372036854775808, 0 ORDER BY total DESC LIMIT 1)
     SELECT c.up_to, c.verified_at, c.problems, c.asked_at, c.whole_at, n.total,
         (SELECT e.at FROM public.audit_entries e
             WHERE (e.xid, e.id) >= (n.next_xid, n.next_id) AND e.xid < pg_snapshot_xmax(pg_current_snapshot())
@@ -114,7 +114,19 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.* FROM public.audit_seals s
     WHERE s.ids && (SELECT range_agg(int8range(e, e, '[]')) FROM unnest(entries) AS e) ORDER BY s.seq
 $$;
-REVOKE ALL ON FUNCTION audit_state, audit_ask, audit_seals_of FROM PUBLIC;
+-- Whoever verifies need not see the values themselves: which of these entries do not fit what they are committed to?
+CREATE FUNCTION audit_personal_damage(entries bigint[], commitments text[]) RETURNS TABLE (id bigint, what text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT e.id, CASE WHEN p.entry_id IS NULL THEN 'are missing'
+        WHEN p.erased_at IS NOT NULL THEN 'were erased, and are there again' ELSE 'were changed' END
+    FROM unnest(entries, commitments) AS e (id, personal) LEFT JOIN public.audit_personal p ON p.entry_id = e.id
+    WHERE p.entry_id IS NULL OR CASE WHEN p.erased_at IS NOT NULL THEN p.salt IS NOT NULL OR p.value IS NOT NULL
+        ELSE e.personal IS DISTINCT FROM encode(sha256(p.salt || convert_to(p.value, 'UTF8')), 'hex') END
+    ORDER BY e.id LIMIT 20;
+END $$;
+REVOKE ALL ON FUNCTION audit_state, audit_ask, audit_seals_of, audit_personal_damage FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION audit_personal_damage TO quarterdeck_keeper;
 GRANT EXECUTE ON FUNCTION audit_state, audit_ask, audit_seals_of TO quarterdeck_platform, quarterdeck_team;
 """
 
@@ -199,6 +211,7 @@ def _seals() -> None:
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("up_to", sa.BigInteger(), nullable=True),
         sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seen_seq", sa.BigInteger(), server_default=sa.text("-1"), nullable=False),
         sa.Column("next_seq", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("problems", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),

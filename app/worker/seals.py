@@ -1,0 +1,162 @@
+"""The worker's part in the audit log: it seals, keeps looking at what is sealed, leaves checkpoints outside the
+database, and has the next months made.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from sqlalchemy import text
+
+from app.config import Settings
+from app.errors import AppError
+from app.integrations import checkpoint_webhook
+from app.seals import checkpoints, partitions, sealing, state, verifying
+from app.seals.checkpoints import Checkpoint
+from app.seals.damage import Damage, Problem
+from app.seals.keys import Keys, of_settings
+from app.seals.verifying import Looked
+from app.work import Work, keeping
+
+SEAL_SECONDS = 1.0
+LOOK_SECONDS = 10.0
+CHECKPOINT_SECONDS = 60.0
+MONTHS_SECONDS = 3_600.0
+AT_A_TIME = 20_000
+"""Old entries that are looked at again each time: a small part of what one processor can in ten seconds."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Sealer:
+    """One worker's keeper of the log. Several may run: the database lets one of them seal, and one look, at a time."""
+
+    settings: Settings
+    keys: Keys = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keys = of_settings(self.settings)
+
+    @property
+    def folder(self) -> Path:
+        """Where checkpoints lie."""
+        return self.settings.data_dir / "checkpoints"
+
+    def loops(self, *, maintenance: bool) -> list[tuple[float, Callable[[], Awaitable[object]]]]:
+        """What is to be done all the time: seconds between, and the act. Nothing where there is no key."""
+        if self.keys.signer is None:
+            return []
+        acts: list[tuple[float, Callable[[], Awaitable[object]]]] = [
+            (SEAL_SECONDS, self.seal),
+            (LOOK_SECONDS, self.look),
+            (CHECKPOINT_SECONDS, self.mark),
+        ]
+        return [*acts, (MONTHS_SECONDS, self.make_months)] if maintenance else acts
+
+    async def seal(self) -> int:
+        """Seal what is certain; returns how many entries."""
+        return await sealing.seal_all(self.keys.signer) if self.keys.signer else 0
+
+    async def look(self) -> bool:
+        """Look at the newest seals and at some older ones in turn; at all of them when somebody asked for it. False:
+        another worker is at it.
+        """
+        async with keeping("audit log: one verifier at a time") as turn:
+            if not await turn.scalar(_ALONE):
+                return False
+            async with keeping("audit log: verify") as work:
+                before = await state.current(work)
+            looked, check = await (self._all(before) if before.is_asked else self._some(before))
+            async with keeping("audit log: verified") as work:
+                outside = [*await verifying.nowhere(work), *await self._compared(work)]
+                found = state.merged(() if before.is_asked else before.problems, looked, outside=outside)
+                await state.keep(work, replace(check, problems=found), before)
+        for problem in set(found) - set(before.problems):
+            log.error("The audit log was tampered with, or damaged: %s", problem.sentence)
+        return True
+
+    async def _some(self, before: state.Check) -> tuple[list[Looked], state.Check]:
+        fresh = await self._windows(before.seen + 1)
+        seen = next((look.last for look in reversed(fresh) if look.last is not None), before.seen)
+        older = await self._windows(before.turn) if before.turn <= before.seen else []
+        turn = older[-1].last + 1 if older and older[-1].last is not None else 0
+        up_to = max((look.up_to for look in fresh if look.up_to is not None), default=before.up_to)
+        return [*fresh, *older], replace(before, seen=seen, turn=turn if turn <= seen else 0, up_to=up_to)
+
+    async def _all(self, before: state.Check) -> tuple[list[Looked], state.Check]:
+        looked = [look async for look in verifying.whole(self.keys.public)]
+        seen = next((look.last for look in reversed(looked) if look.last is not None), -1)
+        up_to = max((look.up_to for look in looked if look.up_to is not None), default=None)
+        return looked, replace(before, seen=seen, turn=0, up_to=up_to, whole_at=before.asked_at)
+
+    async def _windows(self, start: int) -> list[Looked]:
+        found: list[Looked] = []
+        while sum(look.entries for look in found) < AT_A_TIME:
+            async with keeping("audit log: verify") as work:
+                look = await verifying.look(work, self.keys.public, start)
+            if look.last is None:
+                break
+            found.append(look)
+            start = look.last + 1
+        return found
+
+    async def _compared(self, work: Work) -> list[Problem]:
+        kept = await asyncio.to_thread(self._checkpoints)
+        return await checkpoints.compared(await work.raw(), kept, self.keys.public)
+
+    def _checkpoints(self) -> list[Checkpoint]:
+        found = []
+        for path in checkpoints.kept(self.folder):
+            try:
+                found.append(checkpoints.read(path))
+            except checkpoints.Unreadable as problem:
+                log.warning("%s", problem)
+        return found
+
+    async def mark(self) -> Checkpoint | None:
+        """Leave a checkpoint where the log has grown since the last one. One that it denies is never written over."""
+        try:
+            return await self._mark()
+        except (OSError, checkpoints.Unreadable) as problem:
+            log.warning("No checkpoint of the audit log could be left: %s", problem)
+            return None
+
+    async def _mark(self) -> Checkpoint | None:
+        if self.keys.signer is None:
+            return None
+        async with keeping("audit log: checkpoint") as work:
+            newest = await sealing.newest(await work.raw())
+            denied = {problem.kind for problem in await self._compared(work)} & {Damage.CUT, Damage.CHECKPOINT}
+        latest = await asyncio.to_thread(self._latest)
+        if newest is None or denied or (latest is not None and latest.hash == newest.hash.hex()):
+            return None
+        return await self._leave(checkpoints.made_of(newest, self.keys.signer))
+
+    def _latest(self) -> Checkpoint | None:
+        path = self.folder / checkpoints.LATEST
+        return checkpoints.read(path) if path.exists() else None
+
+    async def _leave(self, checkpoint: Checkpoint) -> Checkpoint:
+        if (address := self.settings.checkpoint_webhook) is not None:
+            try:
+                await checkpoint_webhook.send(address.get_secret_value(), checkpoint.as_text())
+            except AppError as problem:
+                log.warning("A checkpoint of the audit log could not be sent: %s", problem)
+        await asyncio.to_thread(checkpoints.keep, self.folder, checkpoint)
+        return checkpoint
+
+    async def make_months(self) -> int:
+        """Have the partitions of the next months made; returns how many were."""
+        if (url := self.settings.migration_url) is None:
+            return 0
+        try:
+            return await partitions.make_ahead(url.get_secret_value())
+        except (OSError, TimeoutError) as problem:
+            log.warning("The next months of the audit log could not be made: %s. Trying again.", problem)
+            return 0
+
+
+_ALONE = text("SELECT pg_try_advisory_xact_lock(hashtext('quarterdeck: audit log, verify'))")
