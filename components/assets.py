@@ -9,6 +9,7 @@ SERVED = (
     "theme.css",
     "charts.css",
     "datasets.css",
+    "audit.css",
     "theme.js",
     *(f"pictures/{file.name}" for file in FOLDER.glob("pictures/*.svg")),
 )

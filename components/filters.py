@@ -39,6 +39,25 @@ class IdFilter(Filter):
 
 
 @dataclass(frozen=True, slots=True)
+class ExactFilter(Filter):
+    """Exactly this text, which a person may type: an address, a reference. ``hint`` shows what one looks like."""
+
+    kind: ClassVar[str] = "exact"
+    hint: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        """With the hint."""
+        return Filter.describe(self) | {"hint": self.hint}
+
+
+@dataclass(frozen=True, slots=True)
+class DayFilter(Filter):
+    """A day, ``2026-11-21``, to which the list moves: it hides nothing."""
+
+    kind: ClassVar[str] = "day"
+
+
+@dataclass(frozen=True, slots=True)
 class ChoiceFilter(Filter):
     """One or more of a few values: an enumeration, a mapping of value to words, or plain words."""
 

@@ -2,7 +2,10 @@
 
 from components.screen import Screen
 from pages import (
+    activity,
     audit,
+    audit_actions,
+    audit_entry,
     dataset,
     datasets,
     home,
@@ -48,6 +51,8 @@ SCREENS: tuple[Screen, ...] = (
     profile.profile_screen,
     sessions.own_sessions_screen,
     tokens.tokens_screen,
+    activity.activity_screen,
     audit.audit_screen,
-    audit.entry_screen,
+    audit_actions.actions_screen,
+    audit_entry.entry_screen,
 )

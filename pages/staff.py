@@ -151,7 +151,7 @@ class _Desk:
         """The buttons of the head: what this account allows, and its reader's rights."""
         member = self.seen.member
         may = Action("What they may do", opens=f"/staff/{member.id}/permissions")
-        history = Action("What they did", opens=f"/audit?person={member.id}", needs=Permission.AUDIT_READ)
+        history = Action("Activity", opens=f"/staff/{member.id}/activity", needs=Permission.AUDIT_READ)
         mine = ROLE_PERMISSIONS[self.view.actor.role]
         if member.id == self.view.actor.staff_id or not ROLE_PERMISSIONS[self.seen.role] <= mine:
             return [may, history]

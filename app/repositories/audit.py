@@ -1,26 +1,26 @@
 """Questions about the audit log."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Date, cast, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from app.errors import Invalid
 from app.models import Action, AuditEntry, PersonalValue
 from app.models.personal_value import TOLD
-from app.paging import Page, PageRequest, Sort
-from app.repositories.filters import among, identity, within
+from app.paging import Cursor, Page, PageRequest, Sort
+from app.repositories.filters import among, as_uuid, identity, within
 from app.repositories.keyset import Listing, Query, page
 from app.work import Work
 
 LISTING = Listing(AuditEntry.id, Sort("id"), {})
 _SEALS = {"personal", "version", "xid"}
 COLUMNS = [TOLD.get(c.name, c) for c in AuditEntry.__table__.columns if c.name not in {"session_id", *_SEALS}]
-ENTRIES: Query = (
-    select(*COLUMNS).select_from(AuditEntry).outerjoin(PersonalValue, PersonalValue.entry_id == AuditEntry.id)
-)
-"""All entries in sight, with their personal values: every question about entries begins with it."""
 ERASED = "$erased"
 """The only key of what stands in place of a personal value that was erased."""
 _FIRST = ("id", "at", "actor_name", "action", "target_label", "reason")
@@ -33,8 +33,14 @@ EXPORT: Mapping[str, Any] = MappingProxyType(
 """The columns of a file of entries, the telling ones first."""
 
 
+ENTRIES: Query = (
+    select(*COLUMNS).select_from(AuditEntry).outerjoin(PersonalValue, PersonalValue.entry_id == AuditEntry.id)
+)
+"""All entries in sight, with their personal values: every question about entries begins with it."""
+
+
 def matching(request: PageRequest) -> Query:
-    """Entries by the filters person, action, record (``type`` or ``type:id``), team and at."""
+    """Entries by the filters person, action, record (``type`` or ``type:id``), team, at, ip and request."""
     query = ENTRIES
     if person := identity(request, "person"):
         query = query.where(AuditEntry.actor_id == person)
@@ -45,16 +51,33 @@ def matching(request: PageRequest) -> Query:
         query = query.where(AuditEntry.target_type == kind)
         if id_:
             query = query.where(AuditEntry.target_id == id_)
-    if team := identity(request, "team"):
-        query = query.where(AuditEntry.team_id == team)
+    if teams := [as_uuid(value) for value in request.filters.get("team", ())]:
+        query = query.where(AuditEntry.team_id.in_(teams))
+    for name, column in (("ip", AuditEntry.ip), ("request", AuditEntry.request)):
+        if value := request.one(name):
+            query = query.where(column == value)
     for condition in within(request, "at", AuditEntry.at):
         query = query.where(condition)
     return query
 
 
 async def search(work: Work, request: PageRequest) -> Page[Any]:
-    """Entries in sight, newest first."""
+    """Entries in sight, newest first. The filter ``day`` hides nothing: the list begins there."""
+    if request.cursor is None and (day := request.one("day")):
+        request = replace(request, cursor=await _place(work, day, request.sort or LISTING.default))
     return await page(work, matching(request), LISTING, request)
+
+
+async def _place(work: Work, day: str, sort: Sort) -> Cursor:
+    """Where the list stands at a day (UTC): before its end, or, read upwards, from its start on."""
+    try:
+        start = datetime.combine(date.fromisoformat(day), time(), UTC)
+        edge = start + timedelta(days=1) if sort.descending else start
+    except (ValueError, OverflowError):
+        raise Invalid("This is not a day. Choose another.") from None
+    first = int(await work.scalar(select(func.audit_first_since(edge))))
+    place = first if sort.descending else first - 1
+    return Cursor(place, str(place))
 
 
 async def get(work: Work, entry_id: int) -> Any:  # noqa: ANN401 - a row of the list
@@ -91,6 +114,15 @@ async def actors(work: Work, kind: str, among_latest: int) -> list[Any]:
         .order_by(latest_.c.actor_id, latest_.c.id.desc())
     ).subquery()
     return list((await work.execute(select(query).order_by(query.c.actor_name))).all())
+
+
+async def days(work: Work, person: UUID, among_latest: int) -> list[Any]:
+    """On which days (UTC) somebody acted, as (day, number of acts), newest first, by the latest of their entries."""
+    recent = select(AuditEntry.at).where(AuditEntry.actor_id == person)
+    latest_ = recent.order_by(AuditEntry.id.desc()).limit(among_latest).subquery()
+    day = cast(func.timezone("UTC", latest_.c.at), Date)
+    query = select(day.label("day"), func.count().label("acts")).group_by(day).order_by(day.desc())
+    return list((await work.execute(query)).all())
 
 
 async def latest(work: Work, limit: int) -> list[Any]:

@@ -6,7 +6,6 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.errors import NotFound
-from app.ledger.tasks import DATASET_DELETE
 from app.models import Dataset, DatasetRow, Job
 from app.repositories import datasets as datasets_table
 from app.repositories.datasets import Field
@@ -21,10 +20,10 @@ async def team_of_dataset(work: Work, dataset_id: UUID) -> UUID:
     return found
 
 
-async def removing(work: Work, dataset_id: UUID) -> Job | None:
-    """The latest job that removes the rows of a dataset, locked."""
+async def removing(work: Work, kind: str, dataset_id: UUID) -> Job | None:
+    """The latest job of this kind that removes the rows of a dataset, locked."""
     wanted = Job.input["dataset_id"].astext == str(dataset_id)
-    query = select(Job.id).where(Job.kind == DATASET_DELETE.kind, wanted).order_by(Job.id.desc()).limit(1)
+    query = select(Job.id).where(Job.kind == kind, wanted).order_by(Job.id.desc()).limit(1)
     job_id = await work.scalar(query)
     return None if job_id is None else await work.get(Job, job_id, lock=True)
 

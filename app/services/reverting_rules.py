@@ -55,7 +55,7 @@ async def _room_there(work: Work, user_id: UUID, back: Values) -> None:
 async def _free_dataset(work: Work, dataset_id: UUID, _back: Values) -> None:
     """Its rows are all there still: the job that removes them has not begun, and now never will."""
     await teams_table.room_for_a_dataset(work, await questions.team_of_dataset(work, dataset_id))
-    job = await questions.removing(work, dataset_id)
+    job = await questions.removing(work, ledger.DATASET_DELETE.kind, dataset_id)
     if job is None or job.status != JobStatus.QUEUED:
         raise Conflict("The job that removes its rows has begun: this dataset cannot be restored. Import it again.")
     await ledger.request_cancel(work, job, work.who.id)
@@ -112,6 +112,9 @@ NEVER: Mapping[str, str] = MappingProxyType(
         "token.": "A token is made or revoked by itself: a revoked one stays revoked.",
         "payment.": "Money is never reverted from here: what was paid or refunded, only Stripe can undo.",
         "job.": "What a job did is not undone by its entry: retry or cancel the job on its own page.",
+        "queue.": "A queue is paused, resumed or limited on its own page.",
+        "worker.": "A worker is drained or let on from its own page.",
+        "schedule.": "A schedule is changed, switched on or off on its own page; what it ran cannot be undone.",
         "import.": "An import is deleted with its rows on its own page; a deleted one is imported again.",
         "dataset.": "This is not reverted: delete or import the dataset on its own page.",
         "user.created": "What was created is not reverted: deactivate the user instead.",

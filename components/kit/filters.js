@@ -2,6 +2,7 @@
 import { h } from "vue";
 import { Menu, absolute, icon } from "quarterdeck";
 
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
 const words = (filter, value) => filter.choices?.find(([v]) => v === value)?.[1] ?? value;
 const day = (iso) => (iso ? absolute(iso).replace(/ at .*|, .*/, "") : "");
 
@@ -9,6 +10,8 @@ const day = (iso) => (iso ? absolute(iso).replace(/ at .*|, .*/, "") : "");
 function said(filter, values) {
   if (filter.kind === "choice") return values.slice(0, 2).map((v) => words(filter, v)).join(", ") + (values.length > 2 ? ` +${values.length - 2}` : "");
   if (filter.kind === "id") return values[0].replaceAll("-", "").slice(-8);
+  if (filter.kind === "exact") return values[0];
+  if (filter.kind === "day") return DAY.test(values[0]) ? day(`${values[0]}T12:00:00`) : values[0];
   if (filter.kind !== "time") return `“${values[0]}”`;
   if (!values[0].includes("..")) return words(filter, values[0]);
   const [from, to] = values[0].split("..");
@@ -50,11 +53,17 @@ export const Typed = {
 
 function textEditor(filter, values, set, close) {
   return h("label", { class: "pair" }, [filter.label, h(Typed, {
-    type: "text", given: values[0] ?? "", placeholder: filter.kind === "id" ? "Id" : "contains …", onEnter: (words) => { set(words); close(); },
+    type: "text", given: values[0] ?? "", placeholder: filter.kind === "id" ? "Id" : filter.hint ?? "contains …", onEnter: (words) => { set(words); close(); },
   }), h("small", null, "Press Enter to apply.")]);
 }
 
+/** A day to move the list to; it counts once it is whole. */
+function dayEditor(filter, values, set, close) {
+  return h("label", { class: "pair" }, [filter.label, h("input", { type: "date", value: values[0] ?? "", onChange: (e) => { if (e.target.value) { set([e.target.value]); close(); } } })]);
+}
+
 function editor(filter, values, set, close) {
+  if (filter.kind === "day") return dayEditor(filter, values, set, close);
   if (filter.kind === "choice") return choiceEditor(filter, values, set);
   return (filter.kind === "time" ? timeEditor : textEditor)(filter, values, set, close);
 }

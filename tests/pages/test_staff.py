@@ -13,7 +13,7 @@ from tests.pages.visitor import Visit
 from tests.people import Company
 
 WHY = "Asked for by their manager"
-OTHERS = ["What they may do", "What they did"]
+OTHERS = ["What they may do", "Activity"]
 
 
 @pytest.fixture

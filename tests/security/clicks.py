@@ -15,8 +15,10 @@ from components.dialogs import _Dialog
 from components.form import Form
 from components.grid import DataGrid
 from components.live import Live
+from components.quick import _Pane
 from components.table import DataTable
 from components.upload import FileDrop
+from components.verified import Verified
 from tests.pages.visitor import Visitor
 
 BACKGROUND = ("live", "last seen", "heard", "recheck sessions", "outbox loop")
@@ -102,8 +104,8 @@ def _plausible(element: Any, name: str, sent: Sent) -> list[tuple[Any, object]]:
         case ((DataTable() | Live()), "hidden"):
             return [(False, None)]
         case (
-            (Block() | DataTable() | Chart() | Comparison() | _Dialog()),
-            ("act" | "again" | "stop" | "export" | "close"),
+            (Block() | DataTable() | Chart() | Comparison() | _Dialog() | _Pane() | Verified()),
+            ("act" | "again" | "stop" | "export" | "close" | "look"),
         ):
             return [(None, None)]
         case _:
