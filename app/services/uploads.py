@@ -5,7 +5,6 @@ browser says about it is never believed.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import shutil
@@ -14,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PureWindowsPath
 from uuid import UUID
 
-from app import clock
+from app import leftovers
 from app.actor import Actor, Staff
 from app.config import Settings
 from app.errors import AppError, Forbidden, NotFound, Unavailable
@@ -23,8 +22,6 @@ from app.permissions import Permission
 from app.work import reading
 
 BUFFER = 1 << 20
-KEPT_HOURS = 24
-"""An upload that no import took is removed after this time."""
 _SPARE = 64 << 20
 
 
@@ -160,19 +157,9 @@ async def _write(store: Store, part: Path, body: AsyncIterable[bytes]) -> tuple[
 
 def _make_room(store: Store, declared: int) -> None:
     store.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _forget_old(store)
+    leftovers.remove_uploads(store.folder)
     if shutil.disk_usage(store.folder).free < declared + _SPARE:
         raise Unavailable("There is not enough room on the disk for this file. Tell an administrator.")
-
-
-def _forget_old(store: Store) -> None:
-    """Remove leftovers: broken uploads and those that no import took. Files of imports have lost their facts."""
-    oldest = clock.now().timestamp() - KEPT_HOURS * 3600
-    for leftover in (*store.folder.glob("*.part"), *store.folder.glob("*.json"), *store.folder.glob("chunk-*.csv")):
-        with contextlib.suppress(FileNotFoundError):  # another upload tidies up at the same time, or is done
-            if leftover.stat().st_mtime < oldest:
-                leftover.with_suffix(".data").unlink(missing_ok=True)
-                leftover.unlink(missing_ok=True)
 
 
 def _too_large(store: Store) -> TooLarge:

@@ -21,6 +21,7 @@ from app.models.job import Worker
 from app.work import keeping
 from app.worker import place, stats
 from app.worker.execution import Ending, Execution
+from app.worker.scheduling import Scheduler
 
 UNREACHABLE = (AppError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What the door, or connecting itself, raises while the database is away."""
@@ -69,6 +70,7 @@ class WorkerProcess:
                 group.create_task(self._every(settings.heartbeat_seconds, self._show_life)),
                 group.create_task(self._every(settings.sweep_seconds, self._sweep)),
                 group.create_task(self._every(settings.sweep_seconds, stats.add_up)),
+                group.create_task(self._every(settings.sweep_seconds, Scheduler().tick)),
             ]
             await self.stop.wait()
             await self._drain(consumer)

@@ -1,0 +1,31 @@
+"""What the console does for its own good at the times of its schedules."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from app import clock
+from app.ledger.tasks import FIGURES_FORGET, FILES_TIDY
+from app.leftovers import remove_halves, remove_uploads
+from app.repositories import queues as queues_table
+from app.worker.context import JobContext
+from app.worker.registry import runs
+
+FIGURES_KEPT = timedelta(days=2)
+"""How long it is known minute by minute what happened in the queues."""
+
+
+@runs(FILES_TIDY)
+async def remove_abandoned_files(ctx: JobContext, **_: Any) -> dict[str, Any]:  # noqa: ANN401 - nothing is asked
+    """Free the disk of files that nobody will come back for."""
+    removed = await asyncio.to_thread(remove_uploads, ctx.data_dir / "uploads")
+    removed += await asyncio.to_thread(remove_halves, ctx.data_dir / "documents")
+    return {"files": removed.files, "bytes": removed.bytes}
+
+
+@runs(FIGURES_FORGET)
+async def forget_old_figures(ctx: JobContext, **_: Any) -> dict[str, Any]:  # noqa: ANN401 - nothing is asked
+    """Keep the figures of the queues small: of some days ago nobody asks minute by minute."""
+    async with ctx.keeping("queues: forget old figures") as work:
+        forgotten = await queues_table.forget_before(work, clock.now() - FIGURES_KEPT)
+    return {"minutes": forgotten}
