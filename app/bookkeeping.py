@@ -50,3 +50,28 @@ BOOKKEEPING: Mapping[str, Kept] = MappingProxyType(
         "audit_checks": Kept(update=frozenset("up_to verified_at seen_seq next_seq problems whole_at".split())),
     }
 )
+
+UNWATCHED: Mapping[str, str] = MappingProxyType(
+    {
+        "alembic_version": "the schema's own version",
+        "audit_entries": "the log itself, which nobody can change",
+        "audit_personal": "what entries refer to: written with them; that it was erased leaves an entry",
+        "audit_pending": "what a running transaction has changed",
+        "audit_seals": "what proves that the log is as it was",
+        "audit_checks": "how far that was proved",
+        "job_events": "the lines of a job's life",
+        "import_errors": "what an import could not read",
+        "dataset_counts": "a counter",
+        "job_counts": "a counter",
+        "job_minutes": "a counter",
+        "job_totals": "a counter",
+        "stats_buckets": "a counter",
+        "stats_deltas": "a counter",
+        "user_days": "on which days somebody was active",
+        "workers": "that a worker lives",
+        "sign_in_tries": "how often somebody typed a wrong password",
+        "sign_in_challenges": "a sign-in that waits for its second factor",
+        "staff_devices": "from which devices somebody signed in",
+    }
+)
+"""Tables of which no change past the door leaves an entry, and what they hold."""
