@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
+from app import disclosure
 from app.models import Base
 
 # Book-keeping columns that follow every change and would only be noise.
@@ -41,7 +42,9 @@ class Changes:
         if record is None:
             return None, None
         before, after = self._before.get(record), self._after.get(record)
-        return (plain(before) if before else None, plain(after) if after else None)
+        quoted = disclosure.secrets_in(getattr(record, "input", None), getattr(record, "kind", None))
+        told = [disclosure.cleaned(plain(side), quoted) if side else None for side in (before, after)]
+        return told[0], told[1]
 
     def _collect(self, session: Session, *_: object) -> None:
         for record in session.new:
@@ -65,7 +68,8 @@ class Changes:
             new = history.added[0] if history.added else None
             if column.info.get("secret"):
                 old, new = None, "changed"
-            for key, was, now in _narrowed(column.name, old, new):
+            for key, before, after in _narrowed(column.name, old, new):
+                was, now = (_disclosed(record, column, value, key) for value in (before, after))
                 if record not in self._created:  # what did not exist has no value before
                     self._before.setdefault(record, {}).setdefault(key, was)
                 self._after.setdefault(record, {})[key] = now
@@ -88,8 +92,17 @@ def _values(record: Base) -> dict[str, Any]:
         value = state.dict.get(attribute.key)
         if value is None or attribute.key in _SILENT:
             continue
-        found[column.name] = "set" if column.info.get("secret") else value
+        found[column.name] = "set" if column.info.get("secret") else _disclosed(record, column, value)
     return found
+
+
+def _disclosed(record: Base, column: Any, value: Any, key: str = "") -> Any:  # noqa: ANN401 - a column's value
+    """What an entry may tell of a value: no secrets of jobs. ``key``: it is that of one key of it, ``input.to``."""
+    if not column.info.get("secrets"):
+        return value
+    kind = getattr(record, "kind", None) if column.name == "input" else None
+    _, _, inner = key.partition(".")
+    return disclosure.hidden({inner: value}, kind)[inner]
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column can hold, as JSON

@@ -8,12 +8,12 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from structlog.typing import EventDict, Processor
 
-from app import trace
+from app import disclosure, trace
 from app.errors import AppError
 
 # These say at INFO what concerns only their own makers, or repeat what the guard says better.
@@ -99,8 +99,18 @@ def _last_steps(form: Literal["console", "json"]) -> list[Processor]:
     if form == "json":
         # Without the values of local variables: among them are passwords and cookies.
         traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-        return [clean, structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer()]
+        render: list[Processor] = [
+            structlog.processors.ExceptionRenderer(traceback),
+            structlog.processors.JSONRenderer(),
+        ]
+        return [clean, *render, _without_secrets]
     return [
         clean,
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback),
+        _without_secrets,
     ]
+
+
+def _without_secrets(_: object, __: str, line: Any) -> Any:  # noqa: ANN401 - the finished line
+    """A run's lines, tracebacks too, without what its job was given in confidence."""
+    return disclosure.redacted(line)

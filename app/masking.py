@@ -1,5 +1,6 @@
-"""Masks personal data in what the database answers, before anybody else sees it: by the columns that a question
-selects, however it names or combines them. ``app.work`` does it for every reader without ``personal:read``.
+"""Masks what the database answers, before anybody else sees it: by the columns that a question selects, however it
+names or combines them. ``app.work`` does it: personal data for every reader without ``personal:read``, and the secrets
+in what jobs are given for every reader there is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.sql import visitors
 
+from app import disclosure
 from app.errors import AppError, Conflict
-from app.models import Action, Base, Job, Payment, User
+from app.models import Action, Base, Job, Payment, Schedule, User
 from app.personal import DOTS, Kind, Masked, Veil
 
 _NAMING = frozenset({Kind.NAME, Kind.EMAIL})
@@ -68,6 +70,74 @@ async def cover(session: AsyncSession, veil: Veil, record: Base, *, in_place: bo
     if in_place:
         await _meet_owners(session, veil, ["record"], [(record,)])
         _cover(veil, record)
+
+
+def without_secrets(statement: Executable, answer: Result[Any]) -> Result[Any]:
+    """The same answer without the secrets of jobs' inputs; untouched where the question selects nothing of the kind."""
+    places = _secret_places(statement)
+    if not any(places):
+        return answer
+    keys = list(answer.keys())
+    told = [_unsaid(places, keys, row) for row in answer.all()]
+    return IteratorResult(SimpleResultMetaData(keys), iter(told))
+
+
+def keep_secrets(record: Base) -> None:
+    """Take the secrets out of a record that is only read: it must not be written afterwards."""
+    columns = _SECRETS.get(type(record))
+    if columns is None:
+        return
+    values, kind = inspect(record).dict, getattr(record, "kind", None)
+    known = disclosure.secrets_in(values["input"], kind) if "input" in values else frozenset()
+    for column in columns:
+        if column in values:
+            set_committed_value(record, column, disclosure.hidden(values[column], _kind(record)))
+    for column in personal_columns(type(record)) if known else ():
+        if column in values:  # an error, or a line of the time line, may quote what it was given
+            set_committed_value(record, column, disclosure.cleaned(values[column], known))
+
+
+def _kind(record: Base) -> str | None:
+    """The kind of job; of a line of its time line, ``kind`` says something else."""
+    return record.kind if isinstance(record, Job | Schedule) else None
+
+
+def _secret_places(statement: Executable | SelectBase) -> list[bool]:
+    """For each value of a row: whether it can hold secrets."""
+    if isinstance(statement, CompoundSelect):
+        return [any(one) for one in zip(*(_secret_places(side) for side in statement.selects), strict=True)]
+    if not isinstance(statement, Select):
+        return []
+    return [
+        one["type"] in _SECRETS if isinstance(one["type"], type) else _holds_secrets(one["expr"])
+        for one in statement.column_descriptions
+    ]
+
+
+def _holds_secrets(expression: Any) -> bool:  # noqa: ANN401 - whatever can be selected
+    clause = expression.__clause_element__() if hasattr(expression, "__clause_element__") else expression
+    return any(
+        column.info.get("secrets")
+        for part in visitors.iterate(clause)
+        if isinstance(part, ColumnElement)
+        for column in part.base_columns
+        if hasattr(column, "info")
+    )
+
+
+def _unsaid(places: Sequence[bool], keys: Sequence[str], row: Sequence[Any]) -> tuple[Any, ...]:
+    kind = row[keys.index("kind")] if "kind" in keys and "job_id" not in keys else None
+    told = []
+    for holds, value in zip(places, row, strict=True):
+        if isinstance(value, Base):
+            keep_secrets(value)
+        told.append(_covered_json(value, kind) if holds and not isinstance(value, Base) else value)
+    return tuple(told)
+
+
+def _covered_json(value: Any, kind: str | None) -> Any:  # noqa: ANN401 - what a question made of such a column
+    """JSON without its secrets; a text made of it, of which nobody knows where they stand, is hidden whole."""
+    return Masked(DOTS) if isinstance(value, str) else disclosure.hidden(value, kind)
 
 
 def _meet_record(veil: Veil, record: Base) -> None:
@@ -204,3 +274,9 @@ def _side(veil: Veil, values: Mapping[str, Any] | None, own: Mapping[str, Kind])
 
 
 _PERSONAL = _models()
+_SECRETS = {
+    mapper.class_: columns
+    for mapper in Base.registry.mappers
+    if (columns := tuple(c.name for c in mapper.class_.__table__.columns if c.info.get("secrets")))
+}
+"""Columns that can hold what jobs are given, by model."""

@@ -62,6 +62,8 @@ class Work:
         found = await self._session.get(model, id_, with_for_update={"key_share": True} if lock else None)
         if found is None:
             raise NotFound(f"This {noun(model)} does not exist, or you may not see it.")
+        if self._reads:
+            masking.keep_secrets(found)
         if self.veil is not None:
             await masking.cover(self._session, self.veil, found, in_place=self._reads)
         return found
@@ -82,7 +84,10 @@ class Work:
         """Run a statement. A writing one is noted and must be recorded."""
         self._recording.note(statement)
         answer = await self._session.execute(statement, parameters)
-        if self.veil is None or not self._reads:
+        if not self._reads:
+            return answer
+        answer = masking.without_secrets(statement, answer)
+        if self.veil is None:
             return answer
         return await masking.covered(self._session, self.veil, statement, answer)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app import disclosure
 from app.permissions import Permission
 
 HOUR = 3600.0
@@ -39,6 +40,10 @@ class Task:
     can_cancel: bool = True
     """False for what has to be done to its end once it has begun."""
 
+    def __post_init__(self) -> None:
+        """Whoever knows a task knows its secrets: whatever is read of its jobs goes by them."""
+        disclosure.declare(self.kind, self.secrets)
+
 
 DATASET_IMPORT = Task(
     "dataset.import", "Import a file", queue="imports", permissions=frozenset({Permission.IMPORTS_RUN})
@@ -50,11 +55,8 @@ IMPORT_DELETE = Task(
     "import.delete", "Delete an import", permissions=frozenset({Permission.IMPORTS_DELETE}), can_cancel=False
 )
 DOCUMENT_GENERATE = Task("document.generate", "Generate document", queue="documents", timeout=600)
-FILES_TIDY = Task("files.tidy", "Remove abandoned files", timeout=600)
-FIGURES_FORGET = Task("figures.forget", "Forget old figures of queues", timeout=600)
 
-_ALL = (DATASET_IMPORT, DATASET_DELETE, IMPORT_DELETE, DOCUMENT_GENERATE, FILES_TIDY, FIGURES_FORGET)
-TASKS = {task.kind: task for task in _ALL}
+TASKS = {task.kind: task for task in (DATASET_IMPORT, DATASET_DELETE, IMPORT_DELETE, DOCUMENT_GENERATE)}
 
 QUEUES = tuple(sorted({"default"} | {task.queue for task in TASKS.values()} - {MAINTENANCE}))
 """The queues that every worker takes from, unless it is told which."""
