@@ -55,8 +55,11 @@ IMPORT_DELETE = Task(
     "import.delete", "Delete an import", permissions=frozenset({Permission.IMPORTS_DELETE}), can_cancel=False
 )
 DOCUMENT_GENERATE = Task("document.generate", "Generate document", queue="documents", timeout=600)
+FILES_TIDY = Task("files.tidy", "Remove abandoned files", timeout=600)
+FIGURES_FORGET = Task("figures.forget", "Forget old figures of queues", timeout=600)
 
-TASKS = {task.kind: task for task in (DATASET_IMPORT, DATASET_DELETE, IMPORT_DELETE, DOCUMENT_GENERATE)}
+_ALL = (DATASET_IMPORT, DATASET_DELETE, IMPORT_DELETE, DOCUMENT_GENERATE, FILES_TIDY, FIGURES_FORGET)
+TASKS = {task.kind: task for task in _ALL}
 
 QUEUES = tuple(sorted({"default"} | {task.queue for task in TASKS.values()} - {MAINTENANCE}))
 """The queues that every worker takes from, unless it is told which."""
