@@ -1,6 +1,7 @@
 """A real PostgreSQL for every test: one throwaway server per test process, a migrated template, a clone per test."""
 
 import asyncio
+import gc
 import itertools
 import logging
 import os
@@ -13,13 +14,15 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
 from pydantic import SecretStr
 
 from app import db, topics
 from app.config import Settings
 from app.embedded import EmbeddedPostgres
 from app.migrate import LOGINS, make_database, prepare, upgrade
-from tests import secret_watch
+from tests import chromium, secret_watch
 from tests.people import Company, found_company
 
 TEMPLATE = "quarterdeck_template"
@@ -38,6 +41,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
     items.sort(key=lambda item: LONGEST_FIRST.index(item.path.relative_to(HERE).parts[0]))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported lives as long as this process: no collection of garbage has to look at it again. NiceGUI asks
+    for full ones at each start of an application.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Libraries in C look at their end whether anything of them was kept."""
+    gc.unfreeze()
 
 
 @dataclass(frozen=True)
@@ -121,6 +137,23 @@ async def admin(database: Database) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database.admin_url)
     yield connection
     await connection.close()
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> Path:
+    path = chromium.find()
+    if path is None:
+        pytest.fail(chromium.advice(), pytrace=False)
+    return path
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(chromium_path: Path) -> AsyncIterator[Browser]:
+    """One Chromium for all tests of this process, which is why they share a loop."""
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=chromium_path, args=chromium.LAUNCH_ARGS)
+        yield started
+        await started.close()
 
 
 @pytest.fixture(autouse=True)

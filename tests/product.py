@@ -7,15 +7,13 @@ import asyncio
 import html
 import itertools
 import os
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -36,9 +34,9 @@ from app.supervise.connections import environment
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.conftest import TEMPLATE
 from tests.people import PASSWORD, Company, found_company
-from tests.processes.running import free_port, unmeasured
+from tests.processes.running import free_port
+from tests.warm import Warm
 
-ROOT = Path(__file__).parents[1]
 COOKIE = "__Host-quarterdeck"
 SESSION_KEY = "one-that-only-tests-use-long-enough-for-HS256"
 TOTP_KEY = "another-that-only-tests-use-to-seal-their-factors"
@@ -55,16 +53,16 @@ class Product:
     company: Company
     admin_url: str
     log: Path
-    web: "subprocess.Popen[bytes]"
-    workers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    web: Warm
+    workers: list[Warm] = field(default_factory=list)
 
     @property
     def origin(self) -> str:
         return self.settings.browser_origin
 
-    def start_worker(self) -> "subprocess.Popen[bytes]":
+    def start_worker(self) -> Warm:
         """A worker process with short intervals; it is on its way when this returns."""
-        process = _start(self.settings, self.log, "worker")
+        process = Warm("app", "worker", variables=environment(self.settings), log=self.log)
         self.workers.append(process)
         return process
 
@@ -206,7 +204,8 @@ def product(
         retry_seconds=0.1,
     )
     log = folder / "log"
-    running = Product(settings, company, server.superuser_url(name), log, _start(settings, log, "serve"))
+    web = Warm("app", "serve", variables=environment(settings), log=log)
+    running = Product(settings, company, server.superuser_url(name), log, web)
     try:
         running.start_worker()
         _wait_until_ready(running)
@@ -215,20 +214,6 @@ def product(
         running.stop()
     asyncio.run(_drop(server, name))
     assert "Traceback" not in log.read_text(), log.read_text()
-
-
-def _start(settings: Settings, log: Path, command: str) -> "subprocess.Popen[bytes]":
-    """``python -m app`` as people start it, with these settings and nothing of the test run's own."""
-    variables = unmeasured(environment(settings))
-    # NiceGUI behaves differently when it thinks that it runs under pytest; the product does not.
-    variables.pop("PYTEST_CURRENT_TEST", None)
-    with log.open("ab") as out:
-        return _popen(command, variables, out)
-
-
-def _popen(command: str, variables: dict[str, str], out: IO[bytes]) -> "subprocess.Popen[bytes]":
-    arguments = [sys.executable, "-P", "-m", "app", command]
-    return subprocess.Popen(arguments, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
 
 def _wait_until_ready(product: Product) -> None:

@@ -1,4 +1,4 @@
-"""Chromium for the tests: one browser, fresh contexts per test, accessibility by axe, screenshots in test-results/."""
+"""Chromium for the tests: fresh contexts per test, accessibility by axe, screenshots in test-results/."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -15,11 +15,9 @@ from playwright.async_api import (
     Page,
     ViewportSize,
     WebError,
-    async_playwright,
     expect,
 )
 
-from tests import chromium
 from tests.product import password_hash, product
 
 __all__ = ["password_hash", "product"]
@@ -53,23 +51,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
-
-
-@pytest.fixture(scope="session")
-def chromium_path() -> Path:
-    path = chromium.find()
-    if path is None:
-        pytest.fail(chromium.advice(), pytrace=False)
-    return path
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser(chromium_path: Path) -> AsyncIterator[Browser]:
-    """One Chromium for all tests of this process, which is why they share a loop (tests/conftest.py)."""
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=chromium_path, args=chromium.LAUNCH_ARGS)
-        yield started
-        await started.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

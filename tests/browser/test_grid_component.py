@@ -1,10 +1,7 @@
 """The grid, its filters, the upload and the column table, in Chromium, over invented rows."""
 
-import os
 import re
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -16,11 +13,10 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.grid_hands import cell, go_to, seen, top_numbers
-from tests.processes.running import unmeasured
+from tests.warm import Warm
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[2]
 Open = Callable[..., Awaitable[Page]]
 
 
@@ -30,9 +26,7 @@ def harness() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.browser.grid_harness", str(port)], cwd=ROOT, env=unmeasured(os.environ)
-    )
+    process = Warm("tests.browser.grid_harness", str(port))
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(300):

@@ -1,11 +1,7 @@
 """A company and who visits it; the gallery of components, served by a process of its own, and a browser for it."""
 
 import asyncio
-import os
-import shutil
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
@@ -13,17 +9,16 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from app.actor import Staff
 from app.config import Settings
 from app.permissions import Role
 from tests.pages.visitor import Visit, Visitor, application, visiting
 from tests.people import Company, found_company
-from tests.processes.running import unmeasured
+from tests.warm import Warm
 
 START = 30
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 
 @pytest.fixture
@@ -53,8 +48,7 @@ def _free_port() -> int:
 
 def _serve(role: Role) -> Iterator[str]:
     port = _free_port()
-    command = [sys.executable, "-m", "tests.gallery", str(port), role.value]
-    process = subprocess.Popen(command, env=unmeasured(os.environ))
+    process = Warm("tests.gallery", str(port), role.value)
     origin = f"http://127.0.0.1:{port}"
     try:
         for _ in range(START * 10):
@@ -83,15 +77,6 @@ def gallery_of_nobody() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def gallery_of_viewer() -> Iterator[str]:
     yield from _serve(Role.VIEWER)
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    path = os.environ.get("QUARTERDECK_CHROMIUM") or shutil.which("chromium")
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=path, args=ARGS)
-        yield started
-        await started.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

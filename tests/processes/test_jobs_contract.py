@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,11 +23,10 @@ from app.supervise.connections import environment
 from app.work import writing
 from tests.conftest import Database
 from tests.people import Company
-from tests.processes.running import unmeasured
 from tests.processes.worker_tasks import NOOP, POISON, REFUSE, STEPS
+from tests.warm import Warm
 
 pytestmark = pytest.mark.processes
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -37,13 +34,12 @@ class Workers:
     """Worker processes of a test, each with short intervals."""
 
     settings: Settings
-    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    started: list[Warm] = field(default_factory=list)
 
-    def start(self, **changes: Any) -> subprocess.Popen[bytes]:
+    def start(self, **changes: Any) -> Warm:
         quick = {"heartbeat_seconds": 0.2, "sweep_seconds": 0.2, "redeliver_seconds": 0.5, "retry_seconds": 0.05}
         settings = self.settings.model_copy(update=quick | {"lease_seconds": 30.0} | changes)
-        command = [sys.executable, "-m", "tests.processes.worker_tasks"]
-        process = subprocess.Popen(command, cwd=ROOT, env=unmeasured(environment(settings)))
+        process = Warm("tests.processes.worker_tasks", variables=environment(settings))
         self.started.append(process)
         return process
 

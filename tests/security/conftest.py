@@ -24,13 +24,14 @@ import pytest
 from app.crypto.passwords import hash_password
 from app.embedded import EmbeddedPostgres
 from app.migrate import make_database
-from tests.browser.conftest import browser, chromium_path, open_page
+from tests.browser.conftest import open_page
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.conftest import TEMPLATE
 from tests.people import PASSWORD, found_company
+from tests.processes.running import unmeasured
 from tests.product import START_SECONDS, TOTP_KEY, password_hash, product
 
-__all__ = ["browser", "chromium_path", "open_page", "password_hash", "product"]
+__all__ = ["open_page", "password_hash", "product"]
 
 COOKIE = "__Host-quarterdeck"
 SESSION_KEY = "one-that-only-tests-use-long-enough-for-HS256"
@@ -155,7 +156,7 @@ def site(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> 
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {
-        **os.environ,
+        **unmeasured(os.environ),
         "QUARTERDECK_PORT": str(port),
         "QUARTERDECK_DATA_DIR": str(folder),
         "QUARTERDECK_DATABASE_URL": server.url("quarterdeck_app", DATABASE_PASSWORD, DATABASE),
