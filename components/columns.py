@@ -65,7 +65,7 @@ class TextColumn(Column):
 
 @dataclass(frozen=True, slots=True)
 class StatusColumn(Column):
-    """A state as a pill: ``shows`` maps a value to its word and tone."""
+    """A state as a pill: ``shows`` maps a value to its word and tone; ``read`` may give such a pair itself."""
 
     kind: ClassVar[str] = "status"
     shows: Mapping[Any, tuple[str, Tone]] = field(default_factory=lambda: MappingProxyType({}))
@@ -73,8 +73,8 @@ class StatusColumn(Column):
     def value(self, row: object) -> object:
         """The pair of word and tone."""
         raw = self.read(row) if self.read else getattr(row, self.name)
-        if raw is None:
-            return None
+        if raw is None or isinstance(raw, tuple):
+            return raw and list(raw)
         return list(self.shows.get(raw) or (str(plain(raw)).replace("_", " ").capitalize(), "idle"))
 
 

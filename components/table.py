@@ -116,6 +116,11 @@ class DataTable(JsonElement, component="data_table.js"):
             self._task.cancel()
         self._task = background_tasks.create(self._answer(), name="list", context=self)
 
+    def look(self) -> None:
+        """Ask again in the background, as after a change that was told live."""
+        self._dirty = True
+        self._look_soon()
+
     async def _answer(self) -> None:
         self._turn += 1
         turn, started = self._turn, time.perf_counter()
@@ -183,8 +188,7 @@ class DataTable(JsonElement, component="data_table.js"):
     # -- live --------------------------------------------------------------------------------------------------------
 
     def _hear(self, _change: Change) -> None:
-        self._dirty = True
-        self._look_soon()
+        self.look()
 
     def _set_hidden(self, event: GenericEventArguments) -> None:
         self._hidden = bool(event.args)

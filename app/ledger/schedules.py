@@ -5,7 +5,7 @@ and whether at all, staff decide in the table ``schedules``.
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +37,8 @@ class Scheduled:
     input: Mapping[str, Any] = field(default_factory=dict)
 
 
+FIRST_REST = timedelta(hours=1)
+"""A schedule that the program brings along runs for the first time after this: a new installation has better to do."""
 SCHEDULES = (
     Scheduled("Remove abandoned files", FILES_TIDY, "17 * * * *"),
     Scheduled("Forget old figures of queues", FIGURES_FORGET, "40 3 * * *"),
@@ -57,7 +59,7 @@ async def declare_schedules(work: Work) -> None:
             "cron": one.cron,
             "time_zone": one.time_zone,
             "enabled": True,
-            "next_run_at": recurrence.next_after(one.cron, one.time_zone, now),
+            "next_run_at": recurrence.next_after(one.cron, one.time_zone, now + FIRST_REST),
             "version": 1,
             "created_at": now,
             "updated_at": now,

@@ -11,6 +11,7 @@ from uuid import UUID
 from app import clock, ledger, reasons
 from app.actor import Actor
 from app.errors import Conflict, Invalid
+from app.ledger.tasks import TASKS
 from app.models import Action, JobStatus, Queue, Worker
 from app.paging import Count, CountKind, Page, PageRequest
 from app.permissions import Permission
@@ -44,6 +45,8 @@ class QueueView:
 
     id: UUID
     name: str
+    kinds: tuple[str, ...]
+    """The kinds of jobs that wait in it."""
     state: QueueState
     paused_at: datetime | None
     max_running: int | None
@@ -143,6 +146,7 @@ def _view(
     return QueueView(
         row.id,
         row.name,
+        tuple(task.kind for task in TASKS.values() if task.queue == row.name),
         _state(row, waiting, running, is_taken=row.name in taken),
         row.paused_at,
         row.max_running,
