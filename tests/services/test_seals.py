@@ -2,8 +2,10 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import asyncpg
+import orjson
 import pytest
 
 from app import clock
@@ -210,3 +212,27 @@ async def test_a_backup_goes_on_where_it_was_restored(log: Log, monkeypatch: pyt
     assert adopted.floor == restored[-1]
     assert int(after.from_xid) > here
     assert await log.verified() == []
+
+
+async def test_postgresql_writes_an_entry_as_its_golden_file_says(log: Log) -> None:
+    """Also letters that JSON may write in several ways, and numbers that floats would round."""
+    file = Path(__file__).parent.parent / "data" / "seals" / "leaves-v1.jsonl"
+    for line in file.read_bytes().splitlines():
+        told = orjson.loads(line)
+        wanted = told["leaf"]
+        columns = ", ".join(f'"{name}"' for name in wanted)
+        kinds = {"before": "jsonb", "after": "jsonb", "detail": "jsonb", "at": "timestamptz", "xid": "xid8"}
+        kinds |= dict.fromkeys(("team_id", "actor_id", "session_id"), "uuid")
+        numbers = {"id", "version"}
+        values = ", ".join(
+            f"${at + 1}::bigint" if name in numbers else f"${at + 1}::text::{kinds.get(name, 'text')}"
+            for at, name in enumerate(wanted)
+        )
+        async with log.broken_open() as admin:
+            await admin.execute("ALTER TABLE audit_entries DISABLE TRIGGER USER")
+            await admin.execute(
+                f"INSERT INTO audit_entries ({columns}) OVERRIDING SYSTEM VALUE VALUES ({values})", *wanted.values()
+            )
+        row = await log.admin.fetchrow(f"{leaves.READ} WHERE e.id = $1", wanted["id"])
+        assert row["leaf"] == leaves.canonical(wanted)
+        assert merkle.leaf_hash(row["leaf"]).hex() == told["sha256"]
