@@ -15,9 +15,11 @@ DOTS = "••••"
 _ACTING_ALONE = frozenset({"system", "command", "keeper"})
 """Kinds of actors that show nothing to anybody: jobs, whoever holds the machine's secrets, the books."""
 _ADDRESS = re.compile(r"[\w.+%~!#$&'*/=?^`{|}-]+@[\w-]+(?:\.[\w-]+)+")
-_ERASED = re.compile(r"\w+ [0-9a-f]{8}, erased on [0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ERASED = re.compile(
+    r"\w+ [0-9a-f]{8}, erased on [0-9]{4}-[0-9]{2}-[0-9]{2}|Erased user [0-9a-f]{8}|erased-[0-9a-f]{32}@erased\.invalid"
+)
 _GONE = {"$erased"}
-"""What the audit log says in place of an erased value hides nothing any more."""
+"""What stands in place of erased data hides nothing any more."""
 _PART = 3
 """Letters from which on a part of a name is looked for in a text; shorter ones are everywhere."""
 
@@ -74,8 +76,9 @@ class Veil:
 
     def meet(self, value: object, kind: Kind) -> None:
         """A name or an address of somebody whose records are read."""
-        if isinstance(value, str) and not isinstance(value, Masked) and value and value not in self._people:
-            self._people[value] = kind
+        known = not isinstance(value, str) or isinstance(value, Masked) or value in self._people
+        if not known and value and not _ERASED.fullmatch(str(value)):
+            self._people[str(value)] = kind
             self._pattern = None
 
     @property
@@ -103,7 +106,7 @@ class Veil:
 
     def _text(self, value: str, kind: Kind) -> str:
         match kind:
-            case Kind.NAME if _ERASED.fullmatch(value):
+            case Kind.NAME | Kind.EMAIL if _ERASED.fullmatch(value):
                 return value
             case Kind.NAME:
                 return name(value)

@@ -11,7 +11,7 @@ from app.models import Action as LogAction
 from app.models import Plan, UserStatus
 from app.permissions import Permission
 from app.personal import Masked
-from app.services import users
+from app.services import erasure, uploads, users
 from app.services.users import UserView
 from components import frame
 from components.blocks import Action, Entry, Fact, Facts, PageHead, Timeline
@@ -76,7 +76,7 @@ async def user_screen(view: View) -> None:
     PageHead(
         user.name,
         trail=[("Users", "/users")],
-        sub=user.email,
+        sub=user.email if user.erased_at is None else f"Personal data erased on {user.erased_at:%-d %B %Y}",
         status=USER[user.status],
         id=user.id,
         actions=desk.actions(),
@@ -104,6 +104,7 @@ def _facts(view: View, seen: UserView) -> list[Fact]:
         Fact("Last active", day(seen.last_active)),
         Fact("Created", user.created_at, "time"),
         Fact("Changed", user.updated_at, "time"),
+        *([Fact("Erased", user.erased_at, "time")] if user.erased_at else []),
     ]
 
 
@@ -127,7 +128,9 @@ class _Desk:
     timeline: Timeline | None = None
 
     def actions(self) -> list[Action]:
-        """The buttons of the head: what a user of this state allows."""
+        """The buttons of the head: what a user of this state allows; nothing once they are erased."""
+        if self.seen.user.erased_at is not None:
+            return []
         active = self.seen.user.status == UserStatus.ACTIVE
         return [
             Action("Change plan", self.change_plan, needs=Permission.USERS_PLAN, main=True),
@@ -136,6 +139,7 @@ class _Desk:
             Action("Move to a team", self.move, needs=Permission.USERS_MOVE),
             *([] if active else [Action("Reactivate", self.reactivate, needs=Permission.USERS_DEACTIVATE)]),
             *([Action("Deactivate user", self.deactivate, needs=Permission.USERS_DEACTIVATE, danger=True)] * active),
+            Action("Erase personal data", self.erase, needs=Permission.USERS_ERASE, danger=True),
         ]
 
     def tell(self) -> None:
@@ -239,3 +243,20 @@ class _Desk:
             return f"{user.name} can sign in again."
 
         await act(f"Reactivate {user.name}?", "Reactivate user", [], save)
+
+    async def erase(self) -> None:
+        """Everything that names them, for good."""
+        user = self.seen.user
+        typed = Field("email", f"Type “{user.email}” to confirm", must_equal=user.email)
+
+        async def save(values: Values) -> str:
+            erased = await erasure.erase(self.view.actor, uploads.bound(), user.id, values["email"], values["reason"])
+            return f"The personal data are erased, in {erased.entries:,} entries of the audit log, too."
+
+        plan = [
+            "Name, e-mail address and options go, and the words of their payments, jobs and documents.",
+            "The audit log keeps what was done, by whom and when; it no longer tells whom it was done to.",
+            "Amounts, states, times and ids stay. The user cannot sign in to the product any more.",
+            "Nobody can undo this. Do not name the person in the reason.",
+        ]
+        await act(f"Erase the personal data of {user.name}?", "Erase for good", [typed], save, plan, danger=True)

@@ -1,14 +1,14 @@
 """Questions about users, the customers' people."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import product
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, false, func, literal, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, column, false, func, literal, or_, select
 
 from app import emails
 from app.errors import NotFound
@@ -98,6 +98,26 @@ async def team_of(work: Work, user_id: UUID) -> UUID:
 async def is_active(work: Work, user_id: UUID) -> bool:
     """Whether a user may sign in, unlocked: whoever locks it looks again."""
     return bool(await _one(work, User.status, user_id) == UserStatus.ACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What erasing a person found: jobs that did not end yet, in which case nothing was erased; entries of the audit
+    log that named them; all their jobs.
+    """
+
+    unfinished: int
+    entries: int
+    jobs: Sequence[UUID]
+
+
+async def erase(work: Work, user_id: UUID) -> Gone:
+    """Erase everything that names a user, in whichever team it lies."""
+    found = func.erase_person(user_id).table_valued("unfinished", "entries", column("jobs", ARRAY(Uuid)))
+    row = (await work.execute(select(found))).one_or_none()
+    if row is None:
+        raise NotFound("This user does not exist, or you may not see it.")
+    return Gone(row.unfinished, row.entries or 0, row.jobs or ())
 
 
 async def _one(work: Work, column: Any, user_id: UUID) -> Any:  # noqa: ANN401 - a column and its value

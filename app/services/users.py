@@ -87,7 +87,7 @@ async def change_plan(actor: Actor, user_id: UUID, plan: str, reason: str) -> No
     """Put a user on another plan."""
     why, chosen = reasons.checked(reason), _plan(plan)
     async with writing(actor, Permission.USERS_PLAN) as work:
-        user = await work.get(User, user_id, lock=True)
+        user = await _standing(work, user_id)
         if user.plan == chosen:
             raise Conflict(f"{user.name} is on the {chosen.value} plan already.")
         user.plan = chosen
@@ -99,7 +99,7 @@ async def deactivate(actor: Actor, user_id: UUID, reason: str) -> None:
     """Keep a user from signing in to the product. Everything of theirs stays."""
     why = reasons.checked(reason)
     async with writing(actor, Permission.USERS_DEACTIVATE) as work:
-        user = await work.get(User, user_id, lock=True)
+        user = await _standing(work, user_id)
         if user.status == UserStatus.DEACTIVATED:
             raise Conflict(f"{user.name} is deactivated already.")
         user.status = UserStatus.DEACTIVATED
@@ -113,7 +113,7 @@ async def reactivate(actor: Actor, user_id: UUID, reason: str) -> None:
     async with writing(actor, Permission.USERS_DEACTIVATE) as work:
         # Always the team first, then its user: two verbs never wait for each other.
         team = await teams_table.room_for_a_user(work, await users_table.team_of(work, user_id))
-        user = await work.get(User, user_id, lock=True)
+        user = await _standing(work, user_id)
         if user.status == UserStatus.ACTIVE:
             raise Conflict(f"{user.name} is active already.")
         if user.team_id != team.id:
@@ -127,7 +127,7 @@ async def correct_email(actor: Actor, user_id: UUID, email: str, seen: str, reas
     """Correct the address by which a user signs in. ``seen`` is the one that the person saw."""
     why, address = reasons.checked(reason), emails.checked(email)
     async with writing(actor, Permission.USERS_EDIT) as work:
-        user = await work.get(User, user_id, lock=True)
+        user = await _standing(work, user_id)
         if user.email == address:
             raise Invalid(email="This is the address that is there already.")
         if user.email != seen:
@@ -144,7 +144,7 @@ async def move(actor: Actor, user_id: UUID, team_id: UUID, reason: str) -> None:
     async with writing(actor, Permission.USERS_MOVE) as work:
         active = await users_table.is_active(work, user_id)
         team = await (teams_table.room_for_a_user if active else teams_table.working)(work, team_id)
-        user = await work.get(User, user_id, lock=True)
+        user = await _standing(work, user_id)
         if user.team_id == team.id:
             raise Conflict(f"{user.name} is in {team.name} already.")
         if (user.status == UserStatus.ACTIVE) != active:
@@ -161,7 +161,7 @@ async def edit_options(
     """Replace a user's options, a JSON object of at most 16 KB. ``seen`` are the options that the person edited."""
     why, kept = reasons.checked(reason), options.checked(wanted)
     async with writing(actor, Permission.USERS_EDIT) as work:
-        user = await work.get(User, user_id, lock=True)
+        user = await _standing(work, user_id)
         if user.options == kept:
             raise Invalid(options="Nothing is different from what is there already.")
         if user.options != seen:
@@ -170,6 +170,14 @@ async def edit_options(
         user.options = kept
         work.record(Action.USER_OPTIONS_EDITED, user, reason=why)
         _tell(work, user)
+
+
+async def _standing(work: Work, user_id: UUID) -> User:
+    """A user that can be changed, locked."""
+    user = await work.get(User, user_id, lock=True)
+    if user.erased_at is not None:
+        raise Conflict("The personal data of this user are erased. Nothing of them can be changed any more.")
+    return user
 
 
 def _tell(work: Work, user: User, kind: str = "changed") -> None:

@@ -160,16 +160,17 @@ REVOKE ALL ON FUNCTION audit_told FROM PUBLIC;
 # Everything that names a person goes; ids, amounts, states and times stay. It runs for the owner, because what a person
 # did may lie with a team that they have left.
 ERASE = """
-CREATE FUNCTION erase_person(person uuid) RETURNS integer
+CREATE FUNCTION erase_person(person uuid) RETURNS TABLE (unfinished integer, entries integer, jobs uuid[])
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    known text[];
-    erased integer;
+DECLARE known text[];
 BEGIN
     PERFORM 1 FROM public.users u WHERE u.id = person AND u.erased_at IS NULL AND (
         current_setting('role') = 'quarterdeck_platform'
         OR u.team_id = ANY (current_setting('app.team_ids', true)::uuid[])) FOR NO KEY UPDATE;
-    IF NOT FOUND THEN RETURN NULL; END IF;
+    IF NOT FOUND THEN RETURN; END IF;
+    SELECT count(*) FILTER (WHERE j.status IN ('queued', 'running')), array_agg(j.id) INTO unfinished, jobs
+        FROM public.jobs j WHERE j.user_id = person;
+    IF unfinished > 0 THEN RETURN NEXT; RETURN; END IF;
     -- Their addresses of all times, as patterns: words about others may name them.
     known := ARRAY(SELECT DISTINCT '(?<![[:alnum:]._%+-])'
         || regexp_replace(a.address, '([^[:alnum:]])', '\\\\\\1', 'g') || '(?![[:alnum:]-]|[.][[:alnum:]])' FROM (
@@ -179,17 +180,16 @@ BEGIN
     ) AS a(address) WHERE a.address IS NOT NULL);
     UPDATE public.audit_personal p SET salt = NULL, value = NULL, erased_at = now()
         WHERE p.erased_at IS NULL AND (p.subject = person OR p.value ~* ANY (known));
-    GET DIAGNOSTICS erased = ROW_COUNT;
+    GET DIAGNOSTICS entries = ROW_COUNT;
     UPDATE public.payments SET description = '', failure = NULL, version = version + 1, updated_at = now()
         WHERE user_id = person AND (description <> '' OR failure IS NOT NULL);
-    UPDATE public.job_events SET detail = '{}'
-        WHERE job_id IN (SELECT j.id FROM public.jobs j WHERE j.user_id = person) AND detail <> '{}';
-    UPDATE public.jobs SET input = '{}', checkpoint = NULL, progress_text = '', result = NULL, error = NULL,
-        error_signature = NULL WHERE user_id = person;
+    UPDATE public.job_events SET detail = '{}' WHERE job_id = ANY (jobs) AND detail <> '{}';
+    UPDATE public.jobs j SET input = '{}', checkpoint = NULL, progress_text = '', result = NULL, error = NULL,
+        error_signature = NULL WHERE j.id = ANY (jobs);
     UPDATE public.users SET name = 'Erased user ' || right(replace(person::text, '-', ''), 8),
         email = 'erased-' || replace(person::text, '-', '') || '@erased.invalid', options = '{}',
         status = 'deactivated', erased_at = now(), updated_at = now(), version = version + 1 WHERE id = person;
-    RETURN erased;
+    RETURN NEXT;
 END $$;
 REVOKE ALL ON FUNCTION erase_person FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION erase_person TO quarterdeck_platform, quarterdeck_team;

@@ -22,6 +22,7 @@ from app.services import (
     audit,
     datasets,
     documents,
+    erasure,
     exports,
     home,
     imports,
@@ -103,6 +104,7 @@ REFUSED: dict[str, Call] = {
     "datasets.delete": lambda t: datasets.delete(t.tess, t.made.id, "Secret departures", "mine"),
     "documents.is_kept": lambda t: documents.is_kept(t.tess, t.desk.store, t.job_id),
     "documents.download": lambda t: documents.download(t.tess, t.desk.store, t.job_id),
+    "erasure.erase": lambda t: erasure.erase(t.tess, t.desk.store, t.user_id, "secret@example.com", "mine"),
     "imports.look": lambda t: imports.look(t.tess, t.desk.store, t.upload.id),
     "imports.start_new": lambda t: imports.start_new(
         *(t.tess, t.desk.store, t.looked), team_id=t.team_id, name="X", choices=choices(t.looked), skip_bad=True
