@@ -104,11 +104,15 @@ def worker(
     concurrency: Annotated[
         int | None, typer.Option(help="Jobs at the same time. Setting: QUARTERDECK_WORKER_CONCURRENCY.")
     ] = None,
+    queues: Annotated[
+        str | None,
+        typer.Option(help="Take jobs only from these queues, by commas. Setting: QUARTERDECK_WORKER_QUEUES."),
+    ] = None,
     data_dir: DataDir = None,
     supervised: Supervised = False,
 ) -> None:
     """Start a worker only."""
-    settings = _settings(worker_concurrency=concurrency, data_dir=data_dir)
+    settings = _settings(worker_concurrency=concurrency, worker_queues=queues, data_dir=data_dir)
     _watch_supervisor(supervised)
     from app.supervise.connections import for_worker, running
 

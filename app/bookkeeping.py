@@ -20,7 +20,7 @@ class Kept:
 _JOB = (
     "status epoch attempts lease_until worker run_after delivered_at deliveries checkpoint progress progress_done "
     "progress_total progress_text result error_code error error_signature cost_micros started_at finished_at held_at "
-    "cancel_seen_at run_started_at"
+    "cancel_seen_at run_started_at run_cost_micros"
 )
 _IMPORT = "status rows_good rows_bad error_groups first_position started_at finished_at"
 

@@ -3,40 +3,40 @@
 Services ask (``submit``, ``requeue``, ``request_cancel``), workers run (``claim`` … ``finish``), ``sweep`` mends.
 """
 
-from app.ledger.events import ENGINE, Run, hold
-from app.ledger.queues import declare_queues, limit_queue, pause_queue, release, resume_queue
-from app.ledger.requests import request_cancel, requeue, submit
-from app.ledger.runs import (
+from app.ledger.claims import Claimed, claim, claim_many
+from app.ledger.endings import (
     Cancelled,
-    Claimed,
     Failure,
-    asked_to_cancel,
+    Later,
+    Result,
     cancelled,
-    checkpoint,
-    checkpoint_in,
-    claim,
     fail,
     finish,
     finish_in,
-    progress,
+    finish_many,
     rejected,
-    renew,
     retry_later,
 )
+from app.ledger.events import Run, deliver_by, engine, hold
+from app.ledger.queues import declare_queues, limit_queue, pause_queue, release, resume_queue
+from app.ledger.requests import CANCEL, request_cancel, requeue, submit
+from app.ledger.runs import asked_to_cancel, checkpoint, checkpoint_in, progress, renew, spend
 from app.ledger.sweeping import release_dead, sweep
 from app.ledger.tasks import DATASET_DELETE, DATASET_IMPORT, IMPORT_DELETE, TASKS, Task, label_of
 from app.work import LeaseLost
 
 __all__ = [
+    "CANCEL",
     "DATASET_DELETE",
     "DATASET_IMPORT",
-    "ENGINE",
     "IMPORT_DELETE",
     "TASKS",
     "Cancelled",
     "Claimed",
     "Failure",
+    "Later",
     "LeaseLost",
+    "Result",
     "Run",
     "Task",
     "asked_to_cancel",
@@ -44,10 +44,14 @@ __all__ = [
     "checkpoint",
     "checkpoint_in",
     "claim",
+    "claim_many",
     "declare_queues",
+    "deliver_by",
+    "engine",
     "fail",
     "finish",
     "finish_in",
+    "finish_many",
     "hold",
     "label_of",
     "limit_queue",
@@ -61,6 +65,7 @@ __all__ = [
     "requeue",
     "resume_queue",
     "retry_later",
+    "spend",
     "submit",
     "sweep",
 ]

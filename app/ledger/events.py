@@ -1,6 +1,6 @@
 """What the whole ledger shares: which engine delivers, a line on a job's time line, the fence of a running job."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,24 @@ from app.ledger.engines.pgqueuer import PgQueuerEngine
 from app.models.job import Job, JobEvent, JobEventKind, JobStatus
 from app.work import LeaseLost, Work
 
-ENGINE: Engine = PgQueuerEngine()
+_NAMED = 4
+"""Of more jobs than these at once, open pages hear merely that many have changed: one message instead of hundreds."""
+
+
+class _Chosen:
+    """Who delivers. Tests put another one in place."""
+
+    engine: Engine = PgQueuerEngine()
+
+
+def engine() -> Engine:
+    """What brings jobs to workers."""
+    return _Chosen.engine
+
+
+def deliver_by(other: Engine) -> None:
+    """Let another engine bring jobs to workers, in this process."""
+    _Chosen.engine = other
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +52,12 @@ def tell(work: Work, job: Job, kind: JobEventKind, **detail: object) -> None:
     """Append a line to the job's time line, and tell open pages."""
     work.implied(JobEvent(job_id=job.id, team_id=job.team_id, kind=kind, detail=plain(detail)))
     work.notify(topics.jobs, job.id)
+
+
+def tell_pages(work: Work, jobs: Collection[UUID]) -> None:
+    """Tell open pages which jobs have changed; of many at once, merely that."""
+    for job_id in jobs if len(jobs) <= _NAMED else [None]:
+        work.notify(topics.jobs, job_id)
 
 
 async def database_now(work: Work) -> datetime:
@@ -72,7 +95,7 @@ async def hold(work: Work, run: Run) -> None:
 async def put_in_queue(work: Work, job: Job, now: datetime, delay: float = 0) -> None:
     """Make the job wait for a worker, due in ``delay`` seconds, and send the message in this very transaction."""
     job.status = JobStatus.QUEUED
-    job.lease_until = None
+    job.lease_until = job.held_at = None
     job.run_after = job.delivered_at = now + timedelta(seconds=delay)
     job.deliveries = 1
     await work.flush()  # before the engine's raw statement, which would otherwise escape the transaction
@@ -86,22 +109,24 @@ async def send(work: Work, job: Job, delay: float = 0) -> bool:
 
 async def deliver(work: Work, deliveries: Sequence[Delivery]) -> list[bool]:
     """Hand jobs' ids to the engine."""
-    return await ENGINE.deliver(work, deliveries)
+    return await engine().deliver(work, deliveries)
 
 
-async def stop_if_unwanted(work: Work, job: Job, now: datetime) -> bool:
-    """End a job that somebody asked to cancel, instead of letting it wait again: no worker would ever take it."""
+async def stop_if_unwanted(work: Work, job: Job, now: datetime, **detail: object) -> bool:
+    """End a job that somebody asked to cancel, instead of letting it wait again: no worker would ever take it.
+    ``detail`` tells of the run that it had.
+    """
     if job.cancel_requested_at is None:
         return False
     end(job, JobStatus.CANCELLED, now)
     await work.flush()
-    tell(work, job, JobEventKind.CANCELLED, by=job.cancel_requested_by)
+    tell(work, job, JobEventKind.CANCELLED, **detail, by=job.cancel_requested_by)
     return True
 
 
 def end(job: Job, status: JobStatus, now: datetime, **values: Any) -> None:  # noqa: ANN401 - columns of a job
     """Give the job its last state."""
     job.status, job.finished_at = status, now
-    job.lease_until = job.worker = None
+    job.lease_until = job.worker = job.held_at = None
     for column, value in values.items():
         setattr(job, column, value)

@@ -3,12 +3,16 @@
 from typing import Any
 from uuid import UUID
 
+from app import topics
 from app.changes import plain
 from app.ids import uuid7
 from app.ledger.events import database_now, end, put_in_queue, tell
 from app.ledger.tasks import Task
 from app.models.job import Job, JobEventKind, JobStatus
 from app.work import Work
+
+CANCEL = "cancel"
+"""What workers are told when somebody wants a running job to stop."""
 
 
 async def submit(
@@ -19,12 +23,14 @@ async def submit(
     created_by: UUID | None,
     unique_key: str | None = None,
     delay: float = 0,
+    priority: int | None = None,
     schedule_id: UUID | None = None,
     **input: Any,  # noqa: A002, ANN401 - the task's own keywords, as JSON
 ) -> Job:
     """Queue a job, due in ``delay`` seconds. It exists when and only when the caller's transaction commits.
 
     ``unique_key``: at most one job of the team with this key waits or runs; a second is refused as Duplicate.
+    ``priority``: higher ones are taken first; as the task says, unless given.
     ``schedule_id`` names the schedule that asks for it.
     Ids and times in the input arrive at the task as strings.
     """
@@ -41,7 +47,7 @@ async def submit(
         unique_key=unique_key,
         epoch=0,
         schedule_id=schedule_id,
-        priority=0,
+        priority=task.priority if priority is None else priority,
     )
     work.implied(job)
     await put_in_queue(work, job, now, delay)
@@ -57,7 +63,8 @@ async def requeue(work: Work, job: Job, *, by: UUID | None = None, from_start: b
     job.attempts = 0
     job.epoch += 1  # an older message may still wait under the last one, and would swallow this one
     job.worker = job.started_at = job.finished_at = job.cancel_requested_at = job.cancel_requested_by = None
-    job.error = job.error_code = job.error_signature = job.result = None
+    job.cancel_seen_at = job.run_started_at = job.error = job.error_code = job.error_signature = job.result = None
+    job.run_cost_micros = 0
     if from_start:
         job.checkpoint = job.progress_total = None
         job.progress = job.progress_done = 0
@@ -74,6 +81,7 @@ async def request_cancel(work: Work, job: Job, by: UUID | None) -> None:
     now = await database_now(work)
     job.cancel_requested_at, job.cancel_requested_by = now, by
     tell(work, job, JobEventKind.CANCEL_REQUESTED, by=by)
+    work.notify(topics.jobs, job.id, CANCEL)  # workers listen for it
     if job.status == JobStatus.QUEUED:
         end(job, JobStatus.CANCELLED, now)
         await work.flush()

@@ -6,18 +6,21 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, extract, func, or_, select
 from sqlalchemy.orm import load_only
 
-from app.ledger.events import end, put_in_queue, send, stop_if_unwanted, tell
-from app.models.job import Job, JobEventKind, JobStatus, Worker
+from app.ledger.engines.base import Delivery
+from app.ledger.events import deliver, end, put_in_queue, stop_if_unwanted, tell
+from app.ledger.queues import AT_MOST, release_all
+from app.models.job import Job, JobEventKind, JobMinute, JobStatus, Queue, Worker
 from app.work import Work, keeping
 
-AT_MOST = 500
-"""Jobs that one pass moves, so that it stays short."""
 _LOCK = 0x71645F7377656570  # "qd_sweep"
 _MOST_DOUBLINGS = 8
-_FORGOTTEN_AFTER = timedelta(hours=1)
+_LOST_FOR = timedelta(days=1)
+"""How long a worker that is gone without a word is still shown."""
+_PACE_KEPT = timedelta(days=2)
 _COLUMNS = load_only(
     Job.id, Job.team_id, Job.kind, Job.status, Job.epoch, Job.worker, Job.attempts, Job.max_attempts, Job.queue,
-    Job.priority, Job.deliveries, Job.delivered_at, Job.run_after, Job.cancel_requested_at, Job.cancel_requested_by,
+    Job.priority, Job.deliveries, Job.delivered_at, Job.run_after, Job.held_at, Job.run_cost_micros,
+    Job.cancel_requested_at, Job.cancel_requested_by,
 )  # fmt: skip
 
 
@@ -32,8 +35,10 @@ async def sweep(redeliver: float) -> int:
         freed = await _free(work, Job.lease_until < func.now())
         stopped = await _stop_unwanted(work)
         sent = await _deliver_again(work, redeliver)
-        await work.execute(delete(Worker).where(Worker.heartbeat_at < func.now() - _FORGOTTEN_AFTER))
-    return freed + stopped + sent
+        released = await release_all(work)
+        await work.execute(delete(Worker).where(Worker.heartbeat_at < func.now() - _LOST_FOR))
+        await work.execute(delete(JobMinute).where(JobMinute.minute < func.now() - _PACE_KEPT))
+    return freed + stopped + sent + released
 
 
 async def release_dead(me: Worker, alive: Callable[[int], bool]) -> int:
@@ -47,11 +52,11 @@ async def release_dead(me: Worker, alive: Callable[[int], bool]) -> int:
         here = (
             await work.execute(select(Worker.id, Worker.pid).where(Worker.host == me.host, Worker.id != me.id))
         ).all()
-        dead = [row.id for row in here if row.pid == me.pid or not alive(row.pid)]
-        if not dead:
+        if not (dead := [row.id for row in here if row.pid == me.pid or not alive(row.pid)]):
             return 0
         freed = await _free(work, Job.worker.in_(dead))
-        await work.execute(delete(Worker).where(Worker.id.in_(dead)))
+        if freed:
+            await release_all(work)
     return freed
 
 
@@ -63,7 +68,8 @@ async def _free(work: Work, lost: ColumnElement[bool]) -> int:
     rows = (await work.execute(statement.limit(AT_MOST).with_for_update(of=Job, skip_locked=True))).all()
     for row in rows:
         job, now = row[0], row[1]
-        tell(work, job, JobEventKind.LEASE_LOST, worker=job.worker, epoch=job.epoch)
+        lost_one = {"worker": job.worker, "epoch": job.epoch, "attempt": job.attempts}
+        tell(work, job, JobEventKind.LEASE_LOST, **lost_one, cost_micros=job.run_cost_micros)
         if await stop_if_unwanted(work, job, now):
             continue
         if job.attempts >= job.max_attempts:
@@ -97,13 +103,15 @@ async def _deliver_again(work: Work, redeliver: float) -> int:
     waiting = (
         select(Job, func.now()).options(_COLUMNS).where(Job.status == JobStatus.QUEUED, Job.run_after <= func.now())
     )
-    statement = waiting.where(unseen).order_by(Job.run_after).limit(AT_MOST)
-    sent = 0
-    for row in (await work.execute(statement.with_for_update(of=Job, skip_locked=True))).all():
-        job, now = row[0], row[1]
+    running = Job.queue.not_in(select(Queue.name).where(Queue.paused_at.is_not(None)))
+    statement = waiting.where(unseen, Job.held_at.is_(None), running).order_by(Job.run_after).limit(AT_MOST)
+    rows = (await work.execute(statement.with_for_update(of=Job, skip_locked=True))).all()
+    for job, now in rows:
         job.delivered_at, job.deliveries = now, min(job.deliveries + 1, 1000)
-        await work.flush()
-        if await send(work, job):
+    await work.flush()
+    messages = [Delivery(job.id, job.epoch, job.queue, job.priority) for job, _ in rows]
+    sent = await deliver(work, messages) if messages else []
+    for (job, _), is_new in zip(rows, sent, strict=True):
+        if is_new:
             tell(work, job, JobEventKind.DELIVERED, again=job.deliveries)
-            sent += 1
-    return sent
+    return sum(sent)

@@ -47,6 +47,7 @@ class JobEventKind(StrEnum):
     QUEUED = "queued"
     DELIVERED = "delivered"
     CLAIMED = "claimed"
+    CHECKPOINT = "checkpoint"
     LEASE_LOST = "lease_lost"
     TAKEN_OVER = "taken_over"
     RETRIED = "retried"
@@ -147,6 +148,8 @@ class Job(Base):
     error: Mapped[str | None] = mapped_column(info={"personal": Kind.WORDS})
     error_signature: Mapped[str | None] = mapped_column(info={"personal": Kind.WORDS})
     cost_micros: Mapped[Big] = mapped_column(default=0)
+    run_cost_micros: Mapped[Big] = mapped_column(default=0, server_default=text("0"))
+    """What the last run added to the costs."""
     started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     """When its first run began."""
     run_started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from app import disclosure, ledger
 from app.actor import System
 from app.config import Settings
-from app.ledger import Cancelled, Run
+from app.ledger import Cancelled, Later, Run
 from app.work import Work, keeping
 
 PROGRESS_SECONDS = 1.0
@@ -33,6 +33,7 @@ class JobContext:
     stopping: bool = False
     """The task has seen the cancellation, and cleans up."""
     _told_at: float = field(default=float("-inf"), repr=False)
+    _saved: bool = field(default=False, repr=False)
 
     @property
     def job_id(self) -> UUID:
@@ -91,7 +92,8 @@ class JobContext:
             Cancelled: somebody asked to cancel. The state is saved.
             LeaseLost: another run has the job.
         """
-        self.cancelled |= await ledger.checkpoint(self.run, state)
+        first, self._saved = not self._saved, True
+        self.cancelled |= await ledger.checkpoint(self.run, state, first=first)
         await self.stop_if_cancelled()
 
     async def save_in(self, work: Work, state: Mapping[str, Any]) -> None:
@@ -100,7 +102,25 @@ class JobContext:
         Raises:
             LeaseLost: another run has the job.
         """
-        self.cancelled |= await ledger.checkpoint_in(work, self.run, state)
+        first, self._saved = not self._saved, True
+        self.cancelled |= await ledger.checkpoint_in(work, self.run, state, first=first)
+
+    async def spend(self, micros: int) -> None:
+        """Add to what the job costs, in millionths of the currency that all costs are kept in.
+
+        Raises:
+            LeaseLost: another run has the job.
+        """
+        self.cancelled |= await ledger.spend(self.run, micros)
+
+    def wait(self, seconds: float, reason: str) -> NoReturn:
+        """End this run for now: what the task needs is not there yet. The next run goes on from the checkpoint, and
+        this one does not count as an attempt.
+
+        Raises:
+            Later: always; let it pass.
+        """
+        raise Later(seconds, reason)
 
     async def stop_if_cancelled(self) -> None:
         """A place where it is safe to stop.

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -12,7 +12,7 @@ from app.actor import System
 from app.config import Settings
 from app.errors import AppError, Unavailable
 from app.ids import short
-from app.ledger import Cancelled, Claimed, Failure, LeaseLost
+from app.ledger import Cancelled, Claimed, Failure, Later, LeaseLost, Result, Run
 from app.logs import bound
 from app.models.job import Worker
 from app.trace import referenced
@@ -44,6 +44,8 @@ class Execution:
     claimed: Claimed
     worker: Worker
     settings: Settings
+    finish: Callable[[Run, Result], Awaitable[None]] = ledger.finish
+    """How its success is written down: with that of others, in a worker."""
     context: JobContext = field(init=False)
     ending: Ending | None = field(default=None, init=False)
     _runnable: Runnable | None = field(init=False)
@@ -129,24 +131,29 @@ class Execution:
         run = self.claimed.run
         match self.ending, self._error:
             case _ if self._completed:
-                await ledger.finish(run, self._result)
+                await self.finish(run, self._result)
             case (Ending.LEASE_LOST, _) | (_, LeaseLost()):
                 await self._tell_rejected()
             case (Ending.DRAINED, _):
                 await ledger.retry_later(run, 0, "its worker was stopped")
+            case (_, Later() as wish):
+                await ledger.retry_later(run, wish.delay, wish.reason)
             case (Ending.CANCELLED, _) | (_, Cancelled()):
                 await ledger.cancelled(run)
             case (_, TimeoutError()):
-                await self._fail(failures.timed_out(runnable.task), again=True)
+                await self._fail(runnable, failures.timed_out(runnable.task), again=True)
             case (_, None):  # nothing came back: the task cancelled itself
-                await self._fail(failures.stopped_itself(runnable.task), again=True)
+                await self._fail(runnable, failures.stopped_itself(runnable.task), again=True)
             case (_, error):
-                await self._fail(failures.failure_of(runnable.task.kind, error), again=failures.can_help(error))
+                await self._fail(
+                    runnable, failures.failure_of(runnable.task.kind, error), again=failures.can_help(error)
+                )
 
-    async def _fail(self, failure: Failure, *, again: bool) -> None:
+    async def _fail(self, runnable: Runnable, failure: Failure, *, again: bool) -> None:
         failure = replace(failure, **disclosure.redacted(asdict(failure)))
         log.warning("The run failed: %s", failure.message, exc_info=self._error if again else None)
-        retry_in = failures.pause(self.claimed.attempt, self.settings.retry_seconds) if again else None
+        backoff, first = runnable.task.backoff, self.settings.retry_seconds
+        retry_in = failures.pause(backoff, self.claimed.attempt, first) if again else None
         await ledger.fail(self.claimed.run, failure, retry_in=retry_in)
 
     async def _tell_rejected(self) -> None:

@@ -2,6 +2,7 @@
 alike failures, and whether trying again can help.
 """
 
+import random
 import re
 import traceback
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import TracebackType
 
 from app.errors import AppError, Conflict, Duplicate, TooSlow, Unavailable
 from app.ledger import Failure, Task
+from app.ledger.tasks import Backoff
 
 _OURS = Path(__file__).parent.parent.parent
 _LONGEST_ERROR = 20_000
@@ -52,9 +54,12 @@ def can_help(error: BaseException) -> bool:
     return True
 
 
-def pause(attempt: int, first: float) -> float:
-    """Seconds until the next attempt: ``first``, doubled each time, up to a quarter of an hour."""
-    return float(min(first * 2 ** (attempt - 1), _LONGEST_PAUSE))
+def pause(backoff: Backoff, attempt: int, usual: float) -> float:
+    """Seconds until the next attempt, as its task wants it, else beginning with the ``usual`` ones; a tenth more or
+    less, so that what failed together does not come back together.
+    """
+    first = usual if backoff.first is None else backoff.first
+    return min(first * backoff.factor ** (attempt - 1), backoff.longest) * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
 
 
 def _innermost(trace: TracebackType | None) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -12,12 +12,16 @@ import asyncpg
 from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
 
-from app import __version__, clock, ledger
+from app import __version__, clock, ledger, topics
 from app.config import Settings
 from app.errors import AppError
 from app.ids import uuid7
+from app.ledger import Claimed, LeaseLost, Result, Run
+from app.ledger.engines.base import Intake
 from app.ledger.tasks import MAINTENANCE, QUEUES
+from app.listen import listening
 from app.models.job import Worker
+from app.topics import Change
 from app.work import keeping
 from app.worker import place, stats
 from app.worker.execution import Ending, Execution
@@ -39,10 +43,10 @@ def identity(settings: Settings, *, maintenance: bool = False) -> Worker:
         started_at=now,
         heartbeat_at=now,
         concurrency=settings.worker_concurrency,
-        engine=ledger.ENGINE.name,
+        engine=ledger.engine().name,
         version=__version__,
         maintenance=maintenance,
-        queues=[*QUEUES, MAINTENANCE] if maintenance else list(QUEUES),
+        queues=[*(settings.queues or QUEUES), *([MAINTENANCE] if maintenance else [])],
     )
 
 
@@ -56,7 +60,13 @@ class WorkerProcess:
     handed_back: bool = False
     """A job was stopped in its middle; a thread of it may still be busy."""
     me: Worker = field(init=False)
+    _intake: Intake = field(default_factory=Intake, init=False)
+    _look: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    """Somebody wants something of this worker."""
     _executions: set[Execution] = field(default_factory=set, init=False)
+    _has_signed_on: bool = field(default=False, init=False)
+    _claim: Together[UUID, Claimed | None] = field(init=False)
+    _finish: Together[tuple[Run, Result], bool] = field(init=False)
 
     def __post_init__(self) -> None:
         self.me = identity(self.settings, maintenance=self.maintenance)
@@ -64,10 +74,11 @@ class WorkerProcess:
     async def run(self) -> None:
         """Work until asked to stop; outlives restarts of the database."""
         settings = self.settings
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as group, self._hearing():
+            self._claim, self._finish = Together(group, self._claim_many), Together(group, self._finish_many)
             consumer = group.create_task(self._consume())
             loops = [
-                group.create_task(self._every(settings.heartbeat_seconds, self._show_life)),
+                group.create_task(self._every(settings.heartbeat_seconds, self._show_life, self._look)),
                 group.create_task(self._every(settings.sweep_seconds, self._sweep)),
                 group.create_task(self._every(settings.sweep_seconds, stats.add_up)),
                 group.create_task(self._every(settings.sweep_seconds, Scheduler().tick)),
@@ -82,44 +93,84 @@ class WorkerProcess:
     async def _consume(self) -> None:
         if self.settings.engine_url is None:
             raise ValueError("A worker needs the setting engine_url.")
-        await ledger.ENGINE.run_worker(
+        await ledger.engine().run_worker(
             self.settings.engine_url.get_secret_value(),
             self._handle,
             queues=self.me.queues,
             concurrency=self.settings.worker_concurrency,
-            stop=self.stop,
+            intake=self._intake,
         )
 
     async def _handle(self, job_id: UUID) -> None:
         """One delivery: run the job, unless somebody else has it. Whatever goes wrong is the ledger's matter."""
         try:
-            claimed = await ledger.claim(job_id, self.me, self.settings.lease_seconds)
+            claimed = await self._claim(job_id)
         except UNREACHABLE as problem:
             log.warning("Job %s could not be claimed now: %s. It will be delivered again.", job_id, problem)
             return
         if claimed is None:
             return
-        execution = Execution(claimed, self.me, self.settings)
+        execution = Execution(claimed, self.me, self.settings, self._end_well)
         self._executions.add(execution)
         try:
             await execution.run()
         finally:
             self._executions.discard(execution)
 
-    async def _every(self, seconds: float, act: Callable[[], Awaitable[object]]) -> None:
+    async def _claim_many(self, job_ids: Sequence[UUID]) -> list[Claimed | None]:
+        found = dict(await ledger.claim_many(list(dict.fromkeys(job_ids)), self.me, self.settings.lease_seconds))
+        return [found.pop(job_id, None) for job_id in job_ids]  # of several deliveries one gets the job
+
+    async def _finish_many(self, ends: Sequence[tuple[Run, Result]]) -> list[bool]:
+        ended = await ledger.finish_many(ends)
+        return [run.job_id in ended for run, _ in ends]
+
+    async def _end_well(self, run: Run, result: Result) -> None:
+        if not await self._finish((run, result)):
+            raise LeaseLost
+
+    async def _every(
+        self, seconds: float, act: Callable[[], Awaitable[object]], at_once: asyncio.Event | None = None
+    ) -> None:
+        """Act again and again; ``at_once`` shortens the pause."""
+        never = asyncio.Event()
         while True:
             try:
                 await act()
             except UNREACHABLE as problem:
                 log.warning("The worker waits for the database: %s", problem)
-            await asyncio.sleep(seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for((at_once or never).wait(), seconds)
+
+    @contextlib.asynccontextmanager
+    async def _hearing(self) -> AsyncIterator[None]:
+        """Hear at once, not only at the next heartbeat, that somebody wants to cancel what runs here."""
+        if self.settings.database_url is None:
+            raise ValueError("A worker needs the setting database_url.")
+
+        def hear(change: Change) -> None:
+            if change.kind == ledger.CANCEL and any(each.claimed.run.job_id == change.id for each in self._executions):
+                self._look.set()
+
+        silence = topics.jobs.subscribe(hear)
+        try:
+            async with listening(self.settings.database_url.get_secret_value()):
+                yield
+        finally:
+            silence()
 
     async def _show_life(self) -> None:
-        """Heartbeat (which also signs on), and a look for cancellations, so that they are seen within seconds."""
+        """Heartbeat (which also signs on), and a look at what people want of this worker and its jobs."""
+        self._look.clear()
+        columns = {c.name: getattr(self.me, c.name) for c in Worker.__table__.columns}
+        alive = insert(Worker).values(**columns | {"heartbeat_at": func.now()})
+        alive = alive.on_conflict_do_update(index_elements=["id"], set_={"heartbeat_at": func.now()})
         async with keeping("worker: heartbeat") as work:
-            columns = {c.name: getattr(self.me, c.name) for c in Worker.__table__.columns}
-            alive = insert(Worker).values(**columns | {"heartbeat_at": func.now()})
-            await work.execute(alive.on_conflict_do_update(index_elements=["id"], set_={"heartbeat_at": func.now()}))
+            if not self._has_signed_on:
+                await ledger.declare_queues(work)
+            wanted = await work.scalar(alive.returning(Worker.drain_requested_at))
+        self._has_signed_on = True
+        (self._intake.resume if wanted is None else self._intake.pause)()
         running = {execution.claimed.run.job_id: execution for execution in self._executions}
         for job_id in await ledger.asked_to_cancel(running) if running else ():
             running[job_id].ask_to_stop()
@@ -131,6 +182,7 @@ class WorkerProcess:
     async def _drain(self, consumer: asyncio.Task[None]) -> None:
         """Let running jobs go on for a moment, then put the rest back in the queue."""
         log.info("Stopping: %d jobs are running.", len(self._executions))
+        self._intake.stop()
         await asyncio.wait({consumer}, timeout=self.settings.drain_seconds)
         while not consumer.done():
             for execution in tuple(self._executions):

@@ -9,6 +9,8 @@ import signal
 
 from app import db, logs
 from app.config import Settings
+from app.ledger.tasks import MAINTENANCE, QUEUES
+from app.startup import StartupProblem
 from app.worker import tasks
 from app.worker.process import WorkerProcess
 
@@ -16,8 +18,17 @@ from app.worker.process import WorkerProcess
 def main(settings: Settings, *, maintenance: bool) -> None:
     """Run jobs. With ``maintenance`` also the queue of what needs the owner's connection."""
     logs.configure(settings.log_level, settings.log_format)
+    check_queues(settings)
     load_tasks()
     asyncio.run(work(settings, maintenance=maintenance))
+
+
+def check_queues(settings: Settings) -> None:
+    """Refuse a misspelt queue, whose jobs would wait for ever."""
+    unknown = [name for name in settings.queues if name not in QUEUES]
+    if unknown:
+        known = f"The queues are {', '.join(QUEUES)}; “{MAINTENANCE}” comes with --maintenance."
+        raise StartupProblem(f"There is no queue “{unknown[0]}” to choose. {known}", exit_code=2)
 
 
 def load_tasks() -> None:

@@ -105,7 +105,7 @@ async def test_a_rejected_write_stands_on_the_time_line(books: Books) -> None:
     await books.change(old.run.job_id, "status = 'queued'")
     await ledger.rejected(old.run, mine)
     detail = await books.admin.fetchval("SELECT detail FROM job_events WHERE kind = 'lease_lost'")
-    assert json.loads(detail) == {"worker": str(mine.id), "epoch": 1, "rejected": True}
+    assert json.loads(detail) == {"worker": str(mine.id), "host": "here", "epoch": 1, "rejected": True}
 
 
 async def test_a_run_that_ended_well_or_whose_job_is_gone_has_nothing_rejected(books: Books) -> None:
@@ -258,4 +258,4 @@ async def test_a_running_job_hears_of_its_cancellation_at_every_write(books: Boo
     async with keeping("test") as work:
         assert await ledger.checkpoint_in(work, run, {})
     await ledger.cancelled(run)
-    assert await books.kinds(run.job_id) == ["queued", "claimed", "cancel_requested", "cancelled"]
+    assert await books.kinds(run.job_id) == ["queued", "claimed", "cancel_requested", "cancel_seen", "cancelled"]

@@ -9,6 +9,7 @@ import pytest
 
 from app.errors import Invalid, TooSlow, Unavailable
 from app.ledger import TASKS, Task
+from app.ledger.tasks import Backoff
 from app.worker import failures, place, registry
 from app.worker.run import load_tasks
 
@@ -66,11 +67,15 @@ def test_a_refusal_says_its_sentence_and_no_traceback() -> None:
     assert failure.signature == "test.kind Invalid"
 
 
-def test_outages_may_pass_and_pauses_double_up_to_a_quarter_of_an_hour() -> None:
+def test_outages_may_pass_and_pauses_grow_as_the_task_wants_it() -> None:
     assert failures.can_help(Unavailable("Away."))
     assert failures.can_help(TooSlow("Slow."))
     assert not failures.can_help(Invalid("Wrong."))
-    assert [failures.pause(attempt, 10) for attempt in (1, 2, 3, 20)] == [10, 20, 40, 900]
+    usual, patient = Backoff(), Backoff(first=60, factor=1, longest=60)
+    pauses = [failures.pause(usual, attempt, 10) for attempt in (1, 2, 3, 20)]
+    assert pauses == pytest.approx([10, 20, 40, 900], rel=0.1)
+    assert [failures.pause(patient, attempt, 10) for attempt in (1, 9)] == pytest.approx([60, 60], rel=0.1)
+    assert len({failures.pause(patient, 1, 10) for _ in range(9)}) > 1, "not all at the same moment"
 
 
 def test_every_declared_task_has_one_function(monkeypatch: pytest.MonkeyPatch) -> None:

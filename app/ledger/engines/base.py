@@ -23,6 +23,33 @@ class Delivery:
     """Seconds before which it is not brought."""
 
 
+class Intake:
+    """Whether a worker takes deliveries: it does, or not for now, or never again."""
+
+    def __init__(self) -> None:
+        self.stopping = asyncio.Event()
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def pause(self) -> None:
+        """Take nothing for now."""
+        self._open.clear()
+
+    def resume(self) -> None:
+        """Take deliveries again."""
+        self._open.set()
+
+    def stop(self) -> None:
+        """Take nothing more."""
+        self.stopping.set()
+        self._open.set()
+
+    async def opened(self) -> bool:
+        """Wait until deliveries may be taken; False: never again."""
+        await self._open.wait()
+        return not self.stopping.is_set()
+
+
 class Engine(Protocol):
     """Two functions; the ledger owns everything else (retries, leases, limits, what is true)."""
 
@@ -41,8 +68,8 @@ class Engine(Protocol):
         *,
         queues: Collection[str],
         concurrency: int,
-        stop: asyncio.Event,
+        intake: Intake,
     ) -> None:
-        """Call ``handle`` for each delivery, at most ``concurrency`` at a time. Takes nothing more once ``stop`` is
-        set, and returns when the last ``handle`` has. Outlives restarts of what it is connected to.
+        """Call ``handle`` for each delivery, at most ``concurrency`` at a time, while ``intake`` is open. Once that has
+        stopped, returns when the last ``handle`` has. Outlives restarts of what it is connected to.
         """

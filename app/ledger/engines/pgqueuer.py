@@ -17,8 +17,9 @@ from pgqueuer.domain.models import Context
 from pgqueuer.domain.models import Job as Message
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import Channel, JobId
+from pgqueuer.ports.repository import EntrypointExecutionParameter
 
-from app.ledger.engines.base import Delivery
+from app.ledger.engines.base import Delivery, Intake
 from app.work import Work
 
 SETTINGS = DBSettings(db_schema="engine")
@@ -65,19 +66,19 @@ class PgQueuerEngine:
         *,
         queues: Collection[str],
         concurrency: int,
-        stop: asyncio.Event,
+        intake: Intake,
     ) -> None:
         """Consume on one connection, and on another one after the database went away."""
         pause = 0.1
-        while not stop.is_set():
+        while not intake.stopping.is_set():
             try:
                 async with _connection(url) as connection:
                     pause = 0.1
-                    await _Consumer.consume(connection, handle, queues, concurrency, stop)
+                    await _Consumer.consume(connection, handle, queues, concurrency, intake)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as problem:
                 log.warning("No deliveries: %s. Connecting again in %g s.", problem or type(problem).__name__, pause)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), pause)
+                    await asyncio.wait_for(intake.stopping.wait(), pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
 
@@ -96,6 +97,7 @@ class _Consumer(QueueManager):
     limit = 1
     pruned_at = float("-inf")
     freed: asyncio.Event
+    intake: Intake
 
     @classmethod
     async def consume(
@@ -104,11 +106,11 @@ class _Consumer(QueueManager):
         handle: Callable[[UUID], Awaitable[None]],
         queues: Collection[str],
         concurrency: int,
-        stop: asyncio.Event,
+        intake: Intake,
     ) -> None:
         consumer = cls(queries(AsyncpgDriver(connection)), Channel(SETTINGS.channel))
-        consumer.limit, consumer.freed = concurrency, asyncio.Event()
-        consumer.shutdown = stop
+        consumer.limit, consumer.freed, consumer.intake = concurrency, asyncio.Event(), intake
+        consumer.shutdown = intake.stopping
 
         async def deliver(message: Message) -> None:
             await handle(UUID((message.payload or b"").decode()))
@@ -117,29 +119,37 @@ class _Consumer(QueueManager):
             consumer.entrypoint(queue, accepts_context=False)(deliver)
         await consumer.run(
             dequeue_timeout=timedelta(seconds=POLL_SECONDS),
-            batch_size=1,
+            batch_size=concurrency,
             log_aggregation_interval=timedelta(0),  # nobody reads its statistics: the ledger has the truth
         )
 
     async def fetch_jobs(
         self, batch_size: int, global_concurrency_limit: int | None, heartbeat_timeout: timedelta
     ) -> AsyncGenerator[Message, None]:
-        del global_concurrency_limit
+        del batch_size, global_concurrency_limit
         if time.monotonic() - self.pruned_at > PRUNE_SECONDS:  # PgQueuer itself never empties its log
             self.pruned_at = time.monotonic()
             await self.queries.driver.execute(_PRUNE)
-        if await self._has_room():
-            async for message in super().fetch_jobs(batch_size, None, heartbeat_timeout):
+        entrypoints = {name: EntrypointExecutionParameter(concurrency_limit=0) for name in self.entrypoint_registry}
+        while room := await self._room():
+            messages = await self.queries.dequeue(
+                batch_size=room,
+                entrypoints=entrypoints,
+                queue_manager_id=self.queue_manager_id,
+                global_concurrency_limit=None,
+                heartbeat_timeout=heartbeat_timeout,
+            )
+            for message in messages:
                 yield message
-                if not await self._has_room():
-                    return
+            if not messages:
+                return
 
-    async def _has_room(self) -> bool:
-        """Wait until one more may run; False when this worker stops instead."""
-        while len(self.job_context) >= self.limit:
+    async def _room(self) -> int:
+        """Wait until more may run, and say how many; none when this worker stops instead."""
+        while (room := self.limit - len(self.job_context)) <= 0:
             self.freed.clear()
             await self.freed.wait()
-        return not self.shutdown.is_set()
+        return room if await self.intake.opened() else 0
 
     def forget_job(self, job_id: JobId, context: Context, task: asyncio.Task[None]) -> None:
         """PgQueuer calls it when a delivery has been handled, however that ended."""

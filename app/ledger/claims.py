@@ -1,0 +1,127 @@
+"""Taking jobs. Of all that a worker was told to run, it gets those that are due and whose queue lets them through.
+
+Many are taken in one transaction: each step is one statement, however many there are.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from app.ledger.events import Run, tell_pages
+from app.ledger.queues import lock
+from app.models.job import Worker
+from app.work import Work, keeping
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job that this worker may run now, and what it needs to know."""
+
+    run: Run
+    team_id: UUID | None
+    kind: str
+    input: Mapping[str, Any]
+    checkpoint: dict[str, Any] | None
+    attempt: int
+    created_by: UUID | None
+
+
+# One whose run is in the middle of an act is left to that act; whoever changes a waiting one is waited for.
+_DUE = text(
+    """
+    WITH waiting AS MATERIALIZED (
+        SELECT id, queue, priority FROM jobs
+        WHERE id = ANY (:jobs) AND status = 'queued' AND run_after <= now() AND cancel_requested_at IS NULL
+        ORDER BY id FOR UPDATE
+    ), lost AS MATERIALIZED (
+        SELECT id, queue, priority FROM jobs
+        WHERE id = ANY (:jobs) AND status = 'running' AND lease_until < now() AND attempts < max_attempts
+            AND cancel_requested_at IS NULL
+        ORDER BY id FOR UPDATE SKIP LOCKED
+    ), due AS (SELECT *, true AS fresh FROM waiting UNION ALL SELECT *, false FROM lost)
+    SELECT due.id, due.queue, fresh AND (q.paused_at IS NOT NULL OR q.max_running IS NOT NULL) IS TRUE AS governed
+    FROM due LEFT JOIN queues q ON q.name = due.queue ORDER BY due.priority DESC, due.id
+    """
+)
+_ROOM = text(
+    """
+    SELECT name, CASE WHEN paused_at IS NOT NULL THEN 0 WHEN max_running IS NULL THEN 2147483647
+        ELSE max_running - (SELECT count(*) FROM jobs r WHERE r.queue = name AND r.status = 'running') END AS room
+    FROM queues WHERE name = ANY (:names)
+    """
+)
+_TAKE = text(
+    """
+    WITH taken AS (
+        UPDATE jobs SET status = 'running', epoch = epoch + 1, attempts = attempts + 1, worker = :worker,
+            lease_until = now() + make_interval(secs => :lease), started_at = coalesce(started_at, now()),
+            run_started_at = now(), held_at = NULL, run_cost_micros = 0
+        WHERE id = ANY (:jobs)
+        RETURNING jobs.id, team_id, kind, input, checkpoint, epoch, attempts, created_by, old.worker AS worker_before
+    ), told AS (
+        INSERT INTO job_events (job_id, team_id, at, kind, detail)
+        SELECT id, team_id, now(), CASE WHEN worker_before IS NULL THEN 'claimed' ELSE 'taken_over' END,
+            jsonb_build_object('worker', CAST(:worker AS uuid), 'host', CAST(:host AS text),
+                'pid', CAST(:pid AS integer), 'epoch', epoch, 'attempt', attempts, 'from', worker_before)
+        FROM taken
+    )
+    SELECT * FROM taken
+    """
+)
+_HOLD = text(
+    """
+    WITH held AS (
+        UPDATE jobs SET held_at = now() FROM queues q
+        WHERE jobs.id = ANY (:jobs) AND held_at IS NULL AND q.name = jobs.queue
+        RETURNING jobs.id, team_id, queue, q.paused_at IS NOT NULL AS paused
+    )
+    INSERT INTO job_events (job_id, team_id, at, kind, detail)
+    SELECT id, team_id, now(), 'held', jsonb_build_object('queue', queue, 'paused', paused) FROM held
+    """
+)
+
+
+async def claim(job_id: UUID, worker: Worker, lease: float) -> Claimed | None:
+    """Take a due job for ``lease`` seconds. None: somebody else has it, or it is not to be run now."""
+    return (await claim_many([job_id], worker, lease)).get(job_id)
+
+
+async def claim_many(job_ids: Sequence[UUID], worker: Worker, lease: float) -> Mapping[UUID, Claimed]:
+    """Take those that are due, each for ``lease`` seconds. What its queue does not let through is marked as held."""
+    async with keeping("jobs: claim") as work:
+        taken, held = await _sorted_out(work, job_ids)
+        if held:
+            await work.execute(_HOLD, {"jobs": held})
+            tell_pages(work, held)
+        if not taken:
+            return {}
+        who = {"worker": worker.id, "host": worker.host, "pid": worker.pid}
+        rows = (await work.execute(_TAKE, {"jobs": taken, "lease": lease, **who})).all()
+        tell_pages(work, taken)
+    return {row.id: _claimed(row) for row in rows}
+
+
+async def _sorted_out(work: Work, job_ids: Sequence[UUID]) -> tuple[list[UUID], list[UUID]]:
+    """Which to take and which to hold, the most urgent first. All that are due are locked."""
+    due = (await work.execute(_DUE, {"jobs": list(job_ids)})).all()
+    if not (governed := {row.queue for row in due if row.governed}):
+        return [row.id for row in due], []
+    await lock(work, governed)
+    room = {row.name: row.room for row in await work.execute(_ROOM, {"names": list(governed)})}
+    taken: list[UUID] = []
+    held: list[UUID] = []
+    for row in due:
+        if not row.governed:
+            taken.append(row.id)
+            continue
+        room[row.queue] -= 1
+        (taken if room[row.queue] >= 0 else held).append(row.id)
+    return taken, held
+
+
+def _claimed(row: Any) -> Claimed:  # noqa: ANN401 - a row
+    run = Run(row.id, row.epoch)
+    return Claimed(run, row.team_id, row.kind, row.input, row.checkpoint, row.attempts, row.created_by)
