@@ -26,6 +26,8 @@ from app.work import keeping
 from app.worker import place, stats
 from app.worker.execution import Ending, Execution
 from app.worker.scheduling import Scheduler
+from app.worker.seals import Sealer
+from app.worker.together import Together
 
 UNREACHABLE = (AppError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What the door, or connecting itself, raises while the database is away."""
@@ -81,6 +83,10 @@ class WorkerProcess:
                 group.create_task(self._every(settings.heartbeat_seconds, self._show_life, self._look)),
                 group.create_task(self._every(settings.sweep_seconds, self._sweep)),
                 group.create_task(self._every(settings.sweep_seconds, stats.add_up)),
+                *(
+                    group.create_task(self._every(seconds, act))
+                    for seconds, act in Sealer(settings).loops(maintenance=self.maintenance)
+                ),
                 group.create_task(self._every(settings.sweep_seconds, Scheduler().tick)),
             ]
             await self.stop.wait()
