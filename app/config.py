@@ -111,6 +111,11 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         4, ge=0, description="How long a stopping worker lets its jobs go on before it hands them back."
     )
+    metrics_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Token that opens `/metrics` to Prometheus (`Authorization: Bearer …`). Unset: it is closed.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
 

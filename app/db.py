@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from app import exact_json
 from app.config import Settings
@@ -54,6 +55,12 @@ async def dispose() -> None:
     if _engine is not None:
         await _engine.dispose()
     _engine = _sessions = None
+
+
+def pool_use() -> tuple[int, int]:
+    """How many connections are in use, and how many there may be."""
+    pool = None if _engine is None else _engine.pool
+    return (pool.checkedout(), pool.size()) if isinstance(pool, QueuePool) else (0, 0)
 
 
 def session() -> AsyncSession:

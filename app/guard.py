@@ -25,6 +25,7 @@ from app import bodies, ids, messages, proxies, trace
 from app.actor import Staff, Token
 from app.api.errors import as_json, as_page, broken
 from app.api.links import LINKS
+from app.api.metrics import PATH as METRICS
 from app.api.profile import PASSWORD
 from app.api.programs import FindToken, Programs, brings_token, is_api, no_token
 from app.api.second_factor import PAGES as SECOND_FACTOR
@@ -40,7 +41,8 @@ from app.headers import Answer, mark_scripts
 FindSession = Callable[[str], Awaitable[Staff | None]]
 Saw = Callable[[UUID], Awaitable[None]]
 
-PUBLIC = frozenset({"/health/live", "/health/ready", "/favicon.ico"})
+PUBLIC = frozenset({"/health/live", "/health/ready", "/favicon.ico", METRICS})
+"""What no session opens or closes; ``/metrics`` asks for a token of its own."""
 DUTIES = {"password": PASSWORD, "second_factor": SET_UP}
 """Where somebody is led who must do something before anything else."""
 SIGN_IN = frozenset({"/login", "/auth/login", "/auth/logout", LOCKED, *SECOND_FACTOR, *DUTIES.values()})

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from app import __version__, db, entrance, listen, logs, migrate, websocket
-from app.api import datasets, documents, errors, exports, health, links, profile, sign_in, step_up, v1
+from app.api import datasets, documents, errors, exports, health, links, metrics, profile, sign_in, step_up, v1
 from app.api import second_factor as factor_pages
 from app.config import Settings
 from app.guard import Guard
@@ -50,9 +50,11 @@ def build(settings: Settings) -> ASGIApp:
     uploads.bind(settings)
     database = settings.database_url.get_secret_value()
 
+    told = metrics.Metrics(_open_tabs)
+
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        async with listen.listening(database), stripe.connected(settings):
+        async with listen.listening(database), stripe.connected(settings), told.watching():
             yield
         await db.dispose()
 
@@ -65,6 +67,7 @@ def build(settings: Settings) -> ASGIApp:
         factor_pages.router(settings),
         step_up.router(settings),
         health.router(schema_revision, migrate.head()),
+        metrics.router(settings.metrics_token, told),
         datasets.router,
         documents.router,
         exports.router(settings),
@@ -113,6 +116,10 @@ class _Assets(StaticFiles):
         if path not in assets.SERVED:
             raise HTTPException(404)
         return await super().get_response(path, scope)
+
+
+def _open_tabs() -> int:
+    return sum(client.has_socket_connection for client in Client.instances.values())
 
 
 async def _no_icon() -> Response:

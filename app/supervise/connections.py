@@ -82,7 +82,8 @@ def for_worker(settings: Settings, *, maintenance: bool) -> Settings:
                 f"Set QUARTERDECK_{field.upper()} too, the connection as {ROLES[field]}: {who} needs it.", exit_code=2
             )
     _refuse_weak("seal_key", settings.seal_keys)
-    hidden: dict[str, None] = dict.fromkeys(("session_key", "totp_key", "admin_email", "admin_password", "stripe_key"))
+    of_the_web = ("session_key", "totp_key", "admin_email", "admin_password", "stripe_key", "metrics_token")
+    hidden: dict[str, None] = dict.fromkeys(of_the_web)
     return settings.model_copy(update=hidden if maintenance else hidden | {"migration_url": None})
 
 
