@@ -52,6 +52,7 @@ async def audit_screen(view: View) -> None:
             ExactFilter("ip", label="Address", hint="203.0.113.7"),
             ExactFilter("request", label="Request", hint="7F3K-Q2"),
         ],
+        search="Words, names, reasons, values, ids …" if view.may(Permission.PERSONAL_READ) else "Words, ids …",
         actions=[RowAction("Look", glance)],
         live=topics.audit,
         export=Export("audit"),

@@ -1,6 +1,7 @@
 """The tables, one file a noun. Importing this package knows them all."""
 
 from app.models.audit import SENTENCES, Action, AuditEntry
+from app.models.audit_word import AuditWords, AuditWordsMark
 from app.models.base import GLOBAL_TABLES, Base
 from app.models.dataset import (
     Dataset,
@@ -55,6 +56,8 @@ __all__ = [
     "AuditCheck",
     "AuditEntry",
     "AuditSeal",
+    "AuditWords",
+    "AuditWordsMark",
     "Base",
     "Dataset",
     "DatasetCount",

@@ -16,7 +16,7 @@ GLOBAL_TABLES = frozenset(
         *("staff", "staff_sessions", "staff_teams", "staff_links", "staff_devices", "staff_recovery_codes"),
         *("sign_in_tries", "sign_in_challenges", "role_rules", "api_tokens", "workers", "alembic_version"),
         *("audit_pending", "job_totals", "job_minutes", "queues", "schedules"),
-        *("audit_seals", "audit_checks"),
+        *("audit_seals", "audit_checks", "audit_words_mark"),
     }
 )
 """Tables of no team. The role ``quarterdeck_team`` cannot read them. Every other table is protected by team."""

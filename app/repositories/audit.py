@@ -7,13 +7,14 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, cast, func, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Date, any_, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.errors import Invalid
 from app.models import Action, AuditEntry, PersonalValue
 from app.models.personal_value import TOLD
-from app.paging import Cursor, Page, PageRequest, Sort
+from app.paging import COUNT_CAP, Count, CountKind, Cursor, Page, PageRequest, Sort
+from app.repositories import audit_words
 from app.repositories.filters import among, as_uuid, identity, within
 from app.repositories.keyset import Listing, Query, page
 from app.work import Work
@@ -23,6 +24,7 @@ _SEALS = {"personal", "version", "xid"}
 COLUMNS = [TOLD.get(c.name, c) for c in AuditEntry.__table__.columns if c.name not in {"session_id", *_SEALS}]
 ERASED = "$erased"
 """The only key of what stands in place of a personal value that was erased."""
+_NARROWING = ("person", "action", "record", "team", "at")
 _FIRST = ("id", "at", "actor_name", "action", "target_label", "reason")
 EXPORT: Mapping[str, Any] = MappingProxyType(
     {
@@ -39,8 +41,20 @@ ENTRIES: Query = (
 """All entries in sight, with their personal values: every question about entries begins with it."""
 
 
-def matching(request: PageRequest) -> Query:
-    """Entries by the filters person, action, record (``type`` or ``type:id``), team, at, ip and request."""
+def matching(request: PageRequest, *, limited: bool = False) -> Query:
+    """Entries by words and by the filters person, action, record (``type`` or ``type:id``), team, at, ip and request.
+
+    ``limited`` asks the way that finds words for people who see only some teams; others find nothing by it.
+    """
+    wanted = audit_words.sought(request)
+    if wanted is None:
+        return _narrowed(request)
+    ids = audit_words.holding(wanted, whole=not request.exact, limited=limited)
+    return _narrowed(request).where(AuditEntry.id.in_(ids))
+
+
+def _narrowed(request: PageRequest) -> Query:
+    """By all filters that columns answer."""
     query = ENTRIES
     if person := identity(request, "person"):
         query = query.where(AuditEntry.actor_id == person)
@@ -53,9 +67,6 @@ def matching(request: PageRequest) -> Query:
             query = query.where(AuditEntry.target_id == id_)
     if teams := [as_uuid(value) for value in request.filters.get("team", ())]:
         query = query.where(AuditEntry.team_id.in_(teams))
-    for name, column in (("ip", AuditEntry.ip), ("request", AuditEntry.request)):
-        if value := request.one(name):
-            query = query.where(column == value)
     for condition in within(request, "at", AuditEntry.at):
         query = query.where(condition)
     return query
@@ -63,20 +74,50 @@ def matching(request: PageRequest) -> Query:
 
 async def search(work: Work, request: PageRequest) -> Page[Any]:
     """Entries in sight, newest first. The filter ``day`` hides nothing: the list begins there."""
+    down = (request.sort or LISTING.default).descending
     if request.cursor is None and (day := request.one("day")):
-        request = replace(request, cursor=await _place(work, day, request.sort or LISTING.default))
-    return await page(work, matching(request), LISTING, request)
+        request = replace(request, cursor=await _place(work, day, down=down))
+    wanted = audit_words.sought(request)
+    if wanted is None:
+        return await page(work, _narrowed(request), LISTING, request)
+    ids, count = await _with_words(work, wanted, request, down=down)
+    chosen = ENTRIES.where(AuditEntry.id == any_(literal(ids, ARRAY(BigInteger))))
+    return await page(work, chosen, LISTING, request, count=count)
 
 
-async def _place(work: Work, day: str, sort: Sort) -> Cursor:
+async def _with_words(
+    work: Work, wanted: ColumnElement[str], request: PageRequest, *, down: bool
+) -> tuple[list[int], Count]:
+    """The numbers that a page with words is made of, and how many entries match."""
+    narrowed = any(request.filters.get(name) for name in _NARROWING)
+    others = _narrowed(request) if narrowed else None
+    ids = await audit_words.found(work, wanted, others, down=down)
+    count = Count(COUNT_CAP, CountKind.AT_LEAST) if len(ids) > COUNT_CAP else Count(len(ids))
+    if (cursor := request.cursor) is None:
+        return ids[: request.size + 1], count
+    place, towards = _number(cursor), down != cursor.backwards
+    if len(ids) > COUNT_CAP:
+        ids = await audit_words.found(work, wanted, others, down=towards, beyond=place)
+    beyond = [id_ for id_ in ids if (id_ < place if towards else id_ > place)]
+    return sorted(beyond, reverse=towards)[: request.size + 1], count
+
+
+def _number(cursor: Cursor) -> int:
+    try:
+        return int(cursor.id)
+    except ValueError:
+        raise Invalid("This page link is damaged. Open the list again.") from None
+
+
+async def _place(work: Work, day: str, *, down: bool) -> Cursor:
     """Where the list stands at a day (UTC): before its end, or, read upwards, from its start on."""
     try:
         start = datetime.combine(date.fromisoformat(day), time(), UTC)
-        edge = start + timedelta(days=1) if sort.descending else start
+        edge = start + timedelta(days=1) if down else start
     except (ValueError, OverflowError):
         raise Invalid("This is not a day. Choose another.") from None
     first = int(await work.scalar(select(func.audit_first_since(edge))))
-    place = first if sort.descending else first - 1
+    place = first if down else first - 1
     return Cursor(place, str(place))
 
 

@@ -73,7 +73,10 @@ LISTS: Mapping[str, List] = MappingProxyType(
         "imports": List("Imports", _P.DATASETS_READ, imports.LISTING, imports.EXPORT, imports.matching),
         "jobs": List("Jobs", _P.JOBS_READ, jobs.LISTING, jobs.EXPORT, jobs.matching),
         "staff": List("Staff", _P.STAFF_READ, staff.LISTING, staff.EXPORT, staff.matching),
-        "audit": List("Audit log", _P.AUDIT_READ, audit.LISTING, audit.EXPORT, audit.matching),
+        "audit": List(
+            *("Audit log", _P.AUDIT_READ, audit.LISTING, audit.EXPORT, audit.matching),
+            partial(audit.matching, limited=True),
+        ),
     }
 )
 """What can be exported, by the name in the address."""

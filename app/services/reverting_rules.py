@@ -18,7 +18,7 @@ from app.values import kept
 from app.work import Work
 
 Values = Mapping[str, Any]
-_P, _A = Permission, Action
+_P = Permission
 
 
 async def _nothing(_work: Work, _id: UUID, _back: Values) -> None:
@@ -79,25 +79,31 @@ async def _fits(work: Work, row_id: UUID, back: Values) -> None:
 _USER, _TEAM = (users, teams), (teams,)
 RULES: Mapping[Action, Rule] = MappingProxyType(
     {
-        _A.USER_PLAN_CHANGED: Rule(User, frozenset({"plan"}), _P.USERS_PLAN, _A.USER_PLAN_CHANGED, _USER),
-        _A.USER_OPTIONS_EDITED: Rule(User, frozenset({"options"}), _P.USERS_EDIT, _A.USER_OPTIONS_EDITED, _USER),
-        _A.USER_EMAIL_CORRECTED: Rule(User, frozenset({"email"}), _P.USERS_EDIT, _A.USER_EMAIL_CORRECTED, _USER),
-        _A.USER_DEACTIVATED: Rule(
-            *(User, frozenset({"status"}), _P.USERS_DEACTIVATE, _A.USER_REACTIVATED, _USER, _room_again)
+        Action.USER_PLAN_CHANGED: Rule(User, frozenset({"plan"}), _P.USERS_PLAN, Action.USER_PLAN_CHANGED, _USER),
+        Action.USER_OPTIONS_EDITED: Rule(
+            User, frozenset({"options"}), _P.USERS_EDIT, Action.USER_OPTIONS_EDITED, _USER
         ),
-        _A.USER_REACTIVATED: Rule(User, frozenset({"status"}), _P.USERS_DEACTIVATE, _A.USER_DEACTIVATED, _USER),
-        _A.USER_MOVED: Rule(User, frozenset({"team_id"}), _P.USERS_MOVE, _A.USER_MOVED, _USER, _room_there),
-        _A.TEAM_RENAMED: Rule(Team, frozenset({"name"}), _P.TEAMS_RENAME, _A.TEAM_RENAMED, _TEAM),
-        _A.TEAM_LIMITS_CHANGED: Rule(
-            Team, frozenset({"user_limit", "dataset_limit"}), _P.TEAMS_LIMIT, _A.TEAM_LIMITS_CHANGED, _TEAM
+        Action.USER_EMAIL_CORRECTED: Rule(
+            User, frozenset({"email"}), _P.USERS_EDIT, Action.USER_EMAIL_CORRECTED, _USER
         ),
-        _A.TEAM_SUSPENDED: Rule(Team, frozenset({"status"}), _P.TEAMS_SUSPEND, _A.TEAM_RESUMED, _TEAM),
-        _A.TEAM_RESUMED: Rule(Team, frozenset({"status"}), _P.TEAMS_SUSPEND, _A.TEAM_SUSPENDED, _TEAM),
-        _A.DATASET_RENAMED: Rule(Dataset, frozenset({"name"}), _P.DATASETS_RENAME, _A.DATASET_RENAMED, (datasets,)),
-        _A.DATASET_DELETED: Rule(
-            *(Dataset, frozenset({"status"}), _P.DATASETS_DELETE, _A.DATASET_RESTORED, (datasets,), _free_dataset)
+        Action.USER_DEACTIVATED: Rule(
+            *(User, frozenset({"status"}), _P.USERS_DEACTIVATE, Action.USER_REACTIVATED, _USER, _room_again)
         ),
-        _A.ROW_EDITED: Rule(DatasetRow, frozenset({"data"}), _P.ROWS_EDIT, _A.ROW_EDITED, (rows,), _fits),
+        Action.USER_REACTIVATED: Rule(User, frozenset({"status"}), _P.USERS_DEACTIVATE, Action.USER_DEACTIVATED, _USER),
+        Action.USER_MOVED: Rule(User, frozenset({"team_id"}), _P.USERS_MOVE, Action.USER_MOVED, _USER, _room_there),
+        Action.TEAM_RENAMED: Rule(Team, frozenset({"name"}), _P.TEAMS_RENAME, Action.TEAM_RENAMED, _TEAM),
+        Action.TEAM_LIMITS_CHANGED: Rule(
+            Team, frozenset({"user_limit", "dataset_limit"}), _P.TEAMS_LIMIT, Action.TEAM_LIMITS_CHANGED, _TEAM
+        ),
+        Action.TEAM_SUSPENDED: Rule(Team, frozenset({"status"}), _P.TEAMS_SUSPEND, Action.TEAM_RESUMED, _TEAM),
+        Action.TEAM_RESUMED: Rule(Team, frozenset({"status"}), _P.TEAMS_SUSPEND, Action.TEAM_SUSPENDED, _TEAM),
+        Action.DATASET_RENAMED: Rule(
+            Dataset, frozenset({"name"}), _P.DATASETS_RENAME, Action.DATASET_RENAMED, (datasets,)
+        ),
+        Action.DATASET_DELETED: Rule(
+            *(Dataset, frozenset({"status"}), _P.DATASETS_DELETE, Action.DATASET_RESTORED, (datasets,), _free_dataset)
+        ),
+        Action.ROW_EDITED: Rule(DatasetRow, frozenset({"data"}), _P.ROWS_EDIT, Action.ROW_EDITED, (rows,), _fits),
     }
 )
 """What can be taken back, by what was done."""
@@ -123,6 +129,7 @@ NEVER: Mapping[str, str] = MappingProxyType(
         "document.": "A document that was downloaded has left the house.",
         "list.": "A list that was exported has left the house.",
         "personal.": "What somebody has seen cannot be taken back.",
+        "audit.": "Nothing was changed: somebody looked at the log itself.",
         "database.": "This change came past the console; its entry does not hold what was there before.",
     }
 )

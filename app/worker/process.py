@@ -23,7 +23,7 @@ from app.listen import listening
 from app.models.job import Worker
 from app.topics import Change
 from app.work import keeping
-from app.worker import place, stats
+from app.worker import audit_words, place, stats
 from app.worker.execution import Ending, Execution
 from app.worker.scheduling import Scheduler
 from app.worker.seals import Sealer
@@ -83,6 +83,7 @@ class WorkerProcess:
                 group.create_task(self._every(settings.heartbeat_seconds, self._show_life, self._look)),
                 group.create_task(self._every(settings.sweep_seconds, self._sweep)),
                 group.create_task(self._every(settings.sweep_seconds, stats.add_up)),
+                group.create_task(self._every(settings.sweep_seconds, audit_words.read_on)),
                 *(
                     group.create_task(self._every(seconds, act))
                     for seconds, act in Sealer(settings).loops(maintenance=self.maintenance)

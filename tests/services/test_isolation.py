@@ -149,6 +149,8 @@ REFUSED: dict[str, Call] = {
 }
 LISTS: dict[str, Call] = {
     "audit.search": lambda t: audit.search(t.tess, PAGE),
+    "audit.of_record": lambda t: audit.of_record(t.tess, "dataset", str(t.made.id)),
+    "audit.activity": lambda t: audit.activity(t.tess, t.ann.staff_id),
     "audit.people": lambda t: audit.people(t.tess),
     "datasets.search": lambda t: datasets.search(t.tess, PAGE),
     "exports.export": lambda t: _taken_away(t.tess, t.desk),
