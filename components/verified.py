@@ -43,14 +43,18 @@ class Verified(JsonElement, component="verified.js"):
         self.on("act", self._act)
 
     async def _look(self, _event: GenericEventArguments) -> None:
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Ask again, and say what is known now."""
         verdict = await self._ask()
         if not self.is_deleted:
             self.show(_said(verdict))
 
-    async def _act(self, event: GenericEventArguments) -> None:
+    async def _act(self, _event: GenericEventArguments) -> None:
         with frame.current().client.content:
             await self._verify()
-        await self._look(event)
+        await self.refresh()
 
 
 def _said(verdict: Verdict) -> dict[str, object]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from app import topics
 from app.permissions import Permission
-from app.services import audit
+from app.services import audit, seals
 from components.blocks import Action as Button
 from components.blocks import PageHead
 from components.columns import TextColumn, TimeColumn
@@ -14,6 +14,7 @@ from components.filters import ChoiceFilter, DayFilter, ExactFilter, IdFilter, T
 from components.quick import look
 from components.screen import View, screen
 from components.table import DataTable, Empty, RowAction
+from pages.believed import badge
 from pages.customers import team_filter
 from pages.glances import BY, action_choices, glance_of
 from pages.sentences import sentence
@@ -24,6 +25,7 @@ async def audit_screen(view: View) -> None:
     """Every change ever made, newest first, live."""
     people = await audit.people(view.actor)
     teams = await team_filter(view)
+    state = await seals.state(view.actor)
 
     async def glance(entry: Any) -> None:  # noqa: ANN401 - a row of the list
         await look(glance_of(entry))
@@ -33,6 +35,7 @@ async def audit_screen(view: View) -> None:
         sub="Every change, by whom and why. Nothing here can be edited or removed.",
         actions=[Button("What is recorded", opens="/audit/actions")],
     )
+    badge(view.actor, state)
     DataTable(
         "Audit log",
         load=partial(audit.search, view.actor),

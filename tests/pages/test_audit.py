@@ -1,5 +1,7 @@
 """The audit log on screen: sentences with the change in them, the pane beside the list, reverting, activity."""
 
+import json
+
 import asyncpg
 import pytest
 
@@ -83,6 +85,27 @@ async def test_what_cannot_be_reverted_says_why(
     ann = await visit(people.ann, f"/audit/{role}")
     assert f"No. {NEVER['staff.']}" in ann.texts()
     assert buttons(ann) == []
+
+
+async def test_the_badge_says_how_far_the_log_can_be_believed(
+    visit: Visit, people: Company, admin: asyncpg.Connection, entry: int
+) -> None:
+    ann = await visit(people.ann, "/audit")
+    await ann.sees("Not verified so far")
+    badge = ann.find(words="Not verified so far")
+    ann.send(badge, "act")
+    await ann.hears("The workers verify the whole log now.")
+    await admin.execute("UPDATE audit_checks SET up_to = $1, verified_at = now(), whole_at = now()", entry)
+    ann.send(badge, "look")
+    await ann.sees(f"Verified up to entry {entry:,}")
+    problem = {"kind": "changed", "sentence": f"Entry {entry} was changed.", "entry": entry, "seal": 0}
+    await admin.execute("UPDATE audit_checks SET problems = $1", json.dumps([problem] * 11))
+    ann.send(badge, "look")
+    await ann.sees("Tampering found: 11 things do not fit")
+    assert badge.contents["tone"] == "bad"
+    findings = [(f["sentence"], f["opens"]) for f in badge.contents["findings"]]
+    assert findings[0] == (f"Entry {entry} was changed.", f"/audit/{entry}")
+    assert (len(findings), findings[-1][0][:12]) == (11, "And 1 more: ")
 
 
 async def test_each_action_has_a_meaning_and_a_number(visit: Visit, people: Company, entry: int) -> None:
