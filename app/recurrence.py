@@ -83,7 +83,7 @@ def _within_hours(minute: str) -> str:
     if minute == "*":
         return "Every minute"
     if minute.isdigit():
-        return f"Every hour, {int(minute)} minutes past" if int(minute) else "Every hour"
+        return f"Every hour at :{int(minute):02}"
     step = minute.removeprefix("*/")
     return f"Every {step} minutes" if step.isdigit() and minute.startswith("*/") else ""
 

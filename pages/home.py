@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from nicegui import ui
 
@@ -11,7 +12,8 @@ from app import money, topics
 from app.models import JobStatus
 from app.models.stats import Metric
 from app.permissions import Permission
-from app.services import home
+from app.services import alerts, home
+from app.services.alerts import Alert, AlertKind
 from app.services.home import Overview
 from app.services.stats import Line
 from components.blocks import (
@@ -31,12 +33,16 @@ from components.blocks import (
 from components.live import Live
 from components.period import browser_zone
 from components.screen import View, screen
+from components.ticking import Ticking
 from pages.entries import audit_entry
 from pages.numbers import counts, earned, success, totals
 from pages.words import plural
 
 _TOPICS = (topics.jobs, topics.datasets, topics.users, topics.teams, topics.payments, topics.audit)
+_CALM = "All is well: workers are alive, no queue is stuck, and nothing fails more than usual."
 SECONDS = 2.0
+ALERT_SECONDS = 15.0
+"""How often it is asked whether something is wrong, though nothing was told."""
 FULL = 0.9
 """Of the disk, from which on it is a warning."""
 
@@ -46,11 +52,14 @@ async def home_screen(view: View) -> None:
     """Numbers by counters only; live."""
     ask = partial(home.overview, view.actor, browser_zone(view.client))
     seen = await ask()
+    wrong = await alerts.current(view.actor) if view.may(Permission.QUEUES_READ) else None
     head = PageHead("Home", sub=_greeting(view, seen))
     steps = Steps("What to do first", _first_steps(view, seen)) if _is_new(seen) else None
     tiles = Tiles(_tiles(seen))
     with ui.element("div").classes("two"):
         with ui.element("div").classes("screen"):
+            if wrong is not None:
+                _alerts(view, wrong)
             waiting = WorkList(_waiting(seen), nothing="Nothing waits. What failed or is disputed appears here.")
             state = Facts(_state(seen), title="Now")
         lately = None if seen.lately is None else Timeline(_lately(seen), title="Lately", nothing="Nothing yet.")
@@ -67,6 +76,27 @@ async def home_screen(view: View) -> None:
             lately.replace(_lately(now))
 
     Live(_TOPICS, again, every=SECONDS)
+
+
+def _alerts(view: View, wrong: Sequence[Alert]) -> None:
+    """What is wrong with the work, looked at again though nothing was told: silence is what may be wrong."""
+    told = WorkList(_wrong(wrong), title="Alerts", nothing=_CALM)
+
+    async def look() -> None:
+        told.replace(_wrong(await alerts.current(view.actor)))
+
+    Ticking((topics.queues, topics.workers), look, seconds=ALERT_SECONDS, every=SECONDS)
+
+
+def _wrong(found: Sequence[Alert]) -> list[Waiting]:
+    return [Waiting(a.number, a.title, a.sentence, _where(a), "bad" if a.is_serious else "warn") for a in found]
+
+
+def _where(alert: Alert) -> str:
+    """Where one does something about it."""
+    if alert.kind is AlertKind.FAILING:
+        return f"/jobs?{urlencode({'status': 'failed', 'kind': alert.subject})}"
+    return "/queues"
 
 
 def _greeting(view: View, seen: Overview) -> str:

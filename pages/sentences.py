@@ -17,6 +17,9 @@ LINKS = {
     "user": "/users/{}",
     "team": "/teams/{}",
     "payment": "/payments/{}",
+    "schedule": "/schedules/{}",
+    "queue": "/queues",
+    "worker": "/queues",
 }
 """Where a record of this kind is looked at, if its id is all that one needs."""
 _GONE = {Action.DATASET_DELETED, Action.DATASET_REMOVED, Action.IMPORT_DELETED}
@@ -30,6 +33,8 @@ _SAID_ALREADY = {
     *(Action.STAFF_PASSWORD_DEMANDED, Action.JOB_RETRIED, Action.JOB_CANCELLED, Action.TOKEN_REVOKED),
     *(Action.IMPORT_FINISHED, Action.IMPORT_DELETED, Action.STAFF_SECOND_FACTOR_SET_UP),
     *(Action.STAFF_SECOND_FACTOR_TURNED_OFF, Action.STAFF_SECOND_FACTOR_REMOVED, Action.STAFF_RECOVERY_CODES_MADE),
+    *(Action.QUEUE_PAUSED, Action.QUEUE_RESUMED, Action.WORKER_DRAINED, Action.WORKER_RESUMED),
+    *(Action.SCHEDULE_SWITCHED_ON, Action.SCHEDULE_SWITCHED_OFF, Action.SCHEDULE_RUN),
 }
 """What changed is the verb itself, or book-keeping of the record."""
 _FIELDS = {
@@ -37,6 +42,8 @@ _FIELDS = {
     "dataset_limit": "datasets",
     "email": "e-mail",
     "team_id": "team",
+    "max_running": "limit",
+    "cron": "times",
     "require_second_factor": "second factor",
 }
 _WORDS: Mapping[str, Mapping[str, str]] = {

@@ -19,6 +19,7 @@ from app.ids import uuid7
 from app.paging import Page, PageRequest
 from app.permissions import Role
 from app.services import (
+    alerts,
     audit,
     datasets,
     documents,
@@ -27,11 +28,14 @@ from app.services import (
     home,
     imports,
     jobs,
+    metrics,
     payments,
     permissions,
     personal,
+    queues,
     reverting,
     rows,
+    schedules,
     staff,
     staff_rules,
     staff_sessions,
@@ -40,7 +44,9 @@ from app.services import (
     tokens,
     uploads,
     users,
+    workers,
 )
+from app.services.schedules import Times
 from app.services.teams import Limits
 from tests.factories import Desk, Made, add_import, add_job, add_payment, add_user, choices, make_dataset
 from tests.people import Company
@@ -196,6 +202,23 @@ NOT_FOR_THE_LIMITED: dict[str, Call] = {
     "staff_rules.search": lambda t: staff_rules.search(t.tess),
     "staff_rules.demand_second_factor": lambda t: staff_rules.demand_second_factor(t.tess, "viewer", True, 0, "mine"),
     "teams.create": lambda t: teams.create(t.tess, "Mine"),
+    "alerts.current": lambda t: alerts.current(t.tess),
+    "metrics.figures": lambda t: metrics.figures(t.tess, clock.now()),
+    "queues.search": lambda t: queues.search(t.tess, PAGE),
+    "queues.pause": lambda t: queues.pause(t.tess, uuid7(), "mine"),
+    "queues.resume": lambda t: queues.resume(t.tess, uuid7(), "mine"),
+    "queues.limit": lambda t: queues.limit(t.tess, uuid7(), 1, None, "mine"),
+    "schedules.search": lambda t: schedules.search(t.tess, PAGE),
+    "schedules.get": lambda t: schedules.get(t.tess, uuid7()),
+    "schedules.runs": lambda t: schedules.runs(t.tess, uuid7(), PAGE),
+    "schedules.preview": lambda t: schedules.preview(t.tess, Times("0 3 * * *", "UTC")),
+    "schedules.change": lambda t: schedules.change(t.tess, uuid7(), *[Times("0 3 * * *", "UTC")] * 2, "mine"),
+    "schedules.switch_on": lambda t: schedules.switch_on(t.tess, uuid7(), "mine"),
+    "schedules.switch_off": lambda t: schedules.switch_off(t.tess, uuid7(), "mine"),
+    "schedules.run_now": lambda t: schedules.run_now(t.tess, uuid7(), "mine"),
+    "workers.search": lambda t: workers.search(t.tess, PAGE),
+    "workers.drain": lambda t: workers.drain(t.tess, uuid7(), "mine"),
+    "workers.resume": lambda t: workers.resume(t.tess, uuid7(), "mine"),
 }
 # An upload belongs to its sender alone, an account and its sessions to their owner: tests/services/test_profile.py.
 OF_THE_SENDER = {

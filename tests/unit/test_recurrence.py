@@ -73,8 +73,8 @@ def test_spaces_are_tidied_and_names_are_understood() -> None:
     [
         ("* * * * *", "Every minute"),
         ("*/15 * * * *", "Every 15 minutes"),
-        ("0 * * * *", "Every hour"),
-        ("17 * * * *", "Every hour, 17 minutes past"),
+        ("0 * * * *", "Every hour at :00"),
+        ("17 * * * *", "Every hour at :17"),
         ("5 3 * * *", "Every day at 03:05"),
         ("0 22 * * 0", "Every Sunday at 22:00"),
         ("0 22 * * 7", "Every Sunday at 22:00"),
