@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from app import __version__
 from app.actor import Command
+from app.audit_cli import cli as audit_cli
 from app.config import Settings
 from app.errors import AppError, Invalid
 from app.keys import Ring, rotate
@@ -26,8 +27,11 @@ cli = typer.Typer(
 )
 staff_cli = typer.Typer(help="The people who may sign in.", no_args_is_help=True, rich_markup_mode=None)
 cli.add_typer(staff_cli, name="staff")
-keys_cli = typer.Typer(help="The keys of sessions and second factors.", no_args_is_help=True, rich_markup_mode=None)
+keys_cli = typer.Typer(
+    help="The keys of sessions, second factors and seals.", no_args_is_help=True, rich_markup_mode=None
+)
 cli.add_typer(keys_cli, name="keys")
+cli.add_typer(audit_cli, name="audit")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Setting: QUARTERDECK_HOST.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on. Setting: QUARTERDECK_PORT.")]

@@ -110,3 +110,13 @@ def multirange(ranges: Ranges) -> str:
 def numbers(ranges: Ranges) -> list[int]:
     """All numbers in the ranges, in order."""
     return [number for low, high in ranges for number in range(low, high)]
+
+
+def place_of(ranges: Ranges, number: int) -> int | None:
+    """The place of a number among all numbers in the ranges; None: it is not among them."""
+    before = 0
+    for low, high in ranges:
+        if low <= number < high:
+            return before + number - low
+        before += high - low
+    return None

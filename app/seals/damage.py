@@ -20,6 +20,7 @@ class Damage(StrEnum):
     CUT = "cut"
     CHECKPOINT = "checkpoint"
     PERSONAL = "personal"
+    FILE = "file"
 
 
 _SENTENCES = {
@@ -36,6 +37,7 @@ _SENTENCES = {
     Damage.SIGNATURE: "Seal {seal} {what}.",
     Damage.CUT: "The log is shorter than it was: {what}.",
     Damage.CHECKPOINT: "The log does not fit what is kept outside of it: {what}.",
+    Damage.FILE: "Line {line} of the file {what}.",
     Damage.PERSONAL: "The personal values of entry {entry} {what}.",
 }
 

@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import BinaryIO
 
 from sqlalchemy import select, text
 
 from app import clock
 from app.actor import Actor
+from app.crypto.signing import Signer
+from app.errors import NotFound
 from app.models import Action
 from app.permissions import Permission
+from app.seals import exporting
 from app.seals.damage import Problem, of_json
 from app.work import Subject, reading, writing
 
@@ -53,6 +57,24 @@ async def state(actor: Actor) -> SealState:
     return SealState(row.up_to, row.verified_at, row.sealed, max(waiting, timedelta(0)), problems, checking)
 
 
+async def prove(actor: Actor, entry: int) -> bytes:
+    """A file (JSON lines) that shows of one entry that it is sealed as it is, to whoever has the public key."""
+    async with reading(actor, Permission.AUDIT_READ) as work:
+        found = await exporting.proof(work, entry)
+    if not found:
+        raise NotFound("This entry does not exist, or you may not see it.")
+    return b"".join(found)
+
+
+async def export(actor: Actor, file: BinaryIO, signer: Signer | None) -> None:
+    """Write all entries in sight to a file that proves itself. Taking them away is recorded."""
+    async with writing(actor, Permission.LISTS_EXPORT) as work:
+        first, last = (await work.execute(_NUMBERS)).one()
+        async for line in exporting.lines(work, range(first, last + 1), signer):
+            file.write(line)
+        work.record(Action.LIST_EXPORTED, _THE_LOG, detail={"format": "jsonl"})
+
+
 async def verify_now(actor: Actor) -> None:
     """Ask the workers to verify the whole log. The topic ``seals`` tells when that has ended; asking is recorded."""
     async with writing(actor, Permission.AUDIT_READ) as work:
@@ -60,4 +82,5 @@ async def verify_now(actor: Actor) -> None:
         work.record(Action.AUDIT_VERIFICATION_ASKED, _THE_LOG)
 
 
+_NUMBERS = text("SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM audit_entries")
 _STATE = text("SELECT * FROM audit_state()")
