@@ -30,6 +30,11 @@ BOOKKEEPING: Mapping[str, Kept] = MappingProxyType(
         "jobs": Kept(insert=True, update=frozenset(_JOB.split())),
         "job_events": Kept(insert=True),
         "job_minutes": Kept(delete=True),
+        # A schedule's job can be found by the words of its input, as any other.
+        "job_words": Kept(insert=True),
+        # What could not be done of an act that somebody's entry tells of; what could brings an entry of its own.
+        "bulk_acts": Kept(update=frozenset({"succeeded", "refused"})),
+        "bulk_items": Kept(update=frozenset({"status", "message", "done_at"})),
         # What the program declares is written down by whoever starts first.
         "queues": Kept(insert=True),
         "schedules": Kept(insert=True, update=frozenset({"next_run_at", "last_run_at", "last_job_id"})),

@@ -144,3 +144,5 @@ class Page(Generic[T]):
     count: Count
     next: Cursor | None = None
     previous: Cursor | None = None
+    tallies: Mapping[str, int] | None = None
+    """How many there are by each value of the list's main filter, were it not set; None: not known without counting."""

@@ -8,6 +8,7 @@ from app.changes import plain
 from app.ids import uuid7
 from app.ledger.events import database_now, end, put_in_queue, tell
 from app.ledger.tasks import Task
+from app.ledger.words import words_of
 from app.models.job import Job, JobEventKind, JobStatus
 from app.work import Work
 
@@ -51,6 +52,8 @@ async def submit(
     )
     work.implied(job)
     await put_in_queue(work, job, now, delay)
+    if (words := words_of(job)) is not None:
+        work.implied(words)
     tell(work, job, JobEventKind.QUEUED, by=created_by, delay=delay)
     return job
 

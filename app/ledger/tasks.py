@@ -57,9 +57,19 @@ IMPORT_DELETE = Task(
 DOCUMENT_GENERATE = Task("document.generate", "Generate document", queue="documents", timeout=600)
 FILES_TIDY = Task("files.tidy", "Remove abandoned files", timeout=600)
 FIGURES_FORGET = Task("figures.forget", "Forget old figures of queues", timeout=600)
+AUDIT_EXPORT = Task("audit.export", "Export the audit log", permissions=frozenset({Permission.AUDIT_READ}))
+JOBS_BULK = Task(
+    "jobs.bulk",
+    "Bulk act on jobs",
+    queue="bulk",  # of its own: it also has to run while staff hold up the others
+    max_attempts=10,
+    timeout=48 * HOUR,
+    permissions=frozenset({Permission.JOBS_BULK, Permission.JOBS_RETRY, Permission.JOBS_CANCEL}),
+    priority=10,
+)
 
-_ALL = (DATASET_IMPORT, DATASET_DELETE, IMPORT_DELETE, DOCUMENT_GENERATE, FILES_TIDY, FIGURES_FORGET)
-TASKS = {task.kind: task for task in _ALL}
+_ALL = (DATASET_IMPORT, DATASET_DELETE, IMPORT_DELETE, DOCUMENT_GENERATE, FILES_TIDY, FIGURES_FORGET, JOBS_BULK)
+TASKS = {task.kind: task for task in (*_ALL, AUDIT_EXPORT)}
 
 QUEUES = tuple(sorted({"default"} | {task.queue for task in TASKS.values()} - {MAINTENANCE}))
 """The queues that every worker takes from, unless it is told which."""

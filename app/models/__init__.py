@@ -3,6 +3,7 @@
 from app.models.audit import SENTENCES, Action, AuditEntry
 from app.models.audit_word import AuditWords, AuditWordsMark
 from app.models.base import GLOBAL_TABLES, Base
+from app.models.bulk import BulkAct, BulkItem, BulkStatus, BulkVerb, JobWords
 from app.models.dataset import (
     Dataset,
     DatasetCount,
@@ -16,6 +17,7 @@ from app.models.dataset import (
     SchemaField,
     SchemaVersion,
 )
+from app.models.failure import EVERYWHERE, Failure
 from app.models.job import (
     Job,
     JobCount,
@@ -49,6 +51,7 @@ from app.models.user import Plan, User, UserDay, UserStatus
 
 __all__ = [
     "ALWAYS",
+    "EVERYWHERE",
     "GLOBAL_TABLES",
     "SENTENCES",
     "Action",
@@ -59,10 +62,15 @@ __all__ = [
     "AuditWords",
     "AuditWordsMark",
     "Base",
+    "BulkAct",
+    "BulkItem",
+    "BulkStatus",
+    "BulkVerb",
     "Dataset",
     "DatasetCount",
     "DatasetRow",
     "DatasetStatus",
+    "Failure",
     "Import",
     "ImportIssue",
     "ImportStatus",
@@ -73,6 +81,7 @@ __all__ = [
     "JobMinute",
     "JobStatus",
     "JobTotal",
+    "JobWords",
     "LinkPurpose",
     "Metric",
     "Payment",

@@ -69,6 +69,7 @@ class Action(StrEnum):
     ROW_EDITED = "row.edited"
     JOB_RETRIED = "job.retried"
     JOB_CANCELLED = "job.cancelled"
+    BULK_STARTED = "bulk.started"
     QUEUE_PAUSED = "queue.paused"
     QUEUE_RESUMED = "queue.resumed"
     QUEUE_LIMITED = "queue.limited"
@@ -138,6 +139,7 @@ SENTENCES: dict[Action, tuple[str, str]] = {
     Action.ROW_EDITED: ("edited", ""),
     Action.JOB_RETRIED: ("retried", ""),
     Action.JOB_CANCELLED: ("asked to cancel", ""),
+    Action.BULK_STARTED: ("started the bulk act", ""),
     Action.QUEUE_PAUSED: ("paused the queue", ""),
     Action.QUEUE_RESUMED: ("resumed the queue", ""),
     Action.QUEUE_LIMITED: ("changed how many jobs may run at once in the queue", ""),

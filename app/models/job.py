@@ -99,7 +99,15 @@ class Job(Base):
             postgresql_where=text("error IS NOT NULL"),
         ),
         Index("ix_jobs_kind", "kind", text("id DESC")),
-        Index("ix_jobs_signature", "error_signature", text("id DESC"), postgresql_where=text("status = 'failed'")),
+        Index(
+            "ix_jobs_signature",
+            "error_signature",
+            text("id DESC"),
+            postgresql_where=text("error_signature IS NOT NULL"),
+        ),
+        Index("ix_jobs_created_by", "created_by", text("id DESC"), postgresql_where=text("created_by IS NOT NULL")),
+        Index("ix_jobs_priority", "priority", text("id DESC"), postgresql_where=text("priority <> 0")),
+        Index("ix_jobs_short", text('"right"(id::text, 8)'), postgresql_using="hash"),
         Index(
             "uq_jobs_unique_key",
             "team_id",

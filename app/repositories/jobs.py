@@ -1,15 +1,21 @@
 """Questions about jobs, for people. The ledger asks its own."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Uuid, any_, false, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import array
 
-from app.models import Job, JobCount, JobEvent, JobStatus, Team, User
-from app.paging import Count, Page, PageRequest, Sort
-from app.repositories.filters import allowed, among, identity, like, within
+from app import clock
+from app.models import Failure, Job, JobCount, JobEvent, JobStatus, JobTotal, Metric, Team, User
+from app.paging import RANGES, Count, Page, PageRequest, Sort
+from app.repositories import job_search, tallies
+from app.repositories.filters import allowed, among, identity, within
 from app.repositories.keyset import Listing, Query, page
 from app.work import Work
 
@@ -34,113 +40,146 @@ EXPORT: Mapping[str, Any] = MappingProxyType(
     }
 )
 """The columns of a file of jobs, over the same question as the list."""
-MOST_TEAMS = 1_000
-"""Teams whose names carry the words of a search; further ones are not looked at."""
+_SLACK = timedelta(hours=1)
+"""By which clocks may differ: that of whoever makes an id, and the database's, which says when a job was created."""
+_IDS: Mapping[str, Any] = {
+    "team": Job.team_id,
+    "user": Job.user_id,
+    "staff": Job.created_by,
+    "schedule": Job.schedule_id,
+}
+
+
+class Priority(StrEnum):
+    """Which jobs go first."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+_PRIORITIES = {Priority.HIGH: Job.priority > 0, Priority.NORMAL: Job.priority == 0, Priority.LOW: Job.priority < 0}
 
 
 def _listed() -> Query:
+    who = func.staff_names(array([Job.created_by])).table_valued("id", "name").alias("asker")
     listed = select(
-        Job.id,
-        Job.team_id,
-        Job.user_id,
-        Job.payment_id,
-        Job.kind,
-        Job.status,
-        Job.progress,
-        Job.progress_text,
-        Job.attempts,
-        Job.max_attempts,
-        Job.error,
-        Job.cancel_requested_at,
-        Job.created_at,
-        Job.started_at,
-        Job.finished_at,
+        *(Job.id, Job.team_id, Job.user_id, Job.created_by, Job.payment_id, Job.kind, Job.queue, Job.status),
+        *(Job.priority, Job.progress, Job.progress_text, Job.attempts, Job.max_attempts, Job.cancel_requested_at),
+        *(Job.run_after, Job.held_at, Job.created_at, Job.started_at, Job.run_started_at, Job.finished_at),
+        func.left(func.split_part(Job.error, "\n", 1), 300).label("error"),  # a traceback is for the job's own page
         Team.name.label("team"),
         User.name.label("user"),
+        select(who.c.name).scalar_subquery().label("asked_by"),
     )
     return listed.outerjoin(Team, Team.id == Job.team_id).outerjoin(User, User.id == Job.user_id)
 
 
-def matching(request: PageRequest) -> Query:
-    """Jobs by the filters status, kind, team, user, created_at and finished_at, searched by id, kind, team or error."""
-    return _listed().where(
-        *_filters(request), *([_found(words, exact=request.exact)] if (words := request.search.strip()) else [])
-    )
+def matching(request: PageRequest, *, limited: bool = False) -> Query:
+    """Jobs by the filters of the list and its words: see ``job_search``. ``limited``: for who sees only some teams."""
+    query = _listed().where(*_filters(request))
+    words = request.search.strip()
+    return query.where(job_search.matching(words, exact=request.exact, limited=limited)) if words else query
 
 
 async def search(work: Work, request: PageRequest) -> Page[Any]:
-    """Jobs in sight, newest first."""
+    """Jobs in sight, newest first, and how many stand where of all that match but for the state."""
     request = allowed(work, request)
-    query = _listed().where(*_filters(request))
+    query = _listed().where(*await _conditions(work, request))
+    known = await _tallies(work, request)
+    states = among(request, "status", JobStatus)
+    count = None if known is None else Count(sum(n for state, n in known.items() if not states or state in states))
+    return replace(await page(work, query, LISTING, request, count=count), tallies=known)
+
+
+async def chosen(work: Work, request: PageRequest) -> Query:
+    """The jobs that match, without any order: for what is done with all of them."""
+    return _jobs().where(*await _conditions(work, allowed(work, request)))
+
+
+def among_ids(work: Work, ids: Sequence[UUID]) -> Query:  # noqa: ARG001 - the shape of every question
+    """These jobs, as far as they are in sight."""
+    return _jobs().where(Job.id == any_(literal(list(ids), ARRAY(Uuid))))
+
+
+def _jobs() -> Query:
+    return select(Job.id)
+
+
+async def _conditions(work: Work, request: PageRequest) -> list[ColumnElement[bool]]:
+    conditions = _filters(request)
+    if (queues := request.filters.get("queue")) and work.who.team_ids is None:
+        known = select(JobTotal.kind).where(JobTotal.queue.in_(queues)).distinct()
+        conditions.append(Job.kind.in_(list((await work.execute(known)).scalars())))  # kinds have an index
     if words := request.search.strip():
-        one = _exactly(words)
-        query = query.where(await _soon_found(work, words, exact=request.exact) if one is None else one)
-    return await page(work, query, LISTING, request, count=await _counted(work, request))
+        conditions.append(await job_search.found(work, words, exact=request.exact))
+    return conditions
 
 
 def _filters(request: PageRequest) -> list[ColumnElement[bool]]:
-    found = [*within(request, "created_at", Job.created_at), *within(request, "finished_at", Job.finished_at)]
-    if states := among(request, "status", JobStatus):
-        found.append(Job.status.in_(states))
-    if kinds := request.filters.get("kind"):
-        found.append(Job.kind.in_(kinds))
-    if team := identity(request, "team"):
-        found.append(Job.team_id == team)
-    if user := identity(request, "user"):
-        found.append(Job.user_id == user)
+    found = [*_created(request), *within(request, "finished_at", Job.finished_at)]
+    found += [Job.status.in_(states)] if (states := among(request, "status", JobStatus)) else []
+    for name, column in (("kind", Job.kind), ("queue", Job.queue)):
+        found += [column.in_(values)] if (values := request.filters.get(name)) else []
+    for name, column in _IDS.items():
+        found += [column == known] if (known := identity(request, name)) else []
+    if worker := identity(request, "worker"):
+        found += [Job.worker == worker, Job.status == JobStatus.RUNNING]
+    if signature := identity(request, "signature"):
+        named = select(Failure.signature).where(Failure.id == signature).limit(1)
+        found.append(Job.error_signature == named.scalar_subquery())
+    if priorities := among(request, "priority", Priority):
+        found.append(or_(*(_PRIORITIES[Priority(one)] for one in priorities)))
     return found
 
 
-def _exactly(words: str) -> ColumnElement[bool] | None:
-    """The job with this id; None where the words are no id."""
-    try:
-        return Job.id == UUID(words)
-    except ValueError:
+def _created(request: PageRequest) -> list[ColumnElement[bool]]:
+    """A range of creation. Ids grow with time, which ends the walk through any index that they stand in."""
+    start = _since(request)
+    if start is None:
+        return within(request, "created_at", Job.created_at)
+    first = UUID(int=int((start - _SLACK).timestamp() * 1000) << 80)
+    return [Job.created_at >= start, Job.id >= first]
+
+
+def _since(request: PageRequest) -> datetime | None:
+    """Where a named range begins: with a full quarter of an hour, of which the numbers are known exactly."""
+    _, length = RANGES.get(request.one("created_at") or "", ("", None))
+    if length is None:
         return None
+    start: datetime = clock.now() - length
+    return start.replace(minute=start.minute // 15 * 15, second=0, microsecond=0)
 
 
-def _found(words: str, *, exact: bool) -> ColumnElement[bool]:
-    """``exact``: errors, which may name somebody, are not looked through."""
-    if (one := _exactly(words)) is not None:
-        return one
-    pattern = like(words)
-    ways = [Job.kind.ilike(pattern), Team.name.ilike(pattern)]
-    return or_(*ways, *([] if exact else [Job.error.ilike(pattern)]))
-
-
-async def _soon_found(work: Work, words: str, *, exact: bool) -> ColumnElement[bool]:
-    """The same question by indexes alone: kinds and teams are few and looked up first, errors have an index of words.
-    Those limited to some teams could not use that one; a function of the database does it for them.
-    """
-    pattern = like(words)
-    kinds = list((await work.execute(select(JobCount.kind).where(JobCount.kind.ilike(pattern)).distinct())).scalars())
-    teams = list((await work.execute(select(Team.id).where(Team.name.ilike(pattern)).limit(MOST_TEAMS))).scalars())
-    everywhere = work.who.team_ids is None
-    errors = Job.error.ilike(pattern) if everywhere else Job.id == any_(_array(select(func.jobs_like(pattern))))
-    ways = [] if exact else [errors]
-    ways += [Job.kind.in_(kinds)] if kinds else []
-    ways += [Job.team_id.in_(teams)] if teams else []
-    return or_(false(), *ways)
-
-
-def _array(ids: Any) -> Any:  # noqa: ANN401 - a question, an expression
-    """An array, not a join: so that each way of several keeps its index."""
-    return func.array(ids.scalar_subquery(), type_=ARRAY(Uuid))
-
-
-async def _counted(work: Work, request: PageRequest) -> Count | None:
-    """How many match, where the counters know it: they know states, kinds and teams, no more."""
-    if request.search.strip() or any(
-        any(request.filters.get(name, ())) for name in ("user", "created_at", "finished_at")
-    ):
+async def _tallies(work: Work, request: PageRequest) -> dict[str, int] | None:
+    """How many of each state match, from the counters: they know kinds, teams and named ranges, no more."""
+    counted = {"status", "kind", "team", "created_at"}
+    ranged = any(request.filters.get("created_at", ()))
+    start = _since(request) if ranged else None
+    if request.search.strip() or (ranged and start is None):
         return None
-    known = [
-        (JobCount.status, among(request, "status", JobStatus)),
-        (JobCount.kind, request.filters.get("kind", ())),
-        (JobCount.team_id, [team] if (team := identity(request, "team")) else ()),
-    ]
-    query = select(func.coalesce(func.sum(JobCount.n), 0).cast(BigInteger))
-    return Count(await work.scalar(query.where(*(column.in_(values) for column, values in known if values))))
+    if any(values for name, values in request.filters.items() if name not in counted):
+        return None
+    kinds, team = request.filters.get("kind", ()), identity(request, "team")
+    rows = await (_ever(work, kinds, team) if start is None else _of_range(work, start, kinds, team))
+    return {state: max(0, rows.get(state, 0)) for state in JobStatus}
+
+
+async def _ever(work: Work, kinds: Collection[str], team: UUID | None) -> dict[str, int]:
+    query = select(JobCount.status, func.sum(JobCount.n)).group_by(JobCount.status)
+    query = query.where(JobCount.kind.in_(kinds)) if kinds else query
+    query = query.where(JobCount.team_id == team) if team else query
+    return {state: int(n) for state, n in await work.execute(query)}
+
+
+async def _of_range(work: Work, start: datetime, kinds: Collection[str], team: UUID | None) -> dict[str, int]:
+    dimensions = [f"{kind}|{state}" for kind in kinds for state in JobStatus] or None
+    since = await tallies.since(work, Metric.JOBS_ASKED, start, team=team, dimensions=dimensions)
+    found: dict[str, int] = {}
+    for dimension, n in since.items():
+        state = dimension.rpartition("|")[2]
+        found[state] = found.get(state, 0) + n
+    return found
 
 
 async def counts(work: Work) -> dict[JobStatus, int]:

@@ -4,6 +4,7 @@ A number is the sum of its bucket and of the changes that are not added up yet; 
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,31 @@ async def now(
         buckets, deltas = buckets.where(StatsBucket.team_id.in_(teams)), deltas.where(StatsDelta.team_id.in_(teams))
     parts = union_all(buckets, deltas).subquery()
     return int(await work.scalar(select(_total(parts.c.n))))
+
+
+async def since(
+    work: Work,
+    metric: Metric,
+    start: datetime,
+    *,
+    team: UUID | None = None,
+    dimensions: Sequence[str] | None = None,
+) -> dict[str, int]:
+    """How many there are, by dimension, of the moments from ``start`` on, which begins a quarter of an hour: of all
+    teams in sight, or of one; of every dimension, or of these.
+    """
+    known: dict[type[StatsBucket | StatsDelta], list[ColumnElement[bool]]] = {}
+    for table in (StatsBucket, StatsDelta):
+        known[table] = [table.metric == metric.value, table.bucket >= start]
+        known[table] += [] if dimensions is None else [table.dimension.in_(dimensions)]
+        known[table] += [] if team is None else [table.team_id == team]
+    if team is None:
+        everywhere = work.who.team_ids is None
+        known[StatsBucket].append(StatsBucket.team_id.is_(None) if everywhere else StatsBucket.team_id.is_not(None))
+    sides = [select(table.dimension, table.n).where(*conditions) for table, conditions in known.items()]
+    parts = union_all(*sides).subquery()
+    query = select(parts.c.dimension, _total(parts.c.n)).group_by(parts.c.dimension)
+    return {dimension: int(n) for dimension, n in await work.execute(query)}
 
 
 async def by_team(work: Work, metric: Metric, teams: Sequence[UUID]) -> dict[UUID, dict[str, int]]:

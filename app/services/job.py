@@ -9,14 +9,29 @@ from uuid import UUID
 from app import ledger, reasons
 from app.actor import Actor
 from app.errors import Conflict
+from app.ledger.settling import give_up
 from app.ledger.tasks import TASKS
-from app.models import Action, Dataset, DatasetStatus, Import, ImportStatus, Job, JobEvent, JobStatus, Team
+from app.models import (
+    Action,
+    BulkAct,
+    BulkItem,
+    Dataset,
+    DatasetStatus,
+    Import,
+    ImportStatus,
+    Job,
+    JobEvent,
+    JobStatus,
+    Team,
+)
 from app.permissions import Permission
 from app.repositories import audit as audit_table
+from app.repositories import bulk as bulk_table
 from app.repositories import imports as imports_table
 from app.repositories import jobs as jobs_table
 from app.repositories import payments as payments_table
 from app.repositories import staff as staff_table
+from app.repositories.bulk import Part
 from app.work import Work, reading, writing
 
 KINDS: Mapping[str, str] = MappingProxyType({task.kind: task.label for task in TASKS.values()})
@@ -59,8 +74,8 @@ async def get(actor: Actor, job_id: UUID) -> JobView:
         )
 
 
-async def retry(actor: Actor, job_id: UUID, reason: str) -> None:
-    """Put a failed or cancelled job back in the queue; it goes on from its checkpoint."""
+async def retry(actor: Actor, job_id: UUID, reason: str, *, part: Part | None = None) -> None:
+    """Put a failed or cancelled job back in the queue; it goes on from its checkpoint. ``part``: of a bulk act."""
     why = reasons.checked(reason)
     async with writing(actor, Permission.JOBS_RETRY) as work:
         job = await work.get(Job, job_id, lock=True)
@@ -68,21 +83,35 @@ async def retry(actor: Actor, job_id: UUID, reason: str) -> None:
             raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.status}.")
         await _reopen_import(work, job)
         await ledger.requeue(work, job, by=work.who.id)
-        work.record(Action.JOB_RETRIED, job, reason=why)
+        work.record(Action.JOB_RETRIED, job, reason=why, detail=await _of_bulk(work, job, part))
 
 
-async def cancel(actor: Actor, job_id: UUID, reason: str) -> None:
-    """Ask a job to stop. A waiting one stops at once, a running one at its next step."""
+async def cancel(actor: Actor, job_id: UUID, reason: str, *, part: Part | None = None) -> None:
+    """Ask a job to stop. A waiting one stops at once, a running one at its next step; one that failed is given up, and
+    no longer stands among the failures. ``part``: of a bulk act.
+    """
     why = reasons.checked(reason)
     async with writing(actor, Permission.JOBS_CANCEL) as work:
         job = await work.get(Job, job_id, lock=True)
         if job.kind in LASTING:
             raise Conflict("Deleting has begun and cannot be cancelled.")
-        if not job.can_cancel:
+        if job.status == JobStatus.FAILED:
+            await give_up(work, job, by=work.who.id)
+        elif job.can_cancel:
+            await ledger.request_cancel(work, job, by=work.who.id)
+            await _close_import(work, job)
+        else:
             raise Conflict(f"This job cannot be cancelled any more; it is {job.status}.")
-        await ledger.request_cancel(work, job, by=work.who.id)
-        await _close_import(work, job)
-        work.record(Action.JOB_CANCELLED, job, reason=why)
+        work.record(Action.JOB_CANCELLED, job, reason=why, detail=await _of_bulk(work, job, part))
+
+
+async def _of_bulk(work: Work, job: Job, part: Part | None) -> dict[str, Any]:
+    """Settle the part of a bulk act that this is, in the very transaction; what its entry says of it."""
+    if part is None:
+        return {}
+    await bulk_table.settle(work, part, job)
+    work.implied(BulkAct, BulkItem)
+    return {"bulk": str(part.bulk_id)}
 
 
 async def _close_import(work: Work, job: Job) -> None:

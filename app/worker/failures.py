@@ -14,19 +14,51 @@ from app.ledger.tasks import Backoff
 
 _OURS = Path(__file__).parent.parent.parent
 _LONGEST_ERROR = 20_000
-_LONGEST_PAUSE = 900.0
-_DIGITS = re.compile(r"\d+")
+_LONGEST_MESSAGE = 200
+_NOWHERE = "-"
+_REMOVED = (
+    (re.compile(r"\b[\w+.-]+://\S+"), "<address>"),
+    (re.compile(r"[^\s@<>\"']+@[\w-]+(?:\.[\w-]+)+"), "<address>"),
+    (re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|“[^”]*”|‘[^’]*’|«[^»]*»|`[^`]*`"), "“…”"),
+    (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
+    (
+        re.compile(r"\b(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{1,4})(?::\d+)?\b", re.IGNORECASE),
+        "<address>",
+    ),
+    (re.compile(r"\b(?:0x)?(?=[0-9a-f]*\d)[0-9a-f]{8,}\b", re.IGNORECASE), "<id>"),
+    (re.compile(r"\b[a-z]{2,6}_(?=\w*\d)\w{6,}\b", re.IGNORECASE), "<id>"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)?(?:Z\b|[+-]\d\d:?\d\d\b)?"), "<time>"),
+    (re.compile(r"[-+]?\d[\d.,:]*(?<=\d)"), "#"),
+    (re.compile(r"#(?:[\s,;:/-]+#)+"), "#"),
+    (re.compile(r"\s+"), " "),
+)
+"""What makes two messages of the same failure differ, and what stands in its place."""
 
 
 def failure_of(kind: str, error: BaseException) -> Failure:
     """Tell of a failure. A refusal says its sentence; a bug of ours brings its traceback."""
-    name = type(error).__name__
-    signature = _DIGITS.sub("#", f"{kind} {name} {_innermost(error.__traceback__)}").strip()
+    name, place = type(error).__name__, _innermost(error.__traceback__)
     if isinstance(error, AppError):
-        return Failure(error.code, error.message, error.message, signature)
+        return Failure(error.code, error.message, error.message, signature(kind, name, place, error.message))
     message = "".join(traceback.format_exception_only(error)).strip()
+    alike = signature(kind, name, place, str(error))
     whole = f"{message}\n\n{''.join(traceback.format_exception(error))}"
-    return Failure("INTERNAL_ERROR", message[:500], whole[:_LONGEST_ERROR], signature)
+    return Failure("INTERNAL_ERROR", message[:500], whole[:_LONGEST_ERROR], alike)
+
+
+def signature(kind: str, error_class: str, place: str, message: str) -> str:
+    """What alike failures have in common: ``kind class place message`` ("-" for no place), the message without its
+    numbers, ids, addresses and whatever stands in quotes.
+    """
+    return f"{kind} {error_class} {place.replace(' ', '_') or _NOWHERE} {normalised(message)}".strip()
+
+
+def normalised(message: str) -> str:
+    """The first line of a message without what differs from one failure to the next."""
+    text = message.strip().partition("\n")[0]
+    for pattern, instead in _REMOVED:
+        text = pattern.sub(instead, text)
+    return text.strip()[:_LONGEST_MESSAGE]
 
 
 def timed_out(task: Task) -> Failure:

@@ -94,7 +94,9 @@ async def test_an_order_that_cannot_be_made_says_why(company: Company, admin: as
     row = await admin.fetchrow("SELECT status, attempts, error, error_signature FROM jobs WHERE id = $1", job_id)
     assert (row["status"], row["attempts"]) == ("failed", 1)
     assert row["error"] == "There is no template “white paper”. There are: report, proposal, study, brief."
-    assert row["error_signature"] == "document.generate Invalid app/drafts.py:ordered"
+    assert row["error_signature"].startswith(
+        "document.generate Invalid app/drafts.py:ordered There is no template “…”."
+    )
 
 
 async def test_a_document_that_is_not_kept_here_is_not_found(
