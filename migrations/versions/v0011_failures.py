@@ -1,5 +1,7 @@
 """Failures by what they have in common, bulk acts, and what the list of jobs is searched by."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -175,7 +177,7 @@ def _failures() -> None:
         sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", "team_id", name=op.f("pk_failures")),
     )
-    order = (sa.literal_column(f"{name} DESC") for name in ("last_seen_at", "id"))
+    order: list[sa.ColumnElement[Any]] = [sa.literal_column(f"{name} DESC") for name in ("last_seen_at", "id")]
     op.create_index("ix_failures_team", "failures", ["team_id", *order])
     op.create_table(
         "job_words",
