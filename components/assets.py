@@ -10,6 +10,7 @@ SERVED = (
     "charts.css",
     "datasets.css",
     "audit.css",
+    "job.css",
     "theme.js",
     *(f"pictures/{file.name}" for file in FOLDER.glob("pictures/*.svg")),
 )

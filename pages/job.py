@@ -1,114 +1,190 @@
 """One job: where it stands, what it was given and brought, and everything that happened to it."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
+from urllib.parse import urlencode
+
+from nicegui import ui
 
 from app import clock, money, topics
 from app.models import Job, JobStatus
 from app.permissions import Permission
-from app.services import documents, jobs, uploads
+from app.services import audit_exports, documents, jobs, uploads
 from app.services.jobs import JobView
 from components import frame
-from components.blocks import Action, Fact, Facts, Folded, Note, PageHead, Progress, Step, Timeline
+from components.blocks import Action, Fact, Facts, Folded, Note, PageHead, Timeline
 from components.dialogs import ask_reason
 from components.downloads import Download
 from components.ids import record_id
+from components.job import Attempts, Contents, JobStanding, Standing
 from components.live import Live
 from components.pace import Pace
 from components.screen import View, screen
 from components.toasts import done
+from pages import job_words
 from pages.customers import about
-from pages.entries import audit_entry, job_event, shown
 from pages.words import CANCELLING, JOB, can_cancel_job, job_label, job_state
+
+_ENDED = {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED}
+_TITLES = {"input": "Input", "result": "Result", "checkpoint": "Checkpoint"}
 
 
 @screen("/jobs/{id}", title="Job", needs=Permission.JOBS_READ)
 async def job_screen(view: View) -> None:
-    """One job: state, progress, input, result, error, and everything that happened to it."""
+    """One job, live until it has ended."""
     job_id = record_id(view.params["id"])
     seen = await jobs.get(view.actor, job_id)
+    has_document = await _has_document(view, seen.job)
+    exported = await _audit_file(view, seen.job)
+    pace = Pace()
+    _head(view, seen)
+    standing = JobStanding(_standing(seen, pace))
+    _why(view, seen.job)
+    if exported:
+        Download("Download the part of the audit log", f"/api/jobs/{job_id}/audit-log", exported)
+    if has_document:
+        Download("Download document", f"/api/jobs/{job_id}/document.txt", "document.txt")
+    facts = Facts(_facts(view, seen), title="About this job")
+    attempts = Attempts(_runs(view, seen), note=job_words.total(seen))
+    linked = view.may(Permission.AUDIT_READ)
+    with ui.element("div").classes("two"):
+        with ui.element("div").classes("screen"):
+            parts = _parts(seen)
+        line = Timeline(job_words.line(seen, linked=linked), title="What happened")
+    if seen.job.status in _ENDED:
+        return
+
+    async def again() -> None:
+        now = await jobs.get(view.actor, job_id)
+        if _status(now.job) != _status(seen.job):
+            await frame.redraw()
+            return
+        standing.replace(_standing(now, pace))
+        facts.replace(_facts(view, now))
+        attempts.replace(_runs(view, now), note=job_words.total(now))
+        line.replace(job_words.line(now, linked=linked))
+        for part, shown in parts.items():
+            if part != "input":  # which never changes
+                value, note = _part(now, part)
+                shown.replace(value, note=note)
+
+    Live(topics.jobs, again, about=job_id)
+    if seen.line is not None:
+        Live(topics.queues, again)
+
+
+def _head(view: View, seen: JobView) -> None:
     job = seen.job
     PageHead(
         job_label(job),
         trail=[("Jobs", "/jobs")],
-        sub=seen.team,
+        sub=seen.team or "The console's own work",
         status=_status(job),
         id=job.id,
         actions=_actions(view, seen),
     )
-    pace = Pace()
-    progress = Progress(_step(job, pace), label="Job") if job.status in {JobStatus.QUEUED, JobStatus.RUNNING} else None
-    if job.error:
-        _why(view, job)
-    facts = Facts(_facts(view, seen), title="About this job")
-    if job.result:
-        Facts([Fact(key, shown(value)) for key, value in job.result.items()], title="Result")
-        await _document(view, job)
-    Facts([Fact(key, shown(value)) for key, value in job.input.items()], title="Input")
-    linked = view.may(Permission.AUDIT_READ)
-    line = Timeline(_line(seen, linked=linked), title="What happened")
-
-    async def again() -> None:
-        now = await jobs.get(view.actor, job_id)
-        if _status(now.job) != _status(job):
-            await frame.redraw()
-            return
-        facts.replace(_facts(view, now))
-        line.replace(_line(now, linked=linked))
-        if progress is not None:
-            progress.replace(_step(now.job, pace))
-
-    Live(topics.jobs, again, about=job_id)
-
-
-def _why(view: View, job: Job) -> None:
-    """What went wrong, for everybody; where in the program, only for those who can do something about it."""
-    sentence, _, inside = (job.error or "").partition("\n")
-    Note(sentence[:300], f"Code {job.error_code}" if job.error_code else "")
-    if inside.strip() and view.may(Permission.JOBS_RETRY):
-        Folded("Where in the program", inside.strip()[:20_000])
-
-
-async def _document(view: View, job: Job) -> None:
-    """The way to the document that it made."""
-    if view.may(Permission.DOCUMENTS_READ) and await documents.is_kept(view.actor, uploads.bound(), job.id):
-        Download("Download document", f"/api/jobs/{job.id}/document.txt", "document.txt")
 
 
 def _status(job: Job) -> tuple[str, Any]:
     return CANCELLING if job_state(job) == "cancelling" else JOB[job.status]
 
 
-def _step(job: Job, pace: Pace) -> Step:
-    if job.status == JobStatus.QUEUED:
-        return Step("Waiting for a worker", state="waiting")
-    fraction = job.progress / 100
-    words = job.progress_text.partition(":")[0] or "Starting"
-    _, left = pace.see((job.epoch, words), clock.now(), job.progress_done, fraction)
-    return Step(words, job.progress_done, job.progress_total, unit="", left=left, fraction=fraction)
+def _standing(seen: JobView, pace: Pace) -> Standing:
+    """Where it stands; how much time is left tells its pace, as soon as the page has seen enough of it."""
+    job, now = seen.job, clock.now()
+    words = job.progress_text.partition(":")[0]
+    running = job.status == JobStatus.RUNNING
+    left = pace.see((job.epoch, words), now, job.progress_done, job.progress / 100)[1] if running else None
+    return job_words.standing(seen, now, left)
+
+
+def _why(view: View, job: Job) -> None:
+    """What went wrong, for everybody; where in the program, only for those who can do something about it."""
+    if not job.error or job.status != JobStatus.FAILED:
+        return
+    sentence, _, inside = job.error.partition("\n")
+    Note(sentence[:300], f"Code {job.error_code}" if job.error_code else "", small=True)
+    if inside.strip() and view.may(Permission.JOBS_RETRY):
+        Folded("Where in the program", inside.strip()[:20_000])
+
+
+async def _audit_file(view: View, job: Job) -> str | None:
+    """The name of the part of the audit log that it wrote, for those who may take it away."""
+    may = job.kind == audit_exports.KIND and view.may(Permission.AUDIT_READ)
+    return await audit_exports.kept(view.actor, uploads.bound(), job.id) if may else None
+
+
+async def _has_document(view: View, job: Job) -> bool:
+    """Whether there is a way to the document that it made."""
+    return view.may(Permission.DOCUMENTS_READ) and await documents.is_kept(view.actor, uploads.bound(), job.id)
+
+
+def _runs(view: View, seen: JobView) -> list[Any]:
+    workers = "/queues" if view.may(Permission.QUEUES_READ) else ""
+    return job_words.runs(seen.attempts, inside=view.may(Permission.JOBS_RETRY), workers=workers)
+
+
+# What it was given and brought
+
+
+def _parts(seen: JobView) -> Mapping[str, Contents]:
+    """A box for each part that there is, or that may still come."""
+    there = {part: bool(seen.sizes[part]) for part in ("result", "checkpoint", "input")}
+    return {part: _box(seen, part) for part, is_there in there.items() if is_there}
+
+
+def _box(seen: JobView, part: str) -> Contents:
+    large = not seen.shows(part)
+    download = (f"/api/jobs/{seen.job.id}/{part}.json", f"{part}-{seen.job.id.hex[-8:]}.json") if large else None
+    value, note = _part(seen, part)
+    return Contents(_TITLES[part], value, note=note, download=download)
+
+
+def _part(seen: JobView, part: str) -> tuple[Any, str]:
+    """A part and what stands beside its title."""
+    if not seen.shows(part):
+        return None, f"{job_words.size(seen.sizes[part])}: too large for this page"
+    goes_on = "where a retry goes on from" if part == "checkpoint" and seen.job.can_retry else ""
+    return getattr(seen.job, part), goes_on
+
+
+# What it belongs to
 
 
 def _facts(view: View, seen: JobView) -> list[Fact]:
     job = seen.job
-    took = (job.finished_at - job.started_at).total_seconds() if job.finished_at and job.started_at else None
+    line = f"/queues?{urlencode({'q': job.queue})}" if view.may(Permission.QUEUES_READ) else ""
     import_ = seen.import_
     return [
         Fact("Kind", job.kind),
+        Fact("Queue", job.queue, opens=line),
+        *([Fact("Priority", job.priority, "number")] if job.priority else []),
         Fact("Team", seen.team or None, opens=f"/teams/{job.team_id}" if job.team_id else ""),
         _asker(view, seen),
+        *([Fact("Schedule", seen.schedule, opens="/schedules")] if seen.schedule else []),
         *_payment(seen),
         *([Fact("Import", import_.filename, opens=f"/imports/{import_.id}")] if import_ else []),
+        *([Fact("Dataset", seen.dataset[1], opens=f"/datasets/{seen.dataset[0]}")] if seen.dataset else []),
         Fact("Attempts", f"{job.attempts} of {job.max_attempts}"),
-        Fact("Created", job.created_at, "time"),
-        Fact("Started", job.started_at, "time"),
-        Fact("Ended", job.finished_at, "time"),
-        Fact("Took", took, "duration"),
+        *_times(job),
+        *([Fact("Cost", job_words.cost(job.cost_micros))] if job.cost_micros else []),
     ]
+
+
+def _times(job: Job) -> list[Fact]:
+    began, ended = job.run_started_at or job.started_at, job.finished_at
+    waited = (job.started_at - job.created_at).total_seconds() if job.started_at else None
+    ran = (ended - began).total_seconds() if began and ended else None
+    facts = [Fact("Created", job.created_at, "time"), Fact("Started", began, "time"), Fact("Ended", ended, "time")]
+    facts += [Fact("Waited", max(0.0, waited), "duration")] if waited is not None else []
+    return [*facts, *([Fact("Took", max(0.0, ran), "duration")] if ran is not None else [])]
 
 
 def _asker(view: View, seen: JobView) -> Fact:
     user_id = seen.job.user_id
     if seen.started_by or not seen.customer or user_id is None:
-        return Fact("Asked for by", seen.started_by or None)
+        return Fact("Asked for by", seen.started_by or ("its schedule" if seen.job.schedule_id else None))
     return about(view, "Asked for by", seen.customer, "user", user_id, "name", opens=f"/users/{user_id}")
 
 
@@ -118,30 +194,48 @@ def _payment(seen: JobView) -> list[Fact]:
     return [Fact("Payment", amount, "money", opens=f"/payments/{paid.id}")] if paid else []
 
 
-def _line(seen: JobView, *, linked: bool) -> list[Any]:
-    """What the engine and staff did, in one line, newest first."""
-    entries = [*(job_event(e) for e in seen.events), *(audit_entry(a, linked=linked) for a in seen.acts)]
-    return sorted(entries, key=lambda entry: entry.at, reverse=True)
+# What one can do
 
 
 def _actions(view: View, seen: JobView) -> list[Action]:
-    job = seen.job
-
-    async def retry() -> None:
-        if (reason := await ask_reason("Why retry this job?", submit="Retry job")) is not None:
-            await jobs.retry(view.actor, job.id, reason)
-            done("The job is queued again.")
-            await frame.redraw()
-
-    async def cancel() -> None:
-        reason = await ask_reason("Why cancel this job?", submit="Cancel job", danger=True)
-        if reason is not None:
-            await jobs.cancel(view.actor, job.id, reason)
-            done("The job was asked to stop.")
-            await frame.redraw()
-
+    job, started = seen.job, bool(seen.sizes["checkpoint"])
+    needs = Permission.JOBS_RETRY
+    if job.can_retry and started:
+        resume = "Resume from the checkpoint"
+        return [
+            Action(resume, partial(_retry, view, seen, resume, from_start=False), needs=needs, main=True),
+            Action("Start over", partial(_retry, view, seen, "Start over", from_start=True), needs=needs),
+        ]
     if job.can_retry:
-        return [Action("Retry job", retry, needs=Permission.JOBS_RETRY, main=True)]
+        return [Action("Retry job", partial(_retry, view, seen, "Retry job", from_start=False), needs=needs, main=True)]
     if can_cancel_job(job):
-        return [Action("Cancel job", cancel, needs=Permission.JOBS_CANCEL)]
+        return [Action("Cancel job", partial(_cancel, view, seen), needs=Permission.JOBS_CANCEL)]
     return []
+
+
+_PLANS = {
+    "Resume from the checkpoint": [
+        "It goes on where its last attempt saved its place; what was done before is not done again.",
+    ],
+    "Start over": ["It forgets its checkpoint and does everything from the beginning."],
+    "Retry job": ["It begins anew: no attempt has saved a place to go on from."],
+}
+
+
+async def _retry(view: View, seen: JobView, label: str, *, from_start: bool) -> None:
+    plan = [*_PLANS[label], f"It gets {seen.job.max_attempts} attempts."]
+    reason = await ask_reason(f"{job_label(seen.job)}: {label.lower()}?", submit=label, plan=plan)
+    if reason is not None:
+        await jobs.retry(view.actor, seen.job.id, reason, from_start=from_start)
+        done("The job is queued again.")
+        await frame.redraw()
+
+
+async def _cancel(view: View, seen: JobView) -> None:
+    waits = seen.job.status == JobStatus.QUEUED
+    how = "It has not started, and stops at once." if waits else "Its worker stops it at the next safe place."
+    reason = await ask_reason("Why cancel this job?", submit="Cancel job", plan=[how], danger=True)
+    if reason is not None:
+        await jobs.cancel(view.actor, seen.job.id, reason)
+        done("The job is cancelled." if waits else "The job was asked to stop.")
+        await frame.redraw()

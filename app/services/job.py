@@ -1,7 +1,6 @@
-"""One job, for the people who watch it: look at it, retry it, cancel it. Callers know these verbs by ``jobs``."""
+"""What staff do to one job: retry it, cancel it. Callers know these verbs by ``jobs``; ``job_view`` shows it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -20,19 +19,13 @@ from app.models import (
     Import,
     ImportStatus,
     Job,
-    JobEvent,
     JobStatus,
-    Team,
 )
 from app.permissions import Permission
-from app.repositories import audit as audit_table
 from app.repositories import bulk as bulk_table
 from app.repositories import imports as imports_table
-from app.repositories import jobs as jobs_table
-from app.repositories import payments as payments_table
-from app.repositories import staff as staff_table
 from app.repositories.bulk import Part
-from app.work import Work, reading, writing
+from app.work import Work, writing
 
 KINDS: Mapping[str, str] = MappingProxyType({task.kind: task.label for task in TASKS.values()})
 """The kinds of jobs as people read them. A kind of an older or newer version is not among them."""
@@ -41,49 +34,19 @@ LASTING = frozenset(task.kind for task in TASKS.values() if not task.can_cancel)
 """Kinds that cannot be cancelled: a deletion that has begun."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """A job with everything its screen shows."""
-
-    job: Job
-    team: str
-    """Empty for the console's own work."""
-    customer: str
-    """The name of the user who asked for it; empty when nobody did, or when they are out of sight."""
-    payment: Any
-    """The payment that it delivers, a row; None where there is none."""
-    started_by: str
-    import_: Import | None
-    events: Sequence[JobEvent]
-    acts: Sequence[Any]
-
-
-async def get(actor: Actor, job_id: UUID) -> JobView:
-    """One job, with its time line, what staff did to it, and what it belongs to."""
-    async with reading(actor, Permission.JOBS_READ) as work:
-        job = await work.get(Job, job_id)
-        return JobView(
-            job,
-            (await work.get(Team, job.team_id)).name if job.team_id else "",
-            await jobs_table.customer(work, job.user_id),
-            await payments_table.of_job(work, job.payment_id),
-            await staff_table.name(work, job.created_by),
-            await imports_table.of_job(work, job.id),
-            await jobs_table.events(work, job.id),
-            await audit_table.of_record(work, "job", str(job.id)),
-        )
-
-
-async def retry(actor: Actor, job_id: UUID, reason: str, *, part: Part | None = None) -> None:
-    """Put a failed or cancelled job back in the queue; it goes on from its checkpoint. ``part``: of a bulk act."""
+async def retry(actor: Actor, job_id: UUID, reason: str, *, from_start: bool = False, part: Part | None = None) -> None:
+    """Put a failed or cancelled job back in the queue. It goes on from its checkpoint, unless ``from_start``: then it
+    forgets where it was. ``part``: of a bulk act.
+    """
     why = reasons.checked(reason)
     async with writing(actor, Permission.JOBS_RETRY) as work:
         job = await work.get(Job, job_id, lock=True)
         if not job.can_retry:
             raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.status}.")
         await _reopen_import(work, job)
-        await ledger.requeue(work, job, by=work.who.id)
-        work.record(Action.JOB_RETRIED, job, reason=why, detail=await _of_bulk(work, job, part))
+        await ledger.requeue(work, job, by=work.who.id, from_start=from_start)
+        detail = {"from_start": True} if from_start else {}
+        work.record(Action.JOB_RETRIED, job, reason=why, detail=detail | (await _of_bulk(work, job, part)))
 
 
 async def cancel(actor: Actor, job_id: UUID, reason: str, *, part: Part | None = None) -> None:

@@ -8,10 +8,11 @@ from app.models import JobStatus
 from app.paging import Page, PageRequest
 from app.permissions import Permission
 from app.repositories import jobs as jobs_table
-from app.services.job import KINDS, LASTING, JobView, cancel, get, retry
+from app.services.job import KINDS, LASTING, cancel, retry
+from app.services.job_view import JobView, content, get
 from app.work import reading
 
-__all__ = ["KINDS", "LASTING", "JobView", "cancel", "counts", "get", "retry", "search"]
+__all__ = ["KINDS", "LASTING", "JobView", "cancel", "content", "counts", "get", "retry", "search"]
 
 
 async def search(actor: Actor, request: PageRequest) -> Page[Any]:

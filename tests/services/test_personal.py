@@ -142,7 +142,7 @@ async def test_who_may_read_them_sees_them(theirs: Theirs, company: Company, adm
     """Else the test above could pass because there is nothing to see."""
     user, paid, job = await plant(admin, company)
     asked = replace(theirs, user_id=user, payment_id=paid, job_id=job, tess=company.ann)
-    for verb in ("users.get", "payments.get", "job.get", "users.search", "payments.search", "audit.search"):
+    for verb in ("users.get", "payments.get", "job_view.get", "users.search", "payments.search", "audit.search"):
         assert TRACES[0] in told(await (LISTS | REFUSED)[verb](asked)), verb
     async with reading(company.ann, Permission.USERS_READ) as work:
         assert work.veil is None

@@ -1,0 +1,99 @@
+"""Questions about one job: with everything that its page shows."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Text, case, cast, extract, func, select
+from sqlalchemy.orm import defer
+
+from app import expected
+from app.errors import NotFound
+from app.models import Dataset, Job, JobEvent, JobEventKind, JobStatus, Queue, Schedule, Worker
+from app.work import Work
+
+PARTS = ("input", "result", "checkpoint")
+"""What of a job may be of any size."""
+_SMALL = 2_000
+_LOOKED_AT = 500
+_OFTEN = (JobEventKind.DELIVERED, JobEventKind.CHECKPOINT)
+"""What can happen to a job again and again without telling much."""
+MOST_EVENTS, MOST_OFTEN = 400, 100
+
+
+async def sizes(work: Work, job_id: UUID) -> Mapping[str, int]:
+    """How many bytes the parts of a job take as JSON; of small ones roughly. A part that is missing takes none."""
+    columns = [getattr(Job, part) for part in PARTS]
+    stored = [func.pg_column_size(column) for column in columns]
+    measured = [
+        case((size > _SMALL, func.octet_length(cast(column, Text))), else_=size)
+        for column, size in zip(columns, stored, strict=True)
+    ]
+    row = (await work.execute(select(*measured).where(Job.id == job_id))).one_or_none()
+    if row is None:
+        raise NotFound("This job does not exist, or you may not see it.")
+    return {part: int(size or 0) for part, size in zip(PARTS, row, strict=True)}
+
+
+async def get(work: Work, job_id: UUID, without: Collection[str] = ()) -> Job:
+    """The job, without some of its :data:`PARTS`, which must not be asked for then."""
+    left_out = [defer(getattr(Job, part), raiseload=True) for part in without]
+    found: Job | None = (await work.execute(select(Job).options(*left_out).where(Job.id == job_id))).scalar()
+    if found is None:
+        raise NotFound("This job does not exist, or you may not see it.")
+    return found
+
+
+async def events(work: Work, job_id: UUID) -> list[JobEvent]:
+    """A job's time line, newest first. What happens again and again leaves room for the rest."""
+    told: list[JobEvent] = []
+    for often, most in ((False, MOST_EVENTS), (True, MOST_OFTEN)):
+        kinds = JobEvent.kind.in_(_OFTEN) if often else JobEvent.kind.not_in(_OFTEN)
+        query = select(JobEvent).where(JobEvent.job_id == job_id, kinds).order_by(JobEvent.id.desc()).limit(most)
+        told += (await work.execute(query)).scalars()
+    return sorted(told, key=lambda event: event.id, reverse=True)
+
+
+async def names(work: Work, ids: Collection[UUID]) -> Mapping[UUID, str]:
+    """The names of staff, also where the staff table is out of reach."""
+    if not ids:
+        return {}
+    found = func.staff_names(sorted(ids)).table_valued("id", "name")
+    return {id_: name for id_, name in await work.execute(select(found.c.id, found.c.name))}
+
+
+async def durations(work: Work, job: Job) -> Sequence[float]:
+    """How many seconds the last jobs of this kind took that succeeded: those of its team for who sees only some."""
+    ran = extract("epoch", Job.finished_at - func.coalesce(Job.run_started_at, Job.started_at)).label("ran")
+    recent = select(Job.status, ran).where(Job.kind == job.kind).order_by(Job.id.desc()).limit(_LOOKED_AT)
+    if work.who.team_ids is not None:
+        recent = recent.where(Job.team_id == job.team_id)
+    latest = recent.subquery()
+    query = select(latest.c.ran).where(latest.c.status == JobStatus.SUCCEEDED, latest.c.ran.is_not(None))
+    return [float(seconds) for seconds in (await work.execute(query.limit(expected.LAST))).scalars()]
+
+
+async def queue(work: Work, name: str) -> Any:  # noqa: ANN401 - a row
+    """What staff decided about a queue, how many of its jobs run, and how many workers take from it; or None."""
+    running = select(func.count()).where(Job.queue == name, Job.status == JobStatus.RUNNING).scalar_subquery()
+    taking = (Worker.queues.contains([name]), Worker.drain_requested_at.is_(None))
+    workers = select(func.count()).select_from(Worker).where(*taking).scalar_subquery()
+    columns = (Queue.id, Queue.paused_at, Queue.max_running, running.label("running"), workers.label("workers"))
+    return (await work.execute(select(*columns).where(Queue.name == name))).one_or_none()
+
+
+async def schedule_name(work: Work, schedule_id: UUID) -> str:
+    """What a schedule is called; "" where it is gone."""
+    return await work.scalar(select(Schedule.name).where(Schedule.id == schedule_id)) or ""
+
+
+async def dataset_name(work: Work, dataset_id: UUID) -> str:
+    """What a dataset is called; "" where it is gone or out of sight."""
+    return await work.scalar(select(Dataset.name).where(Dataset.id == dataset_id)) or ""
+
+
+async def worker_since(work: Work, worker_id: UUID) -> datetime | None:
+    """The last sign of life of a worker; None: it has signed off."""
+    seen: datetime | None = await work.scalar(select(Worker.heartbeat_at).where(Worker.id == worker_id))
+    return seen

@@ -1,0 +1,300 @@
+"""One job in words: where it stands, how its attempts ended, what happened to it. Functions of what is known of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from app.attempts import Attempt, Ending
+from app.expected import Usual
+from app.models import Action, Job, JobEvent, JobEventKind, JobStatus
+from app.services import jobs
+from app.services.jobs import JobView
+from components.blocks import Entry, Part
+from components.columns import Tone
+from components.job import Run, Stage, Standing, Word
+from pages.entries import audit_entry
+from pages.words import plural
+
+_NTH = ("th", "st", "nd", "rd")
+_SAID = {JobEventKind.RETRIED: Action.JOB_RETRIED, JobEventKind.CANCEL_REQUESTED: Action.JOB_CANCELLED}
+"""What the audit log tells as well, with a reason: it stands on the time line once."""
+_SAME = timedelta(seconds=2)
+ENDINGS: Mapping[Ending, tuple[str, Tone]] = {
+    Ending.RUNS: ("Running", "info"),
+    Ending.SUCCEEDED: ("Succeeded", "ok"),
+    Ending.FAILED: ("Failed", "bad"),
+    Ending.AGAIN: ("Failed, tried again", "warn"),
+    Ending.GIVEN_BACK: ("Given back", "idle"),
+    Ending.LOST: ("Worker lost", "warn"),
+    Ending.CANCELLED: ("Stopped", "warn"),
+}
+
+
+# Where it stands
+
+
+def standing(seen: JobView, now: datetime, left: float | None = None) -> Standing:
+    """Where a job stands. ``left`` is how many seconds it will take by its pace; None: by what is usual."""
+    job = seen.job
+    said = {
+        JobStatus.QUEUED: lambda: _waiting(seen, now),
+        JobStatus.RUNNING: lambda: _running(seen, now, left),
+        JobStatus.SUCCEEDED: lambda: Standing([f"Succeeded{_after(seen)}{_on_which_try(seen)}"], tone="ok"),
+        JobStatus.FAILED: lambda: Standing([f"Failed{_after_tries(seen)}"], tone="bad"),
+        JobStatus.CANCELLED: lambda: Standing([_cancelled(seen)], tone="warn"),
+    }
+    return said[JobStatus(job.status)]()
+
+
+def _waiting(seen: JobView, now: datetime) -> Standing:
+    job, line = seen.job, seen.line
+    words: list[Word]
+    if line is not None and line.paused_at is not None:
+        begin = "Held: the queue " if job.held_at else "Waits: the queue "
+        by = f" by {line.paused_by}" if line.paused_by else ""
+        words = [f"{begin}{job.queue} is paused since ", ("at", line.paused_at), by]
+        return Standing(words, line.why, tone="warn")
+    if job.held_at:
+        return Standing(
+            ["Held until its queue lets it through, for ", ("since", job.held_at)], _full(seen), tone="warn"
+        )
+    if job.run_after > now:
+        nth = f"Waits for its {ordinal(job.attempts + 1)} try, in " if job.attempts else "Waits for its time, in "
+        last = seen.attempts[-1].message if seen.attempts else ""
+        return Standing([nth, ("until", job.run_after)], f"The last one: {last}" if last else "")
+    return Standing(["Waits for a worker for ", ("since", job.run_after)], _no_worker(seen))
+
+
+def _full(seen: JobView) -> str:
+    if seen.line is None or seen.line.max_running is None:
+        return ""
+    most, running = plural(seen.line.max_running, "job"), seen.line.running
+    return f"The queue {seen.job.queue} runs at most {most} at once, and {running} run now."
+
+
+def _no_worker(seen: JobView) -> str:
+    if seen.line is None or seen.line.workers:
+        return ""
+    return f"No worker takes jobs from the queue {seen.job.queue}. Start one, or ask whoever runs them."
+
+
+def _running(seen: JobView, now: datetime, left: float | None) -> Standing:
+    job = seen.job
+    began = job.run_started_at or job.started_at or now
+    fraction, numbers = _how_far(job)
+    if job.lease_until is not None and job.lease_until < now:
+        words: list[Word] = ["Its worker has given no sign of life for ", ("since", seen.heard_of or job.lease_until)]
+        return Standing(words, "Another worker takes it over within seconds.", "warn", fraction, numbers)
+    if job.cancel_requested_at is not None:
+        return Standing(["Stopping, running for ", ("since", began)], "", "warn", fraction, numbers, stages(seen))
+    ran = (now - began).total_seconds()
+    coming = left if left is not None else seen.usual.left(ran) if seen.usual else None
+    words = ["Running for ", ("since", began)]
+    if coming is not None:
+        words += [", about ", ("until", now + timedelta(seconds=coming)), " left"]
+    fixed = "" if job.kind not in jobs.LASTING else "It cannot be cancelled: what it deletes is gone from the screens."
+    why = "\n".join(words_ for words_ in (_unusual(seen.usual, ran, left), fixed) if words_)
+    return Standing(words, why, "info", fraction, numbers)
+
+
+def _unusual(usual: Usual | None, ran: float, left: float | None) -> str:
+    if usual is None:
+        return ""
+    if usual.left(ran) is None and left is None:
+        return f"Longer than usual: nine of ten such jobs end within {spell(usual.most)}."
+    return f"Such jobs usually take {spell(usual.median)}, nine of ten at most {spell(usual.most)}."
+
+
+def _how_far(job: Job) -> tuple[float, Sequence[Word]]:
+    numbers: list[Word] = [job.progress_text] if job.progress_text else []
+    if job.progress_total and not job.progress_text:
+        numbers = [f"{job.progress_done:,} of {job.progress_total:,}"]
+    return (job.progress / 100 if job.progress or job.progress_total else -1), numbers
+
+
+def _after(seen: JobView) -> str:
+    seconds = seen.attempts[-1].seconds if seen.attempts else None
+    return "" if seconds is None else f" after {spell(seconds)}"
+
+
+def _on_which_try(seen: JobView) -> str:
+    return f", on its {ordinal(len(seen.attempts))} try" if len(seen.attempts) > 1 else ""
+
+
+def _after_tries(seen: JobView) -> str:
+    n = len(seen.attempts)
+    return f" after {plural(n, 'attempt')}" if n > 1 else _after(seen)
+
+
+def _cancelled(seen: JobView) -> str:
+    by = seen.names.get(seen.job.cancel_requested_by) if seen.job.cancel_requested_by else None
+    whom = f" by {by}" if by else ""
+    return f"Cancelled{whom}{_after(seen)}" if seen.attempts else f"Cancelled{whom} before it started"
+
+
+def stages(seen: JobView) -> list[Stage]:
+    """How far a wish to stop has come: asked, seen by the worker, stopped. Nothing for who never asked."""
+    job = seen.job
+    if job.cancel_requested_at is None:
+        return []
+    by = seen.names.get(job.cancel_requested_by, "") if job.cancel_requested_by else ""
+    why = next((act.reason for act in seen.acts if act.action == Action.JOB_CANCELLED and act.reason), "")
+    told = [Stage(f"Asked to stop by {by}" if by else "Asked to stop", job.cancel_requested_at, why)]
+    ran = any(a.ended_at is None or a.ended_at > job.cancel_requested_at for a in seen.attempts)
+    if ran:
+        told.append(Stage("The worker has seen it", job.cancel_seen_at))
+    ended = {JobStatus.SUCCEEDED: "It had succeeded before", JobStatus.FAILED: "It had failed before"}
+    told.append(Stage(ended.get(JobStatus(job.status), "Stopped"), job.finished_at))
+    return told
+
+
+# Attempts
+
+
+def runs(attempts: Sequence[Attempt], *, inside: bool, workers: str) -> list[Run]:
+    """The attempts as rows, the first one first. ``inside``: also where in the program; ``workers`` is their page."""
+    return [_run(attempt, inside=inside, opens=workers) for attempt in attempts]
+
+
+def _run(a: Attempt, *, inside: bool, opens: str) -> Run:
+    late = (
+        f"{plural(a.rejected, 'late write')} of it refused: another worker had the job by then." if a.rejected else ""
+    )
+    said = " ".join(part for part in (a.message.partition("\n")[0][:300], late) if part)
+    deeper = a.error if inside and "\n" in a.error.strip() else ""
+    worker = a.host or a.worker[-8:]
+    return Run(
+        str(a.number), worker, a.started_at, a.seconds, ENDINGS[a.ending], said, deeper, cost(a.cost_micros), opens
+    )
+
+
+def total(seen: JobView) -> str:
+    """What the attempts took together."""
+    seconds = sum(attempt.seconds or 0 for attempt in seen.attempts)
+    said = [f"{spell(seconds)} in all"] if len(seen.attempts) > 1 else []
+    return " · ".join([*said, *([f"cost {cost(seen.job.cost_micros)}"] if seen.job.cost_micros else [])])
+
+
+# What happened
+
+
+def line(seen: JobView, *, linked: bool) -> list[Entry]:
+    """What the engine, workers and staff did, in one line, newest first; what repeats itself is folded."""
+    told = {(act.action, act.at) for act in seen.acts}
+    events = [event for event in seen.events if not _is_told(event, told)]
+    entries = [_folded(list(same), seen.names) for _, same in groupby(events, key=_alike)]
+    return sorted([*entries, *(audit_entry(a, linked=linked) for a in seen.acts)], key=lambda e: e.at, reverse=True)
+
+
+def _is_told(event: JobEvent, told: Iterable[tuple[str, datetime]]) -> bool:
+    kind = _kind(event)
+    action = _SAID.get(kind) if kind else None
+    return action is not None and any(action == act and abs(at - event.at) < _SAME for act, at in told)
+
+
+def _kind(event: JobEvent) -> JobEventKind | None:
+    return JobEventKind(event.kind) if event.kind in set(JobEventKind) else None
+
+
+_REPEATED = {JobEventKind.DELIVERED, JobEventKind.CHECKPOINT, JobEventKind.LEASE_LOST}
+
+
+def _alike(event: JobEvent) -> object:
+    """Neighbours of the same kind that say the same are told once."""
+    repeats = _kind(event) in _REPEATED and (event.kind != JobEventKind.LEASE_LOST or event.detail.get("rejected"))
+    return (event.kind, event.detail.get("epoch")) if repeats else event.id
+
+
+def _folded(events: Sequence[JobEvent], names: Mapping[UUID, str]) -> Entry:
+    entry = job_event(events[0], names)
+    if len(events) == 1:
+        return entry
+    return Entry(entry.at, [*entry.parts, f", {len(events)} times"], entry.reason, tone=entry.tone)
+
+
+def job_event(event: JobEvent, names: Mapping[UUID, str]) -> Entry:
+    """One line of a job's time line."""
+    detail, kind = event.detail, _kind(event)
+    words, tone = _EVENTS.get(kind, (event.kind, "info")) if kind else (event.kind, "info")
+    parts: list[Part] = [_more_exactly(kind, detail) or words]
+    if kind in {JobEventKind.QUEUED, JobEventKind.RETRIED, JobEventKind.CANCEL_REQUESTED} and detail.get("by"):
+        parts += [" by ", (names.get(UUID(str(detail["by"]))) or "somebody", "")]
+    reason = str(detail.get("message") or detail.get("reason") or "").partition("\n")[0]
+    return Entry(event.at, [*parts, *_where(kind, detail)], reason[:300], tone=tone)
+
+
+def _more_exactly(kind: JobEventKind | None, detail: Mapping[str, Any]) -> str:
+    match kind:
+        case JobEventKind.LEASE_LOST if not detail.get("rejected"):
+            return "Its worker gave no sign of life any more"
+        case JobEventKind.RETRY_LATER if not detail.get("code"):
+            return "Given back, to go on later"
+        case JobEventKind.RETRY_LATER:
+            return f"Failed for now; tries again after {spell(float(detail.get('delay') or 0))}"
+        case JobEventKind.RETRIED if detail.get("from_start"):
+            return "Put back in the queue, to start over"
+        case JobEventKind.CANCELLED if detail.get("given_up"):
+            return "Given up"
+        case JobEventKind.QUEUED if detail.get("delay"):
+            return f"Queued, to start after {spell(float(detail['delay']))}"
+        case _:
+            return ""
+
+
+def _where(kind: JobEventKind | None, detail: Mapping[str, Any]) -> list[Part]:
+    host = str(detail.get("host") or "").partition("/")[0]
+    worker = host or str(detail.get("worker") or "")[-8:]
+    starts = kind in {JobEventKind.CLAIMED, JobEventKind.TAKEN_OVER}
+    words = [f"attempt {detail['attempt']}"] if "attempt" in detail and kind != JobEventKind.CANCEL_SEEN else []
+    words += [f"on {worker}"] if worker and (starts or kind is JobEventKind.LEASE_LOST) else []
+    return [f" ({', '.join(words)})"] if words else []
+
+
+_EVENTS: Mapping[JobEventKind, tuple[str, Tone]] = {
+    JobEventKind.QUEUED: ("Queued", "idle"),
+    JobEventKind.DELIVERED: ("Offered to the workers again", "idle"),
+    JobEventKind.CLAIMED: ("Started", "info"),
+    JobEventKind.CHECKPOINT: ("Saved where to go on from", "idle"),
+    JobEventKind.LEASE_LOST: ("A late write of an older run was refused", "warn"),
+    JobEventKind.TAKEN_OVER: ("Taken over, because its worker was lost", "warn"),
+    JobEventKind.RETRIED: ("Put back in the queue", "info"),
+    JobEventKind.RETRY_LATER: ("Tries again later", "warn"),
+    JobEventKind.HELD: ("Held: its queue is paused or full", "warn"),
+    JobEventKind.RELEASED: ("Let through by its queue", "idle"),
+    JobEventKind.CANCEL_REQUESTED: ("Asked to stop", "warn"),
+    JobEventKind.CANCEL_SEEN: ("The worker has seen that it shall stop", "warn"),
+    JobEventKind.CANCELLED: ("Stopped", "warn"),
+    JobEventKind.FAILED: ("Failed", "bad"),
+    JobEventKind.SUCCEEDED: ("Succeeded", "ok"),
+}
+
+
+# Words for numbers
+
+
+def ordinal(n: int) -> str:
+    """``1st``, ``2nd``, ``11th``."""
+    tens, ones = divmod(n % 100, 10)
+    return f"{n}{_NTH[ones] if ones < len(_NTH) and tens != 1 else 'th'}"
+
+
+def spell(seconds: float) -> str:
+    """``0.4 s``, ``12.4 s``, ``3 min 5 s``, ``2 h 4 min``."""
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s".replace(".0 s", " s")
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def cost(micros: int) -> str:
+    """Costs, in the currency that all of them are kept in; empty where there are none."""
+    return f"{micros / 1_000_000:,.4f}".rstrip("0").rstrip(".") if micros else ""
+
+
+def size(n: int) -> str:
+    """``812 B``, ``9.8 MB``."""
+    if n < 1000:
+        return f"{n} B"
+    return f"{n / 1000:.1f} kB" if n < 1_000_000 else f"{n / 1_000_000:.1f} MB"
