@@ -33,6 +33,8 @@ from components.ticking import Ticking
 from components.toasts import done
 from pages.words import plural
 
+MOST_LINKS = 6
+"""Jobs of a worker that are shown, each linked."""
 SECONDS = 5.0
 """How often the figures are looked at though nothing was told: what waits grows older."""
 QUEUE: dict[QueueState, tuple[str, Tone]] = {
@@ -109,14 +111,11 @@ def _queue_columns() -> Sequence[Column]:
 def _worker_columns() -> Sequence[Column]:
     return [
         TextColumn("label", label="Worker", card=True),
-        StatusColumn("state", shows=WORKER, card=True),
-        LinksColumn(
-            "jobs", label="Runs now", read=lambda w: [(label, f"/jobs/{id_}") for id_, label in w.jobs], card=True
-        ),
+        StatusColumn("state", read=_worker_state, card=True),
+        LinksColumn("jobs", label="Runs now", read=_runs, card=True),
         NumberColumn("places", read=lambda worker: f"{len(worker.jobs)} of {worker.concurrency}"),
-        TextColumn("queues", label="Takes from", read=lambda worker: ", ".join(worker.queues), quiet=True, wide=True),
+        TextColumn("queues", label="Takes from", read=lambda worker: ", ".join(worker.queues), quiet=True),
         StatusColumn("version", read=_version),
-        TextColumn("drained_by", label="Drained by", quiet=True),
         TimeColumn("started_at"),
         TimeColumn("heartbeat_at", label="Sign of life"),
     ]
@@ -207,6 +206,18 @@ def _failed(queue: QueueView) -> str | None:
 
 def _went(queue: QueueView) -> Sequence[int] | None:
     return queue.done if any(queue.done) else None
+
+
+def _worker_state(worker: WorkerView) -> tuple[str, Tone]:
+    word, tone = WORKER[worker.state]
+    return (f"{word} by {worker.drained_by}" if worker.drained_by and worker.drain_requested_at else word), tone
+
+
+def _runs(worker: WorkerView) -> Sequence[tuple[str, str]]:
+    """What it runs, each linked; of many the first, and how many more."""
+    links = [(label, f"/jobs/{id_}") for id_, label in worker.jobs[:MOST_LINKS]]
+    more = len(worker.jobs) - len(links)
+    return [*links, (f"and {more:,} more", "/jobs?status=running")] if more else links
 
 
 def _version(worker: WorkerView) -> tuple[str, Tone]:

@@ -12,7 +12,7 @@ from app.permissions import Permission
 from app.services import schedules
 from app.services.schedules import ScheduleDetail, ScheduleView, Times
 from components import frame
-from components.blocks import Action, Fact, Facts, PageHead, Timeline
+from components.blocks import Action, Fact, Facts, PageHead, Panel, Timeline
 from components.columns import IdColumn, StatusColumn, TextColumn, TimeColumn, Tone
 from components.dialogs import ask, ask_reason, save_over
 from components.form import Field, Values
@@ -65,6 +65,23 @@ async def schedule_screen(view: View) -> None:
     )
     facts = Facts(_facts(seen), title="About this schedule")
     ahead = Facts(_ahead(seen), title="Next runs")
+    with Panel("Its jobs"):
+        _jobs(view, schedule_id)
+    line = Timeline(_line(view, seen), title="What staff did", nothing="Nobody has changed it.")
+
+    async def again() -> None:
+        now = await schedules.get(view.actor, schedule_id)
+        if _drawn(now.schedule) != _drawn(seen.schedule):
+            await frame.redraw()
+            return
+        facts.replace(_facts(now))
+        ahead.replace(_ahead(now))
+        line.replace(_line(view, now))
+
+    Live(topics.schedules, again, about=schedule_id)
+
+
+def _jobs(view: View, schedule_id: UUID) -> None:
     DataTable(
         "Its jobs",
         load=partial(schedules.runs, view.actor, schedule_id),
@@ -79,18 +96,6 @@ async def schedule_screen(view: View) -> None:
         live=topics.jobs,
         empty=Empty("It has not run yet", "Its jobs appear here."),
     )
-    line = Timeline(_line(view, seen), title="What staff did", nothing="Nobody has changed it.")
-
-    async def again() -> None:
-        now = await schedules.get(view.actor, schedule_id)
-        if _drawn(now.schedule) != _drawn(seen.schedule):
-            await frame.redraw()
-            return
-        facts.replace(_facts(now))
-        ahead.replace(_ahead(now))
-        line.replace(_line(view, now))
-
-    Live(topics.schedules, again, about=schedule_id)
 
 
 def _row_actions(view: View) -> Sequence[RowAction]:

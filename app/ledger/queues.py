@@ -20,7 +20,10 @@ from app.work import Work
 
 AT_MOST = 500
 """Jobs that one act moves, so that it stays short. Those that end, and the sweep, move the rest."""
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('quarterdeck queue'), hashtext(name)) FROM unnest(:names) AS name")
+_LOCK = text(
+    "SELECT pg_advisory_xact_lock(hashtext('quarterdeck queue'), hashtext(name))"
+    " FROM unnest(CAST(:names AS text[])) AS name"
+)
 _RELEASE = text(
     """
     WITH room AS (

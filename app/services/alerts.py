@@ -78,7 +78,8 @@ async def current(actor: Actor) -> Sequence[Alert]:
     """Everything that is wrong now, the worst first; nothing when all is well."""
     async with reading(actor, Permission.QUEUES_READ) as work:
         seen = await _look(work)
-    return [*_workers(seen), *(_stuck(seen) if seen.alive else ()), *_failing(seen), *_paused(seen)]
+    found = [*_workers(seen), *(_stuck(seen) if seen.alive else ()), *_failing(seen), *_paused(seen)]
+    return sorted(found, key=lambda alert: not alert.is_serious)
 
 
 async def _look(work: Work) -> _Seen:

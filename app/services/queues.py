@@ -57,7 +57,7 @@ class QueueView:
     oldest: datetime | None
     """The moment from which the job that waits longest could have run."""
     done: tuple[int, ...]
-    """Jobs that ended, minute by minute, in the last hour; the last minute is the one that runs."""
+    """Jobs that ended, minute by minute, in the last sixty whole minutes."""
     per_minute: float
     """Jobs that ended, in a minute of the last few."""
     wait: float | None
@@ -121,7 +121,7 @@ async def limit(actor: Actor, queue_id: UUID, most: int | None, seen: int | None
 
 async def _views(work: Work) -> Sequence[QueueView]:
     now = clock.now()
-    start = now.replace(second=0, microsecond=0) - timedelta(minutes=MINUTES - 1)
+    start = now.replace(second=0, microsecond=0) - timedelta(minutes=MINUTES)
     totals = await queues_table.totals(work)
     taken = _taken([worker for worker, _ in await workers_table.listed(work)], now)
     by_queue: Mapping[str, list[Any]] = defaultdict(list)
@@ -139,9 +139,9 @@ def _view(
     now: datetime,
 ) -> QueueView:
     waiting, running = (totals.get((row.name, status), 0) for status in (JobStatus.QUEUED, JobStatus.RUNNING))
-    done = [0] * MINUTES
+    done = [0] * (MINUTES + 1)  # the last one is the minute that runs
     for one in minutes:
-        done[min(int((one.minute - start).total_seconds()) // 60, MINUTES - 1)] += _ended(one)
+        done[min(int((one.minute - start).total_seconds()) // 60, MINUTES)] += _ended(one)
     started, failed, ended = (sum(map(of, minutes)) for of in (lambda m: m.started, lambda m: m.failed, _ended))
     return QueueView(
         row.id,
@@ -154,7 +154,7 @@ def _view(
         running,
         _held(row.held),
         row.oldest,
-        tuple(done),
+        tuple(done[:-1]),
         sum(done[-LATELY:]) / (LATELY - 1 + max(now.second, 1) / 60),
         sum(one.waited_ms for one in minutes) / started / 1000 if started else None,
         failed / ended if ended else None,
