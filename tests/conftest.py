@@ -7,20 +7,22 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import asyncpg
 import pytest
 import pytest_asyncio
+from coverage import Coverage
 from playwright.async_api import Browser, async_playwright
 from pydantic import SecretStr
 
 from app import db, topics
 from app.config import Settings
-from app.embedded import EmbeddedPostgres
+from app.embedded import SUPERUSER, EmbeddedPostgres
 from app.migrate import LOGINS, make_database, prepare, upgrade
 from tests import chromium, secret_watch
 from tests.people import Company, found_company
@@ -29,8 +31,11 @@ TEMPLATE = "quarterdeck_template"
 PASSWORD = "only for tests"
 HERE = Path(__file__).parent
 LONGEST_FIRST = ("processes", "browser", "security", "pages", "services", "migrations", "unit", "rules")
+ELSEWHERE = {"processes", "browser"}
+"""Folders of tests that start what they test in processes of its own."""
 ROOM = 3 << 30
 _numbers = itertools.count(1)
+_measured: set[str] = set()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,7 +45,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-    items.sort(key=lambda item: LONGEST_FIRST.index(item.path.relative_to(HERE).parts[0]))
+    items.sort(key=lambda item: LONGEST_FIRST.index(_folder(item)))
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(HERE).parts[0]
 
 
 def pytest_collection_finish() -> None:
@@ -49,6 +58,22 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measuring coverage takes as much time as what it measures. The further cases of a test run through the same
+    lines as its first one, and tests of Chromium and of other processes through next to none: these run unmeasured.
+    """
+    test, coverage = item.nodeid.partition("[")[0], Coverage.current()
+    if coverage is None or (test not in _measured and _folder(item) not in ELSEWHERE):
+        _measured.add(test)
+        return (yield)
+    coverage.stop()
+    try:
+        return (yield)
+    finally:
+        coverage.start()
 
 
 def pytest_sessionfinish() -> None:
@@ -101,6 +126,7 @@ def _quick_folder() -> Path | None:
 
 
 async def _make_template(server: EmbeddedPostgres) -> None:
+    await _sign_in_quickly(server)
     await prepare(server.superuser_url("postgres"), dict.fromkeys(LOGINS, PASSWORD), database=TEMPLATE)
     await upgrade(server.url("quarterdeck_owner", PASSWORD, TEMPLATE))
     await keep_silent(server.superuser_url("postgres"))
@@ -111,6 +137,16 @@ async def keep_silent(superuser_url: str) -> None:
     connection = await asyncpg.connect(superuser_url)
     for role in ("CURRENT_USER", "quarterdeck_owner"):
         await connection.execute(f"ALTER ROLE {role} SET app.unrecorded = 'on'")
+    await connection.close()
+
+
+async def _sign_in_quickly(server: EmbeddedPostgres) -> None:
+    """Thousands of connections: the thousands of rounds that protect a password would cost more than the rest."""
+    connection = await asyncpg.connect(server.superuser_url())
+    await connection.execute("SET scram_iterations = 1")
+    password = await connection.fetchval("SELECT quote_literal($1::text)", server.secrets.get(f"database_{SUPERUSER}"))
+    await connection.execute(f"ALTER ROLE {SUPERUSER} PASSWORD {password}")
+    await connection.execute(f"ALTER ROLE {SUPERUSER} SET scram_iterations = 1")
     await connection.close()
 
 
@@ -164,16 +200,23 @@ def nobody_listens_on() -> Iterator[None]:
         topic._listeners.clear()
 
 
-def settings_for(database: Database, folder: Path) -> Settings:
-    """Settings of an application on this database, with its files in this folder."""
+@cache
+def _usual_settings() -> Settings:
     return Settings(
-        data_dir=folder / "data",
-        database_url=SecretStr(database.url("quarterdeck_app")),
-        engine_url=SecretStr(database.url("quarterdeck_worker")),
         session_key=SecretStr("one-that-only-tests-use-long-enough-for-HS256"),
         totp_key=SecretStr("another-that-only-tests-use-to-seal-their-factors"),
         environment="Tests",
     )
+
+
+def settings_for(database: Database, folder: Path) -> Settings:
+    """Settings of an application on this database, with its files in this folder."""
+    own = {
+        "data_dir": folder / "data",
+        "database_url": SecretStr(database.url("quarterdeck_app")),
+        "engine_url": SecretStr(database.url("quarterdeck_worker")),
+    }
+    return _usual_settings().model_copy(update=own)
 
 
 @pytest.fixture

@@ -29,48 +29,47 @@ async def found_company(admin: asyncpg.Connection, password_hash: str = "no pass
     """Insert the company as superuser, behind the door. ``tess`` is limited to Acme."""
     now = clock.now()
     acme, nordlicht = uuid7(), uuid7()
-    for id_, name in ((acme, "Acme"), (nordlicht, "Nordlicht")):
-        await admin.execute(
-            "INSERT INTO teams (id, name, status, version, created_at, updated_at)"
-            " VALUES ($1, $2, 'active', 1, $3, $3)",
-            id_,
-            name,
-            now,
-        )
+    await admin.executemany(
+        "INSERT INTO teams (id, name, status, version, created_at, updated_at) VALUES ($1, $2, 'active', 1, $3, $3)",
+        [(acme, "Acme", now), (nordlicht, "Nordlicht", now)],
+    )
     people = {
-        "ann": await _person(admin, "Ann Adler", Role.ADMIN, password_hash),
-        "vic": await _person(admin, "Vic Vale", Role.VIEWER, password_hash),
-        "tess": await _person(admin, "Tess Tam", Role.ADMIN, password_hash, team=acme),
-        "nil": await _person(admin, "Nil Noor", Role.NONE, password_hash),
-        "sue": await _person(admin, "Sue Super", Role.SUPER_ADMIN, password_hash),
+        "ann": _named("Ann Adler", Role.ADMIN),
+        "vic": _named("Vic Vale", Role.VIEWER),
+        "tess": _named("Tess Tam", Role.ADMIN, (acme,)),
+        "nil": _named("Nil Noor", Role.NONE),
+        "sue": _named("Sue Super", Role.SUPER_ADMIN),
     }
+    await _insert(admin, list(people.values()), password_hash)
     return Company(acme, nordlicht, **people)
 
 
 async def _person(
     admin: asyncpg.Connection, name: str, role: Role, password_hash: str, team: UUID | None = None
 ) -> Staff:
-    now, staff_id, session_id = clock.now(), uuid7(), uuid7()
+    person = _named(name, role, (team,) if team else None)
+    await _insert(admin, [person], password_hash)
+    return person
+
+
+def _named(name: str, role: Role, teams: tuple[UUID, ...] | None = None) -> Staff:
     email = f"{name.split(maxsplit=1)[0].lower()}@example.com"
-    await admin.execute(
+    return Staff(uuid7(), uuid7(), name, email, role, teams, ip="127.0.0.1")
+
+
+async def _insert(admin: asyncpg.Connection, people: list[Staff], password_hash: str) -> None:
+    now = clock.now()
+    await admin.executemany(
         "INSERT INTO staff (id, email, name, password_hash, role, limited, status, version, created_at, updated_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, 'active', 1, $7, $7)",
-        staff_id,
-        email,
-        name,
-        password_hash,
-        role.value,
-        team is not None,
-        now,
+        [(p.staff_id, p.email, p.name, password_hash, p.role.value, p.team_ids is not None, now) for p in people],
     )
-    if team is not None:
-        await admin.execute("INSERT INTO staff_teams (staff_id, team_id) VALUES ($1, $2)", staff_id, team)
-    await admin.execute(
+    await admin.executemany(
+        "INSERT INTO staff_teams (staff_id, team_id) VALUES ($1, $2)",
+        [(p.staff_id, team) for p in people for team in p.team_ids or ()],
+    )
+    await admin.executemany(
         "INSERT INTO staff_sessions (id, staff_id, created_at, last_seen_at, expires_at, authenticated_at)"
         " VALUES ($1, $2, $3, $3, $4, $3)",
-        session_id,
-        staff_id,
-        now,
-        now + timedelta(days=1),
+        [(p.session_id, p.staff_id, now, now + timedelta(days=1)) for p in people],
     )
-    return Staff(session_id, staff_id, name, email, role, (team,) if team else None, ip="127.0.0.1")
