@@ -151,8 +151,10 @@ def _subject(record: Base) -> Subject:
 
 
 _AS_THE_CONSOLE = select(func.set_config("role", "quarterdeck_platform", True))
+# A lock ("FOR UPDATE SKIP LOCKED") writes nothing.
 _WRITES = re.compile(
-    r"\b(?:insert\s+into|update|delete\s+from|merge\s+into|truncate)\s+(?:only\s+)?\"?(\w+)", re.IGNORECASE
+    r"\b(?:insert\s+into|(?<!for )(?<!key )update|delete\s+from|merge\s+into|truncate)\s+(?:only\s+)?\"?(\w+)",
+    re.IGNORECASE,
 )
 _NOUNS = {
     "staff": "staff",
