@@ -12,6 +12,7 @@ import asyncpg
 from app.demo import company
 from app.demo.writer import write
 from app.models import Action
+from app.seals import partitions
 from app.startup import StartupProblem
 from app.tabular.report import ErrorFile
 from app.worker.tasks.documents import keep
@@ -60,6 +61,8 @@ async def load(owner_url: str, data_dir: Path, now: datetime) -> bool:
             if not await connection.fetchval(_EMPTY):
                 return False
             made = await asyncio.to_thread(company.found, now)
+            told = [entry["at"] for entry in made.tables["audit_entries"]]
+            await partitions.make(connection, partitions.months(min(told), max(told)))
             await write(connection, made)
         await connection.execute("ANALYZE")
     finally:
@@ -69,7 +72,7 @@ async def load(owner_url: str, data_dir: Path, now: datetime) -> bool:
 
 
 async def clear(owner_url: str) -> None:
-    """Remove everystatement from the database, so that its schema can be made anew.
+    """Remove everything from the database, so that its schema can be made anew.
 
     Raises:
         StartupProblem: somebody has worked here, or Quarterdeck runs.
@@ -81,7 +84,7 @@ async def clear(owner_url: str) -> None:
                 raise StartupProblem("Quarterdeck is running. Stop it first, then run this again.")
             if entries := await connection.fetchval(_WORKED, _LOOKED_ON):
                 raise StartupProblem(
-                    f"Nostatement was reset: people have worked here ({entries:,} entries in the audit log are not the"
+                    f"Nothing was reset: people have worked here ({entries:,} entries in the audit log are not the"
                     " demo's). For a fresh demo, choose another folder with --data-dir."
                 )
             await connection.execute(_REMOVE)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import SecretStr, ValidationError
 
 from app.config import Settings
-from app.doctor import database, machine, outside, work
+from app.doctor import audit, database, machine, outside, work
 from app.doctor import settings as of_settings
 from app.doctor.findings import Finding, problem, warning
 from app.embedded import EmbeddedPostgres
@@ -83,6 +83,7 @@ async def _database(settings: Settings, user: str) -> list[Finding]:
     found, usable = await database.examine(full)
     if usable:
         found += await work.examine(full, user)
+        found += await audit.examine(settings, full, user)
     return [*found, await asyncio.to_thread(outside.web, settings)]
 
 

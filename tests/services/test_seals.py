@@ -7,16 +7,18 @@ from pathlib import Path
 import asyncpg
 import orjson
 import pytest
+from pydantic import SecretStr
 
-from app import clock
+from app import clock, db
 from app.config import Settings
 from app.crypto import merkle
+from app.doctor import audit as doctor
 from app.errors import Forbidden
 from app.seals import chain, checkpoints, leaves, partitions, sealing
 from app.services import seals
 from tests.conftest import Database
 from tests.people import Company
-from tests.services.sealed import Log, log_of
+from tests.services.sealed import KEY, Log, log_of
 
 
 @pytest.fixture
@@ -236,3 +238,34 @@ async def test_postgresql_writes_an_entry_as_its_golden_file_says(log: Log) -> N
         row = await log.admin.fetchrow(f"{leaves.READ} WHERE e.id = $1", wanted["id"])
         assert row["leaf"] == leaves.canonical(wanted)
         assert merkle.leaf_hash(row["leaf"]).hex() == told["sha256"]
+
+
+async def test_the_doctor_tells_of_damage_of_delay_and_of_a_key_that_is_gone(
+    log: Log, bound: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = SecretStr(database.url("quarterdeck_owner"))
+    full = bound.model_copy(update={"migration_url": owner, "seal_key": SecretStr(KEY)})
+
+    async def told(settings: Settings) -> list[str]:
+        await db.dispose()  # it comes with a connection of its own, and lets go of it
+        found = await doctor.examine(settings, full, "tests")
+        db.configure(bound)
+        return [finding.sentence for finding in found]
+
+    assert await told(full) == ["Nothing in it is sealed yet."]
+    [ids] = await log.sealed(3)
+    assert await told(full) == ["No worker has looked at it yet."]
+    await log.sealer.look()
+    assert await told(full) == [f"3 entries are sealed, and verified up to entry {ids[-1]}."]
+    assert "The key that sealed it is not on this machine" in (await told(bound))[0]
+    async with log.broken_open() as admin:
+        await admin.execute("DELETE FROM audit_entries WHERE id = $1", ids[0])
+    await log.sealer.look()
+    assert await told(full) == [f"Entry {ids[0]} is missing; seal 0 has it."]
+    await log.write(1)
+    later = clock.now() + timedelta(minutes=20)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert (await told(full))[1:] == [
+        "An entry has waited for 20 minutes to be sealed.",
+        "No worker has looked at it for 20 minutes.",
+    ]
