@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from app import __version__, db, entrance, listen, logs, migrate, websocket
-from app.api import datasets, documents, errors, exports, health, links, metrics, profile, sign_in, step_up, v1
+from app.api import audit, datasets, documents, errors, exports, health, links, metrics, profile, sign_in, step_up, v1
 from app.api import second_factor as factor_pages
 from app.config import Settings
 from app.guard import Guard
@@ -69,6 +69,7 @@ def build(settings: Settings) -> ASGIApp:
         health.router(schema_revision, migrate.head()),
         metrics.router(settings.metrics_token, told),
         datasets.router,
+        audit.router,
         documents.router,
         exports.router(settings),
         v1.router,

@@ -4,13 +4,17 @@ from functools import partial
 from typing import Any
 
 from app import topics
+from app.models import Job
+from app.paging import PageRequest
 from app.permissions import Permission
-from app.services import audit, seals
+from app.services import audit, audit_exports, seals
+from components import frame
 from components.blocks import Action as Button
 from components.blocks import PageHead
 from components.columns import TextColumn, TimeColumn
-from components.downloads import Export
+from components.dialogs import ask
 from components.filters import ChoiceFilter, DayFilter, ExactFilter, IdFilter, TimeRangeFilter
+from components.form import Field, Values
 from components.quick import look
 from components.screen import View, screen
 from components.table import DataTable, Empty, RowAction
@@ -33,7 +37,10 @@ async def audit_screen(view: View) -> None:
     PageHead(
         "Audit log",
         sub="Every change, by whom and why. Nothing here can be edited or removed.",
-        actions=[Button("What is recorded", opens="/audit/actions")],
+        actions=[
+            Button("What is recorded", opens="/audit/actions"),
+            Button("Export", partial(_export, view), needs=Permission.LISTS_EXPORT),
+        ],
     )
     badge(view.actor, state)
     DataTable(
@@ -58,6 +65,25 @@ async def audit_screen(view: View) -> None:
         search="Words, names, reasons, values, ids …" if view.may(Permission.PERSONAL_READ) else "Words, ids …",
         actions=[RowAction("Look", glance)],
         live=topics.audit,
-        export=Export("audit"),
         empty=Empty("Nothing recorded yet", "Every sign-in and every change appears here."),
     )
+
+
+async def _export(view: View) -> None:
+    """Have a job write what the filters leave, and go to where it can be taken away."""
+    request = PageRequest.read(frame.current().query)
+
+    async def save(values: Values) -> None:
+        made.append(await audit_exports.start(view.actor, request, values["format"]))
+
+    made: list[Job] = []
+    formats = [("jsonl", "JSON lines, sealed: verifies without a database"), ("csv", "CSV: for reading")]
+    fields = [Field("format", "Format", kind="choice", choices=formats)]
+    plan = [
+        "The file holds all entries that match what is set here, up to a million, newest first.",
+        "JSON lines hold no personal values; CSV does.",
+        "A job writes it. The audit log keeps that you took it away, and which filters were set.",
+    ]
+    if await ask("Export the audit log?", submit="Export", plan=plan, fields=fields, on_submit=save):
+        [job] = made
+        frame.navigate(f"/jobs/{job.id}")

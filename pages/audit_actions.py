@@ -105,6 +105,7 @@ FAMILIES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "import": ("Imports", "A file came into a dataset, or was taken out of it."),
         "row": ("Rows", "A cell of a dataset was edited."),
         "job": ("Jobs", "Staff stepped into the course of a job. What jobs do by themselves, their own page tells."),
+        "bulk": ("Bulk acts", "Staff acted on many jobs at once; the entry counts them."),
         "queue": ("Queues", "How jobs of one queue are worked off changed."),
         "worker": ("Workers", "A process that runs jobs was told what to do."),
         "schedule": ("Schedules", "What runs by the clock changed, or was run by hand."),

@@ -121,6 +121,14 @@ async def _place(work: Work, day: str, *, down: bool) -> Cursor:
     return Cursor(place, str(place))
 
 
+async def numbers(work: Work, request: PageRequest, most: int) -> list[int]:
+    """The numbers of the first ``most`` entries that match, in the order of the list."""
+    query = matching(request, limited=work.who.team_ids is not None).with_only_columns(AuditEntry.id)
+    down = (request.sort or LISTING.default).descending
+    order = AuditEntry.id.desc() if down else AuditEntry.id.asc()
+    return list((await work.execute(query.order_by(order).limit(most))).scalars())
+
+
 async def get(work: Work, entry_id: int) -> Any:  # noqa: ANN401 - a row of the list
     """One entry, or None."""
     return (await work.execute(ENTRIES.where(AuditEntry.id == entry_id))).one_or_none()

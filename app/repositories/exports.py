@@ -39,10 +39,17 @@ _AS_THEY_ARE = (Integer, Numeric, Uuid, Date)
 
 
 async def copy(
-    work: Work, query: Query, listing: Listing, columns: Mapping[str, Any], request: PageRequest, sink: Sink
+    work: Work,
+    query: Query,
+    listing: Listing,
+    columns: Mapping[str, Any],
+    request: PageRequest,
+    sink: Sink,
+    *,
+    most: int = MOST_ROWS,
 ) -> int:
-    """Write what matches to ``sink`` in the order of the list, with a head; returns how many rows."""
-    listed = _first(work, query, listing, _readable(work, columns), request).subquery()
+    """Write what matches to ``sink`` in the order of the list, with a head; returns how many rows, ``most`` at most."""
+    listed = _first(work, query, listing, _readable(work, columns), request, most).subquery()
     statement = select(*(_cell(listed.c[head]) for head in columns)).compile(
         dialect=_DIALECT, compile_kwargs={"render_postcompile": True}
     )
@@ -67,7 +74,14 @@ def _readable(work: Work, columns: Mapping[str, Any]) -> Mapping[str, Any]:
     return {head: column if kind_of(column) is None else hidden for head, column in columns.items()}
 
 
-def _first(work: Work, query: Query, listing: Listing, columns: Mapping[str, Any], request: PageRequest) -> Query:
+def _first(
+    work: Work,
+    query: Query,
+    listing: Listing,
+    columns: Mapping[str, Any],
+    request: PageRequest,
+    most: int = MOST_ROWS,
+) -> Query:
     """The first rows of a list, with the columns of its file."""
     sort = request.sort or listing.default
     column = listing.column(sort, masked=work.veil is not None)
@@ -75,7 +89,7 @@ def _first(work: Work, query: Query, listing: Listing, columns: Mapping[str, Any
     chosen: Query = query.with_only_columns(
         *(expression.label(head) for head, expression in columns.items()), maintain_column_froms=True
     )
-    return chosen.order_by(*(key.desc() if sort.descending else key.asc() for key in keys)).limit(MOST_ROWS)
+    return chosen.order_by(*(key.desc() if sort.descending else key.asc() for key in keys)).limit(most)
 
 
 def _cell(column: ColumnElement[Any]) -> ColumnElement[Any]:

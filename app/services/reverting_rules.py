@@ -118,6 +118,7 @@ NEVER: Mapping[str, str] = MappingProxyType(
         "token.": "A token is made or revoked by itself: a revoked one stays revoked.",
         "payment.": "Money is never reverted from here: what was paid or refunded, only Stripe can undo.",
         "job.": "What a job did is not undone by its entry: retry or cancel the job on its own page.",
+        "bulk.": "An act on many jobs is not undone by its entry: retry or cancel the jobs again.",
         "queue.": "A queue is paused, resumed or limited on its own page.",
         "worker.": "A worker is drained or let on from its own page.",
         "schedule.": "A schedule is changed, switched on or off on its own page; what it ran cannot be undone.",

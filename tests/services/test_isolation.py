@@ -21,6 +21,7 @@ from app.permissions import Role
 from app.services import (
     alerts,
     audit,
+    audit_exports,
     datasets,
     documents,
     erasure,
@@ -105,6 +106,8 @@ Call = Callable[[Theirs], Awaitable[Any]]
 Search = Callable[[Staff, PageRequest], Awaitable[Page[Any]]]
 REFUSED: dict[str, Call] = {
     "audit.get": lambda t: audit.get(t.tess, t.entry_id),
+    "audit_exports.kept": lambda t: audit_exports.kept(t.tess, t.desk.store, t.job_id),
+    "audit_exports.download": lambda t: audit_exports.download(t.tess, t.desk.store, t.job_id),
     "datasets.get": lambda t: datasets.get(t.tess, t.made.id),
     "datasets.rename": lambda t: datasets.rename(t.tess, t.made.id, "Mine", "Secret departures"),
     "datasets.delete": lambda t: datasets.delete(t.tess, t.made.id, "Secret departures", "mine"),
@@ -223,6 +226,7 @@ NOT_FOR_THE_LIMITED: dict[str, Call] = {
 }
 # An upload belongs to its sender alone, an account and its sessions to their owner: tests/services/test_profile.py.
 OF_THE_SENDER = {
+    "audit_exports.start",
     *("uploads.receive", "profile.get", "profile.rename", "profile.change_password", "profile.choose_due_password"),
     *("throttle.trying", "throttle.device"),
     *("second_factor.get", "second_factor.begin", "second_factor.set_up", "second_factor.renew_codes"),
