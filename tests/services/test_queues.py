@@ -10,7 +10,7 @@ from app import __version__, ledger
 from app.errors import Conflict, Forbidden, Invalid
 from app.ids import uuid7
 from app.paging import PageRequest
-from app.services import queues, workers
+from app.services import audit, queues, workers
 from app.services.queues import QueueState, QueueView
 from app.services.workers import WorkerState, WorkerView
 from app.work import keeping
@@ -89,7 +89,7 @@ async def test_states_of_a_queue(declared: Company, admin: asyncpg.Connection) -
     assert (await _queue(declared)).state is QueueState.PAUSED
 
 
-async def test_pause_resume_and_limit_are_decided_with_a_reason(declared: Company, admin: asyncpg.Connection) -> None:
+async def test_pause_resume_and_limit_are_decided_with_a_reason(declared: Company) -> None:
     queue = await _queue(declared)
     with pytest.raises(Invalid, match="Say why"):
         await queues.pause(declared.ann, queue.id, " ")
@@ -106,12 +106,10 @@ async def test_pause_resume_and_limit_are_decided_with_a_reason(declared: Compan
     for wrong in (0, -1, queues.MOST + 1):
         with pytest.raises(Invalid):
             await queues.limit(declared.ann, queue.id, wrong, 2, "nonsense")
-    told = await admin.fetch("SELECT action, reason, after->'max_running' AS most FROM audit_entries ORDER BY id")
-    assert [tuple(entry) for entry in told] == [
-        ("queue.paused", "the disk is full", None),
-        ("queue.resumed", "there is room", None),
-        ("queue.limited", "gently", "2"),
-    ]
+    limited, resumed, paused = (await audit.search(declared.ann, ALL)).rows
+    assert (paused.action, paused.reason, paused.target_label) == ("queue.paused", "the disk is full", "imports")
+    assert (resumed.action, resumed.reason) == ("queue.resumed", "there is room")
+    assert (limited.action, limited.reason, limited.after["max_running"]) == ("queue.limited", "gently", 2)
 
 
 async def test_a_worker_is_drained_and_resumed(declared: Company, admin: asyncpg.Connection) -> None:
@@ -134,10 +132,10 @@ async def test_a_worker_is_drained_and_resumed(declared: Company, admin: asyncpg
     with pytest.raises(Conflict):
         await workers.resume(declared.ann, me, "again")
     assert (await _only_worker(declared)).state is WorkerState.IDLE
-    told = await admin.fetch("SELECT action, target_label, reason FROM audit_entries ORDER BY id")
-    assert [tuple(entry) for entry in told] == [
-        ("worker.drained", "ship, process 7", "to restart it"),
+    told = [(entry.action, entry.target_label, entry.reason) for entry in (await audit.search(declared.ann, ALL)).rows]
+    assert told == [
         ("worker.resumed", "ship, process 7", "restarted another one"),
+        ("worker.drained", "ship, process 7", "to restart it"),
     ]
 
 
