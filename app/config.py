@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         description="How many requests to `/api/v1` one API token or session may make.",
     )
     upload_max_bytes: int = Field(2_000_000_000, ge=1, description="Largest file that may be uploaded.")
-    worker_concurrency: int = Field(2, ge=1, le=64, description="Jobs that one worker runs at the same time.")
+    worker_concurrency: int = Field(2, ge=1, le=256, description="Jobs that one worker runs at the same time.")
     worker_queues: str | None = Field(
         None,
         pattern=r"^[\w.-]+([,\s]+[\w.-]+)*$",

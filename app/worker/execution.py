@@ -70,10 +70,7 @@ class Execution:
                 if self._runnable is None:
                     await ledger.fail(self.claimed.run, failures.unknown(self.claimed.kind))
                     return
-                async with asyncio.TaskGroup() as group:
-                    self._body = group.create_task(self._call(self._runnable))
-                    renewing = group.create_task(self._keep_lease())
-                    self._body.add_done_callback(lambda _: renewing.cancel())
+                await self._call_renewing(self._runnable)
                 await self._insist(self._runnable)
             except LeaseLost:
                 await self._tell_rejected()
@@ -96,6 +93,18 @@ class Execution:
         if not self.context.stopping:
             self.stop(Ending.CANCELLED)
 
+    async def _call_renewing(self, runnable: Runnable) -> None:
+        """Most runs end before their lease needs to be renewed for the first time, and bring no task for that."""
+        async with asyncio.TaskGroup() as group:
+            body = self._body = group.create_task(self._call(runnable))
+
+            def renew() -> None:
+                renewing = group.create_task(self._keep_lease())
+                body.add_done_callback(lambda _: renewing.cancel())
+
+            later = asyncio.get_running_loop().call_later(self.settings.lease_seconds / 3, renew)
+            body.add_done_callback(lambda _: later.cancel())
+
     async def _call(self, runnable: Runnable) -> None:
         try:
             async with asyncio.timeout(runnable.task.timeout):
@@ -106,7 +115,6 @@ class Execution:
 
     async def _keep_lease(self) -> None:
         while True:
-            await asyncio.sleep(self.settings.lease_seconds / 3)
             try:
                 if await ledger.renew(self.claimed.run, self.settings.lease_seconds):
                     self.ask_to_stop()
@@ -114,6 +122,7 @@ class Execution:
                 self.stop(Ending.LEASE_LOST)
             except AppError as problem:
                 log.warning("The lease could not be renewed: %s", problem.message)
+            await asyncio.sleep(self.settings.lease_seconds / 3)
 
     async def _insist(self, runnable: Runnable) -> None:
         """Write down the end, again and again while the database is away, until the lease would have run out."""
