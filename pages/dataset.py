@@ -11,7 +11,7 @@ from app.services import datasets, rows
 from app.services.datasets import DatasetView
 from app.topics import Change
 from components import frame
-from components.blocks import Action, Note, PageHead
+from components.blocks import Action, Note, PageHead, Timeline
 from components.dialogs import ask, resolve_conflict, type_the_name
 from components.form import Field, Values
 from components.grid import DataGrid, Edit, GridField
@@ -20,7 +20,7 @@ from components.ids import record_id
 from components.live import Hears, Live
 from components.screen import View, screen
 from components.toasts import done
-from pages.entries import in_words
+from pages.entries import happened, in_words
 from pages.words import ROW, plural
 
 
@@ -28,6 +28,7 @@ from pages.words import ROW, plural
 async def dataset_screen(view: View) -> None:
     """The grid reaches every row; filters and order live in the URL."""
     dataset = await datasets.get(view.actor, record_id(view.params["id"]))
+    history = await happened(view, "dataset", dataset.id)
     page = _Page(view, dataset)
     page.head = PageHead(
         dataset.name,
@@ -49,6 +50,10 @@ async def dataset_screen(view: View) -> None:
             "They appear here as soon as an import has ended.",
             link="See the imports",
             opens=f"/datasets/{dataset.id}/imports",
+        )
+    if history is not None:
+        Timeline(
+            history, title="What happened to the dataset", nothing="Nobody has changed it. Rows tell of themselves."
         )
     Live(topics.datasets, page.refresh, about=dataset.id)
 

@@ -1,11 +1,15 @@
 """Audit entries and job events on time lines: the same words on every screen that tells what happened."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.errors import Conflict
 from app.models import Action
+from app.permissions import Permission
+from app.services import audit
 from components.blocks import Entry
 from components.columns import Tone
+from components.screen import View
 from pages.sentences import as_text, changes, is_difference, is_told, parts, sentence, shown
 
 __all__ = ["as_text", "audit_entry", "changes", "in_words", "is_difference", "sentence", "shown"]
@@ -25,6 +29,13 @@ def audit_entry(entry: Any, *, whole: bool = False, linked: bool = False) -> Ent
     told = () if brief and not whole else changes(entry)
     opens = f"/audit/{entry.id}" if linked else ""
     return Entry(entry.at, parts(entry), entry.reason or "", told, tone, opens)
+
+
+async def happened(view: View, kind: str, id_: object) -> Sequence[Entry] | None:
+    """What happened lately to a record, for a time line of its own; None: the reader may not read the log."""
+    if not view.may(Permission.AUDIT_READ):
+        return None
+    return [audit_entry(entry, linked=True) for entry in await audit.of_record(view.actor, kind, str(id_))]
 
 
 def in_words(conflict: Conflict) -> Conflict:

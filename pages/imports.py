@@ -12,7 +12,7 @@ from app.permissions import Permission
 from app.services import datasets, imports, jobs
 from app.services.imports import ImportView
 from components import frame
-from components.blocks import Action, Fact, Facts, Note, PageHead, Progress, Step
+from components.blocks import Action, Fact, Facts, Note, PageHead, Progress, Step, Timeline
 from components.columns import BytesColumn, NumberColumn, StatusColumn, TextColumn, TimeColumn
 from components.dialogs import ask_reason
 from components.downloads import Download, Export
@@ -23,6 +23,7 @@ from components.pace import Pace
 from components.screen import View, screen
 from components.table import DataTable, Empty
 from components.toasts import done
+from pages.entries import happened
 from pages.words import IMPORT, plural
 
 _LEAVING = {ImportStatus.DELETING, ImportStatus.DELETED}
@@ -68,6 +69,7 @@ async def import_screen(view: View) -> None:
     """One import, live until it has ended."""
     import_id = record_id(view.params["id"])
     seen = await imports.get(view.actor, import_id)
+    history = await happened(view, "import", import_id)
     head = seen.head
     page_head = PageHead(
         head.filename,
@@ -87,6 +89,8 @@ async def import_screen(view: View) -> None:
     facts = Facts(_facts(seen), title="About this import")
     if head.rows_bad:
         _bad_rows(view, seen)
+    if history is not None:
+        Timeline(history, title="What happened")
 
     async def again() -> None:
         try:

@@ -12,7 +12,7 @@ from app.permissions import Permission
 from app.services import queues, workers
 from app.services.queues import QueueState, QueueView
 from app.services.workers import WorkerState, WorkerView
-from components.blocks import PageHead, Panel
+from components.blocks import Action, PageHead, Panel
 from components.columns import (
     Column,
     DurationColumn,
@@ -59,7 +59,8 @@ _REASON = Field("reason", "Reason", kind="long", hint="Goes into the audit log."
 @screen("/queues", title="Queues and workers", icon="queues", menu="Work", needs=Permission.QUEUES_READ)
 async def queues_screen(view: View) -> None:
     """Both lists, alive."""
-    head = PageHead("Queues and workers")
+    acts = Action("What staff did", opens="/audit?record=queue", needs=Permission.AUDIT_READ)
+    head = PageHead("Queues and workers", actions=[acts])
 
     async def load_workers(request: PageRequest) -> Page[WorkerView]:
         page = await workers.search(view.actor, request)
