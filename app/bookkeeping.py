@@ -52,7 +52,9 @@ BOOKKEEPING: Mapping[str, Kept] = MappingProxyType(
         "api_tokens": Kept(update=frozenset({"last_used_at", "last_used_ip"})),
         # Seals tell of entries, and nothing of what anybody did.
         "audit_seals": Kept(insert=True),
-        "audit_checks": Kept(update=frozenset("up_to verified_at seen_seq next_seq problems whole_at".split())),
+        "audit_checks": Kept(
+            update=frozenset({"up_to", "verified_at", "seen_seq", "next_seq", "problems", "whole_at"})
+        ),
     }
 )
 
@@ -64,19 +66,19 @@ UNWATCHED: Mapping[str, str] = MappingProxyType(
         "audit_pending": "what a running transaction has changed",
         "audit_seals": "what proves that the log is as it was",
         "audit_checks": "how far that was proved",
-        "job_events": "the lines of a job's life",
-        "import_errors": "what an import could not read",
-        "dataset_counts": "a counter",
+        "audit_words": "by which words an entry is found",
+        "audit_words_mark": "up to which entry",
         "job_counts": "a counter",
         "job_minutes": "a counter",
         "job_totals": "a counter",
         "stats_buckets": "a counter",
         "stats_deltas": "a counter",
         "user_days": "on which days somebody was active",
-        "workers": "that a worker lives",
         "sign_in_tries": "how often somebody typed a wrong password",
         "sign_in_challenges": "a sign-in that waits for its second factor",
         "staff_devices": "from which devices somebody signed in",
     }
 )
-"""Tables of which no change past the door leaves an entry, and what they hold."""
+"""Tables of which no change past the door leaves an entry, and what they hold. No role of the application writes them
+but the keeper, and functions and triggers of the database.
+"""
