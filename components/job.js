@@ -34,6 +34,7 @@ export default {
         d.why ? h("p", { class: "mut" }, d.why) : null,
         d.fraction === null ? null : d.fraction < 0 ? h("div", { class: "prog" }, h("i", { class: "unknown", role: "progressbar", "aria-label": "Progress" })) : bar(d.fraction, "Progress"),
         d.numbers.length ? h("p", { class: "mut" }, d.numbers.map(this.word)) : null,
+        d.inside ? h("details", null, [h("summary", null, "Where in the program"), h("pre", { tabindex: 0, "aria-label": "Where in the program" }, d.inside)]) : null,
         d.stages.length ? h("ol", { class: "stages", "aria-label": "Stopping" }, d.stages.map(([words, at, why]) => h("li", { class: at ? "past" : "", key: words }, [
           h("span", { class: "dot", "aria-hidden": "true" }, at ? "✓" : ""), h("div", null, [h("div", { class: "t" }, [words, at ? null : h("span", { class: "unseen" }, " (not yet)")]), at ? h("div", { class: "s" }, [when(at)]) : null, why ? h("div", { class: "s" }, why) : null])]))) : null,
       ]);
@@ -50,15 +51,15 @@ export default {
             h("td", null, [pill(ended)]),
             h("td", { class: "said" }, [said ? h("span", null, said) : null, inside ? h("details", null, [h("summary", null, "Where in the program"), h("pre", { tabindex: 0, "aria-label": "Where in the program" }, inside)]) : null]),
             d.costs ? h("td", { class: "num", "data-head": "Cost" }, cost || "–") : null]))),
-        ])) : h("p", { class: "nothing" }, "Nobody has taken it yet.")]);
+        ])) : h("p", { class: "nothing" }, d.nothing)]);
     },
     contents() {
       const d = this.d;
       return h("section", { class: "panel contents", "aria-label": d.title }, [
         section(d.title, d.note ? h("span", null, d.note) : null, h("div", { class: "acts" }, [
-          d.value === null ? null : h("button", { type: "button", class: "btn tiny", onClick: () => this.copy() }, [h("span", { role: "status" }, this.copied ? "Copied" : "Copy as JSON")]),
+          d.download || !d.value ? null : h("button", { type: "button", class: "btn tiny", onClick: () => this.copy() }, [h("span", { role: "status" }, this.copied ? "Copied" : "Copy as JSON")]),
           d.download ? h("a", { class: "btn tiny", href: d.download[0], download: d.download[1] }, "Download") : null])),
-        d.value === null ? null : isNested(d.value) && Object.keys(d.value).length ? this.fields(d.value, "") : h("p", { class: "nothing" }, "Nothing."),
+        isNested(d.value) && Object.keys(d.value).length ? this.fields(d.value, "") : h("p", { class: "nothing" }, "Nothing."),
       ]);
     },
     fields(value, path) {

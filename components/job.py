@@ -47,6 +47,8 @@ class Standing:
     fraction: float | None = None
     numbers: Sequence[Word] = ()
     stages: Sequence[Stage] = ()
+    inside: str = ""
+    """Many lines that few want to read, such as a traceback: folded away."""
 
 
 class JobStanding(_Piece):
@@ -66,6 +68,7 @@ def _standing(said: Standing) -> dict[str, Any]:
     return {
         "words": _words(said.words),
         "why": said.why,
+        "inside": said.inside,
         "tone": said.tone,
         "fraction": said.fraction,
         "numbers": _words(said.numbers),
@@ -97,12 +100,13 @@ class Attempts(_Piece):
 
     kind = "attempts"
 
-    def __init__(self, runs: Sequence[Run], *, note: str = "") -> None:
-        super().__init__(_attempts(runs, note))
+    def __init__(self, runs: Sequence[Run], *, note: str = "", nothing: str = "No worker has taken it yet.") -> None:
+        self._nothing = nothing
+        super().__init__({**_attempts(runs, note), "nothing": nothing})
 
     def replace(self, runs: Sequence[Run], *, note: str = "") -> None:
         """Show them as they are now."""
-        self.show(_attempts(runs, note))
+        self.show({**_attempts(runs, note), "nothing": self._nothing})
 
 
 def _attempts(runs: Sequence[Run], note: str) -> dict[str, Any]:
@@ -116,7 +120,7 @@ def _attempts(runs: Sequence[Run], note: str) -> dict[str, Any]:
 class Contents(_Piece):
     """JSON in readable form: keys and values, what is nested folded away, with a button that copies it whole.
 
-    ``value`` None: it is too large for a page, and ``note`` says so. ``download`` is where to get it as a file.
+    ``download``, an address and a name, is where to get it whole, if this is only its beginning.
     """
 
     kind = "contents"

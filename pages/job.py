@@ -13,7 +13,7 @@ from app.permissions import Permission
 from app.services import audit_exports, documents, jobs, uploads
 from app.services.jobs import JobView
 from components import frame
-from components.blocks import Action, Fact, Facts, Folded, Note, PageHead, Timeline
+from components.blocks import Action, Fact, Facts, PageHead, Timeline
 from components.dialogs import ask_reason
 from components.downloads import Download
 from components.ids import record_id
@@ -39,14 +39,14 @@ async def job_screen(view: View) -> None:
     exported = await _audit_file(view, seen.job)
     pace = Pace()
     _head(view, seen)
-    standing = JobStanding(_standing(seen, pace))
-    _why(view, seen.job)
+    standing = JobStanding(_standing(view, seen, pace))
     if exported:
         Download("Download the part of the audit log", f"/api/jobs/{job_id}/audit-log", exported)
     if has_document:
         Download("Download document", f"/api/jobs/{job_id}/document.txt", "document.txt")
     facts = Facts(_facts(view, seen), title="About this job")
-    attempts = Attempts(_runs(view, seen), note=job_words.total(seen))
+    nothing = "No worker has taken it yet." if seen.job.status not in _ENDED else "No worker took it."
+    attempts = Attempts(_runs(view, seen), note=job_words.total(seen), nothing=nothing)
     linked = view.may(Permission.AUDIT_READ)
     with ui.element("div").classes("two"):
         with ui.element("div").classes("screen"):
@@ -60,7 +60,7 @@ async def job_screen(view: View) -> None:
         if _status(now.job) != _status(seen.job):
             await frame.redraw()
             return
-        standing.replace(_standing(now, pace))
+        standing.replace(_standing(view, now, pace))
         facts.replace(_facts(view, now))
         attempts.replace(_runs(view, now), note=job_words.total(now))
         line.replace(job_words.line(now, linked=linked))
@@ -90,23 +90,13 @@ def _status(job: Job) -> tuple[str, Any]:
     return CANCELLING if job_state(job) == "cancelling" else JOB[job.status]
 
 
-def _standing(seen: JobView, pace: Pace) -> Standing:
+def _standing(view: View, seen: JobView, pace: Pace) -> Standing:
     """Where it stands; how much time is left tells its pace, as soon as the page has seen enough of it."""
     job, now = seen.job, clock.now()
     words = job.progress_text.partition(":")[0]
     running = job.status == JobStatus.RUNNING
     left = pace.see((job.epoch, words), now, job.progress_done, job.progress / 100)[1] if running else None
-    return job_words.standing(seen, now, left)
-
-
-def _why(view: View, job: Job) -> None:
-    """What went wrong, for everybody; where in the program, only for those who can do something about it."""
-    if not job.error or job.status != JobStatus.FAILED:
-        return
-    sentence, _, inside = job.error.partition("\n")
-    Note(sentence[:300], f"Code {job.error_code}" if job.error_code else "", small=True)
-    if inside.strip() and view.may(Permission.JOBS_RETRY):
-        Folded("Where in the program", inside.strip()[:20_000])
+    return job_words.standing(seen, now, left, inside=view.may(Permission.JOBS_RETRY))
 
 
 async def _audit_file(view: View, job: Job) -> str | None:
@@ -144,7 +134,7 @@ def _box(seen: JobView, part: str) -> Contents:
 def _part(seen: JobView, part: str) -> tuple[Any, str]:
     """A part and what stands beside its title."""
     if not seen.shows(part):
-        return None, f"{job_words.size(seen.sizes[part])}: too large for this page"
+        return seen.beginnings[part], f"{job_words.size(seen.sizes[part])}, shown cut"
     goes_on = "where a retry goes on from" if part == "checkpoint" and seen.job.can_retry else ""
     return getattr(seen.job, part), goes_on
 

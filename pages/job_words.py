@@ -35,15 +35,17 @@ ENDINGS: Mapping[Ending, tuple[str, Tone]] = {
 # Where it stands
 
 
-def standing(seen: JobView, now: datetime, left: float | None = None) -> Standing:
-    """Where a job stands. ``left`` is how many seconds it will take by its pace; None: by what is usual."""
+def standing(seen: JobView, now: datetime, left: float | None = None, *, inside: bool = False) -> Standing:
+    """Where a job stands. ``left`` is how many seconds it will take by its pace; None: by what is usual. ``inside``:
+    also where in the program it failed.
+    """
     job = seen.job
     said = {
         JobStatus.QUEUED: lambda: _waiting(seen, now),
         JobStatus.RUNNING: lambda: _running(seen, now, left),
         JobStatus.SUCCEEDED: lambda: Standing([f"Succeeded{_after(seen)}{_on_which_try(seen)}"], tone="ok"),
-        JobStatus.FAILED: lambda: Standing([f"Failed{_after_tries(seen)}"], tone="bad"),
-        JobStatus.CANCELLED: lambda: Standing([_cancelled(seen)], tone="warn"),
+        JobStatus.FAILED: lambda: _failed(seen, inside=inside),
+        JobStatus.CANCELLED: lambda: Standing([_cancelled(seen)], tone="warn", stages=stages(seen)),
     }
     return said[JobStatus(job.status)]()
 
@@ -128,6 +130,15 @@ def _after_tries(seen: JobView) -> str:
     return f" after {plural(n, 'attempt')}" if n > 1 else _after(seen)
 
 
+def _failed(seen: JobView, *, inside: bool) -> Standing:
+    """What went wrong, for everybody; where in the program, only for those who can do something about it."""
+    sentence, _, deeper = (seen.job.error or "").partition("\n")
+    code = f"Code {seen.job.error_code}" if seen.job.error_code else ""
+    why = "\n".join(part for part in (sentence[:300], code) if part)
+    shown = deeper.strip()[:20_000] if inside else ""
+    return Standing([f"Failed{_after_tries(seen)}"], why, "bad", inside=shown)
+
+
 def _cancelled(seen: JobView) -> str:
     by = seen.names.get(seen.job.cancel_requested_by) if seen.job.cancel_requested_by else None
     whom = f" by {by}" if by else ""
@@ -141,8 +152,8 @@ def stages(seen: JobView) -> list[Stage]:
         return []
     by = seen.names.get(job.cancel_requested_by, "") if job.cancel_requested_by else ""
     why = next((act.reason for act in seen.acts if act.action == Action.JOB_CANCELLED and act.reason), "")
-    told = [Stage(f"Asked to stop by {by}" if by else "Asked to stop", job.cancel_requested_at, why)]
     ran = any(a.ended_at is None or a.ended_at > job.cancel_requested_at for a in seen.attempts)
+    told = [Stage(f"Asked to stop by {by}" if by else "Asked to stop", job.cancel_requested_at, why)]
     if ran:
         told.append(Stage("The worker has seen it", job.cancel_seen_at))
     ended = {JobStatus.SUCCEEDED: "It had succeeded before", JobStatus.FAILED: "It had failed before"}
@@ -245,8 +256,8 @@ def _more_exactly(kind: JobEventKind | None, detail: Mapping[str, Any]) -> str:
 
 def _where(kind: JobEventKind | None, detail: Mapping[str, Any]) -> list[Part]:
     host = str(detail.get("host") or "").partition("/")[0]
-    worker = host or str(detail.get("worker") or "")[-8:]
     starts = kind in {JobEventKind.CLAIMED, JobEventKind.TAKEN_OVER}
+    worker = host or (str(detail.get("worker") or "")[-8:] if starts else "")
     words = [f"attempt {detail['attempt']}"] if "attempt" in detail and kind != JobEventKind.CANCEL_SEEN else []
     words += [f"on {worker}"] if worker and (starts or kind is JobEventKind.LEASE_LOST) else []
     return [f" ({', '.join(words)})"] if words else []

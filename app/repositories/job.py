@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Text, case, cast, extract, func, select
+from sqlalchemy import column as sql_column
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import defer
 
 from app import expected
@@ -15,6 +17,9 @@ from app.work import Work
 
 PARTS = ("input", "result", "checkpoint")
 """What of a job may be of any size."""
+MOST_KEYS = 50
+"""Keys of a part that is too large which are shown all the same."""
+_BRIEF = 400
 _SMALL = 2_000
 _LOOKED_AT = 500
 _OFTEN = (JobEventKind.DELIVERED, JobEventKind.CHECKPOINT)
@@ -45,6 +50,23 @@ async def get(work: Work, job_id: UUID, without: Collection[str] = ()) -> Job:
     return found
 
 
+async def cut(work: Work, job_id: UUID, part: str) -> dict[str, Any]:
+    """The beginning of a part that is too large: its first keys with what is short of it, of the rest how long it is.
+
+    The expression holds the column itself, so that the door hides in it what its reader may not see.
+    """
+    whole = getattr(Job, part)
+    first = func.jsonb_each(whole).table_valued("key", sql_column("value", JSONB)).alias("first")
+    shown = select(first.c.key, first.c.value).limit(MOST_KEYS).correlate(Job).lateral("shown")
+    length = func.octet_length(cast(shown.c.value, Text))
+    told = func.to_jsonb(func.concat(func.jsonb_typeof(shown.c.value), " of ", length, " bytes, in the download"))
+    short = case((length <= _BRIEF, shown.c.value), else_=told)
+    begin = select(func.jsonb_object_agg(shown.c.key, short, type_=JSONB)).select_from(shown).scalar_subquery()
+    query = select(Job.kind, Job.user_id, case((Job.id == job_id, begin), else_=whole).label("begin"))
+    found: dict[str, Any] = (await work.execute(query.where(Job.id == job_id))).one().begin
+    return found
+
+
 async def events(work: Work, job_id: UUID) -> list[JobEvent]:
     """A job's time line, newest first. What happens again and again leaves room for the rest."""
     told: list[JobEvent] = []
@@ -60,7 +82,7 @@ async def names(work: Work, ids: Collection[UUID]) -> Mapping[UUID, str]:
     if not ids:
         return {}
     found = func.staff_names(sorted(ids)).table_valued("id", "name")
-    return {id_: name for id_, name in await work.execute(select(found.c.id, found.c.name))}
+    return {row.id: row.name for row in await work.execute(select(found.c.id, found.c.name))}
 
 
 async def durations(work: Work, job: Job) -> Sequence[float]:

@@ -22,7 +22,7 @@ from app.repositories import payments as payments_table
 from app.work import Work, reading
 
 LARGEST = 100_000
-"""Bytes from which on a part of a job is not shown on its page, but only handed out as a file."""
+"""Bytes from which on only the beginning of a part is shown on its page; all of it is handed out as a file."""
 _WAITS = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
 
 
@@ -58,6 +58,8 @@ class JobView:
     """Staff who did something to it, by id."""
     sizes: Mapping[str, int]
     """Bytes of its input, result and checkpoint; those above :data:`LARGEST` are left out of ``job``."""
+    beginnings: Mapping[str, Any]
+    """Of those that are left out: their first keys, with what is short."""
     usual: Usual | None = None
     """How long such jobs take; None where nobody knows, and once it has ended."""
     line: Line | None = None
@@ -76,7 +78,8 @@ async def get(actor: Actor, job_id: UUID) -> JobView:
     """One job, with its time line, what staff did to it, and what it belongs to."""
     async with reading(actor, Permission.JOBS_READ) as work:
         sizes = await job_table.sizes(work, job_id)
-        job = await job_table.get(work, job_id, [part for part, size in sizes.items() if size > LARGEST])
+        large = [part for part, size in sizes.items() if size > LARGEST]
+        job = await job_table.get(work, job_id, large)
         events = await job_table.events(work, job_id)
         people = await job_table.names(work, set(_people(job, events)))
         import_ = await imports_table.of_job(work, job.id)
@@ -94,6 +97,7 @@ async def get(actor: Actor, job_id: UUID) -> JobView:
             attempts(reversed(events)),
             people,
             sizes,
+            {part: await job_table.cut(work, job_id, part) for part in large},
             await _usual(work, job) if waits else None,
             await _line(work, job) if job.status == JobStatus.QUEUED and sees_queues else None,
             await job_table.schedule_name(work, job.schedule_id) if job.schedule_id and sees_queues else "",

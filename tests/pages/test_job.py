@@ -56,7 +56,7 @@ async def test_a_running_job_tells_how_long_it_runs_and_what_is_left(
     assert (standing["fraction"], standing["numbers"]) == (0.42, ["Writing pages: 21 of 50"])
     assert labels(ann) == ["Cancel job"]
     assert ann.find(kind="attempts").contents["rows"][0][1:5:3] == ["worker-1", ["Running", "info"]]
-    assert len(ann.elements) - len(ann.page.layout.default_slot.children if ann.page else []) < 2 * MOST_ELEMENTS
+    assert len(ann.elements) <= MOST_ELEMENTS
 
 
 async def test_a_failed_one_tells_why_and_offers_two_ways_on(
@@ -65,8 +65,9 @@ async def test_a_failed_one_tells_why_and_offers_two_ways_on(
     job_id = await job_stories.failed(Story(admin, people.acme))
     ann = await visit(people.ann, f"/jobs/{job_id}")
     assert said(ann) == "Failed after 3 attempts"
-    assert ann.find(kind="note").contents["title"] == "OSError: [Errno 28] No space left on device"
-    assert "Traceback" in ann.find(kind="folded").contents["text"]
+    standing = ann.find(kind="standing").contents
+    assert standing["why"] == "OSError: [Errno 28] No space left on device\nCode INTERNAL_ERROR"
+    assert "Traceback" in standing["inside"]
     rows = ann.find(kind="attempts").contents["rows"]
     assert [(row[0], row[1], row[3], row[4][0]) for row in rows] == [
         ("1", "worker-1", 30.0, "Worker lost"),
@@ -94,8 +95,10 @@ async def test_a_failed_one_tells_why_and_offers_two_ways_on(
     assert tuple(row) == ("queued", None, 0)
     told = await admin.fetchval("SELECT detail::text FROM audit_entries WHERE action = 'job.retried'")
     assert json.loads(told) == {"from_start": True}
-    vic = await visit(people.vic, f"/jobs/{job_id}")
+    again = await job_stories.failed(Story(admin, people.acme))
+    vic = await visit(people.vic, f"/jobs/{again}")
     assert labels(vic) == []
+    assert "Traceback" not in "".join(vic.texts()), "a traceback is for those who can do something about it"
 
 
 async def test_resuming_keeps_the_checkpoint(admin: asyncpg.Connection, people: Company, visit: Visit) -> None:
@@ -182,8 +185,8 @@ async def test_what_is_huge_is_cut_and_downloaded(admin: asyncpg.Connection, peo
     job_id = await job_stories.succeeded(Story(admin, people.acme), input=huge)
     ann = await visit(people.ann, f"/jobs/{job_id}")
     shown = ann.find(title="Input").contents
-    assert shown["value"] is None
-    assert shown["note"] == "264.0 kB: too large for this page"
+    assert shown["value"] == {"password": DOTS, "rows": "array of 264000 bytes, in the download"}
+    assert shown["note"] == "264.0 kB, shown cut"
     address, name = shown["download"]
     taken = await ann.http.get(address)
     assert taken.headers["content-disposition"] == f'attachment; filename="{name}"'
