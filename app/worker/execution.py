@@ -10,7 +10,7 @@ from typing import Any
 from app import disclosure, ledger
 from app.actor import System
 from app.config import Settings
-from app.errors import AppError, Unavailable
+from app.errors import AppError, Conflict, TooSlow, Unavailable
 from app.ids import short
 from app.ledger import Cancelled, Claimed, Failure, Later, LeaseLost, Result, Run
 from app.logs import bound
@@ -131,7 +131,7 @@ class Execution:
         while True:
             try:
                 return await self._write_down(runnable)
-            except Unavailable:
+            except (Unavailable, Conflict, TooSlow):
                 if loop.time() >= deadline:
                     raise
             await asyncio.sleep(_BETWEEN_TRIES)
@@ -140,7 +140,7 @@ class Execution:
         run = self.claimed.run
         match self.ending, self._error:
             case _ if self._completed:
-                await self.finish(run, self._result)
+                await self._succeed(runnable)
             case (Ending.LEASE_LOST, _) | (_, LeaseLost()):
                 await self._tell_rejected()
             case (Ending.DRAINED, _):
@@ -158,8 +158,19 @@ class Execution:
                     runnable, failures.failure_of(runnable.task.kind, error), again=failures.can_help(error)
                 )
 
+    async def _succeed(self, runnable: Runnable) -> None:
+        try:
+            await self.finish(self.claimed.run, self._result)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            if isinstance(error, AppError) and failures.can_help(error):
+                raise
+            await self._fail(runnable, failures.unkeepable(runnable.task, error), again=False)
+
     async def _fail(self, runnable: Runnable, failure: Failure, *, again: bool) -> None:
-        failure = replace(failure, **disclosure.redacted(asdict(failure)))
+        told = disclosure.redacted(asdict(failure))
+        failure = replace(failure, **{key: words.replace("\0", "\ufffd") for key, words in told.items()})
         log.warning("The run failed: %s", failure.message, exc_info=self._error if again else None)
         backoff, first = runnable.task.backoff, self.settings.retry_seconds
         retry_in = failures.pause(backoff, self.claimed.attempt, first) if again else None

@@ -70,7 +70,14 @@ def timed_out(task: Task) -> Failure:
 def stopped_itself(task: Task) -> Failure:
     """Something inside the task cancelled it, neither a person nor this worker."""
     sentence = f"{task.label} was cancelled from inside."
-    return Failure("INTERNAL_ERROR", sentence, sentence, f"{task.kind} CancelledError")
+    return Failure("INTERNAL_ERROR", sentence, sentence, signature(task.kind, "CancelledError", "", sentence))
+
+
+def unkeepable(task: Task, error: BaseException) -> Failure:
+    """The run went well, but what it brought back is no JSON that the database can hold."""
+    why = str(getattr(error, "orig", None) or error).strip().rpartition("\n")[2]
+    sentence = f"{task.label} went well, but its result cannot be kept: {why}"
+    return Failure("INTERNAL_ERROR", sentence, sentence, f"{task.kind} UnkeepableResult - Its result cannot be kept")
 
 
 def unknown(kind: str) -> Failure:
