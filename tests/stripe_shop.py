@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.processes.running import free_port, unmeasured
+from tests.processes.running import free_port
+from tests.warm import unmeasured
 
 KEY = "sk_test_shop"
 GOOD_CARD, BAD_CARD = "4242424242424242", "4000000000000341"

@@ -17,8 +17,6 @@ from pathlib import Path
 from types import ModuleType
 from unittest import mock
 
-from tests.processes.running import unmeasured
-
 PRELOADED = ["tests.warm", "app.main", "app.migrate", "app.supervisor", "app.worker.run", "pages"]
 
 
@@ -26,12 +24,22 @@ class Warm:
     """A process that was started, in the words of :class:`subprocess.Popen`."""
 
     def __init__(
-        self, module: str, *arguments: str, variables: Mapping[str, str] = os.environ, log: Path | None = None
+        self,
+        module: str,
+        *arguments: str,
+        variables: Mapping[str, str] = os.environ,
+        log: Path | None = None,
+        errors: Path | None = None,
+        text: Path | None = None,
     ) -> None:
-        """``variables`` are all that it finds in its environment; it writes to our own output unless to ``log``."""
+        """``variables`` are all that it finds in its environment. It writes to our own output unless to ``log``, its
+        errors to the same unless to ``errors``, and reads nothing unless ``text``.
+        """
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOADED)
-        self._process = context.Process(target=_run, args=(module, arguments, _ordinary(variables), log))
+        self._process = context.Process(
+            target=_run, args=(module, arguments, _ordinary(variables), log, errors or log, text)
+        )
         with ExitStack() as hidden:
             # It would import what runs the tests, and then behave as it does under pytest.
             hidden.enter_context(mock.patch.dict(sys.modules, __main__=ModuleType("__main__")))
@@ -64,16 +72,22 @@ class Warm:
         self._process.kill()
 
 
+def unmeasured(variables: Mapping[str, str]) -> dict[str, str]:
+    """Without the measurement of coverage, which makes whatever a test starts and waits for twice as slow."""
+    return {name: value for name, value in variables.items() if not name.startswith("COVERAGE")}
+
+
 def _ordinary(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in unmeasured(variables).items() if not name.startswith("PYTEST")}
 
 
-def _run(module: str, arguments: tuple[str, ...], variables: dict[str, str], log: Path | None) -> None:
+def _run(module: str, arguments: tuple[str, ...], variables: dict[str, str], *files: Path | None) -> None:
     os.environ.clear()
     os.environ.update(variables)
-    if log is not None:
-        with log.open("ab") as out:
-            os.dup2(out.fileno(), 1)
-            os.dup2(out.fileno(), 2)
+    for number, path in zip((1, 2, 0), files, strict=True):
+        if path is not None:
+            with path.open("ab" if number else "rb") as file:
+                os.dup2(file.fileno(), number)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open as long as the process
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

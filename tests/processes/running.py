@@ -1,4 +1,4 @@
-"""Runs the command line as people do, in processes of its own."""
+"""Runs the command line in processes of its own; ``up`` and all that it starts as people do."""
 
 import http.client
 import os
@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +15,9 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped] # it ships no types
 
+from tests.warm import Warm, unmeasured
+
 COMMAND = [sys.executable, "-P", "-m", "app"]
-
-
-def unmeasured(variables: Mapping[str, str]) -> dict[str, str]:
-    """Without the measurement of coverage, which makes whatever a test starts and waits for twice as slow."""
-    return {name: value for name, value in variables.items() if not name.startswith("COVERAGE")}
 
 
 ENVIRONMENT = unmeasured({name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")})
@@ -35,14 +33,12 @@ def quarterdeck(
     *arguments: str | Path, settings: Mapping[str, str] | None = None, text: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=ENVIRONMENT | dict(settings or {}),
-    )
+    words, variables = [str(word) for word in arguments], ENVIRONMENT | dict(settings or {})
+    with tempfile.TemporaryDirectory() as folder:
+        out, errors, said = (Path(folder, name) for name in ("out", "errors", "said"))
+        said.write_text(text)
+        code = Warm("app", *words, variables=variables, log=out, errors=errors, text=said).wait()
+        return subprocess.CompletedProcess(words, code, out.read_text(), errors.read_text())
 
 
 def refusal(done: subprocess.CompletedProcess[str]) -> str:

@@ -30,8 +30,18 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(migrated: Path) -> Iterator[Up]:
-    """One ``up`` for the tests that leave it running."""
+def bereft(migrated: Path) -> list[psutil.Process]:
+    """The children of an ``up`` of which only the supervisor was killed."""
+    with up(migrated) as started:
+        children = [started.child("serve"), started.child("worker")]
+        started.process.kill()
+        psutil.wait_procs(children, timeout=60)
+    return children
+
+
+@pytest.fixture(scope="module")
+def running(migrated: Path, bereft: list[psutil.Process]) -> Iterator[Up]:
+    """One ``up``, the next after that, for the tests that leave it running."""
     with up(migrated) as started:
         yield started
         assert started.stop() == 0
@@ -52,7 +62,9 @@ def ask(database: EmbeddedPostgres, statement: str) -> None:
     asyncio.run(run())
 
 
-def test_a_fresh_start_gets_ready_shows_the_administrator_once_and_stops(tmp_path: Path) -> None:
+def test_a_fresh_start_shows_the_administrator_once_stops_and_recovers_from_a_kill_of_everything(
+    tmp_path: Path,
+) -> None:
     data_dir = tmp_path / "data"
     with up(data_dir) as first:
         assert first.said[:2] == ["First administrator", "  E-mail:   admin@example.com"]
@@ -69,9 +81,16 @@ def test_a_fresh_start_gets_ready_shows_the_administrator_once_and_stops(tmp_pat
         assert "was killed" not in first.log.read_text()
     with up(data_dir) as second:
         assert not any("Password" in line for line in second.said)
+        family = second.family()
+        for process in family:
+            process.kill()
+        psutil.wait_procs(family, timeout=60)
+    with up(data_dir) as third:
+        assert third.get("/health/ready")[0] == 200
+        assert not any("Password" in line for line in third.said)
         # As a terminal does: Ctrl-C reaches everything in the foreground.
-        os.killpg(second.process.pid, signal.SIGINT)
-        assert second.process.wait(60) == 0
+        os.killpg(third.process.pid, signal.SIGINT)
+        assert third.process.wait(60) == 0
     assert "Traceback" not in first.log.read_text()
 
 
@@ -87,27 +106,11 @@ def test_a_chosen_administrator_is_made_and_their_password_not_shown(tmp_path: P
         assert started.stop() == 0
 
 
-def test_after_a_kill_of_everything_the_next_up_recovers(tmp_path: Path) -> None:
-    data_dir = tmp_path / "data"
-    with up(data_dir) as first:
-        family = first.family()
-        for process in family:
-            process.kill()
-        psutil.wait_procs(family, timeout=60)
-    with up(data_dir) as second:
-        assert second.get("/health/ready")[0] == 200
-        assert not any("Password" in line for line in second.said)
-
-
-def test_children_end_when_only_the_supervisor_is_killed_and_the_next_up_recovers(migrated: Path) -> None:
-    with up(migrated) as first:
-        children = [first.child("serve"), first.child("worker")]
-        first.process.kill()
-        _, alive = psutil.wait_procs(children, timeout=60)
-        assert not alive
-    with up(migrated) as second:
-        assert second.get("/health/ready")[0] == 200
-        assert second.stop() == 0
+def test_children_end_when_only_the_supervisor_is_killed_and_the_next_up_recovers(
+    bereft: list[psutil.Process], running: Up
+) -> None:
+    assert all(has_ended(child) for child in bereft)
+    assert running.get("/health/ready")[0] == 200
 
 
 @pytest.mark.parametrize("part", ["worker", "serve", "postgres"])
@@ -198,26 +201,26 @@ def test_a_database_elsewhere_that_does_not_answer_is_one_sentence(tmp_path: Pat
     assert "secret" not in sentence
 
 
-@pytest.mark.parametrize(
-    ("damage", "repair", "expected"),
-    [
-        (
-            "UPDATE alembic_version SET version_num = '9' || version_num",
-            "UPDATE alembic_version SET version_num = substr(version_num, 2)",
-            "newer version of Quarterdeck",
-        ),
-        ("ALTER TABLE jobs RENAME TO lost", "ALTER TABLE lost RENAME TO jobs", "is damaged: jobs missing"),
-    ],
+DAMAGES = (
+    (
+        "UPDATE alembic_version SET version_num = '9' || version_num",
+        "UPDATE alembic_version SET version_num = substr(version_num, 2)",
+        "newer version of Quarterdeck",
+    ),
+    ("ALTER TABLE jobs RENAME TO lost", "ALTER TABLE lost RENAME TO jobs", "is damaged: jobs missing"),
 )
-def test_a_newer_or_broken_schema_is_one_sentence(tmp_path: Path, damage: str, repair: str, expected: str) -> None:
+
+
+def test_a_newer_or_broken_schema_is_one_sentence(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     assert quarterdeck("migrate", "--data-dir", data_dir).returncode == 0
-    with EmbeddedPostgres(data_dir) as database:
-        ask(database, damage)
-    assert expected in refusal(quarterdeck("up", "--data-dir", data_dir, "--port", str(free_port())))
-    with EmbeddedPostgres(data_dir) as database:
-        ask(database, repair)
-    assert quarterdeck("migrate", "--data-dir", data_dir).returncode == 0
+    for damage, repair, expected in DAMAGES:
+        with EmbeddedPostgres(data_dir) as database:
+            ask(database, damage)
+        assert expected in refusal(quarterdeck("up", "--data-dir", data_dir, "--port", str(free_port())))
+        with EmbeddedPostgres(data_dir) as database:
+            ask(database, repair)
+        assert quarterdeck("migrate", "--data-dir", data_dir).returncode == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")

@@ -11,8 +11,9 @@ import httpx
 from playwright.async_api import Page, expect
 
 from app.permissions import Role
-from tests.processes.running import free_port, unmeasured
+from tests.processes.running import free_port
 from tests.screenshots.camera import Camera
+from tests.warm import unmeasured
 
 START_SECONDS = 30
 Act = Callable[[Camera, Page], Awaitable[None]]

@@ -28,8 +28,8 @@ from tests.browser.conftest import open_page
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.conftest import TEMPLATE
 from tests.people import PASSWORD, found_company
-from tests.processes.running import unmeasured
 from tests.product import START_SECONDS, TOTP_KEY, password_hash, product
+from tests.warm import unmeasured
 
 __all__ = ["open_page", "password_hash", "product"]
 
