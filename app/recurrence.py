@@ -5,6 +5,7 @@ comes once, the first time, unless the expression runs through the hours anyway 
 """
 
 import re
+from calendar import day_name
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -22,7 +23,7 @@ MOST = 100
 _FIELDS = 5
 _ALLOWED = re.compile(r"[0-9A-Za-z*,/#-]+(?: +[0-9A-Za-z*,/#-]+)*")
 _BY_CHANCE = re.compile(r"(?<![a-z])[rh](?![a-z])", re.IGNORECASE)
-_DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_DAYS = dict(zip("01234567", (*day_name[-1:], *day_name), strict=True))
 
 
 def checked(cron: str, zone: str) -> tuple[str, str]:
@@ -66,7 +67,9 @@ def zones() -> frozenset[str]:
 
 def words(cron: str) -> str:
     """The commonest expressions as people say them; any other as it is written."""
-    minute, hour, day, month, weekday = cron.split()
+    if len(fields := cron.split()) != _FIELDS:
+        return cron
+    minute, hour, day, month, weekday = fields
     if (day, month, weekday) == ("*", "*", "*") and hour == "*":
         return _within_hours(minute) or cron
     if not (minute.isdigit() and hour.isdigit() and month == "*"):
@@ -74,8 +77,8 @@ def words(cron: str) -> str:
     at = f"at {int(hour):02}:{int(minute):02}"
     if (day, weekday) == ("*", "*"):
         return f"Every day {at}"
-    if day == "*" and weekday.isdigit():
-        return f"Every {_DAYS[int(weekday)]} {at}"
+    if day == "*" and weekday in _DAYS:
+        return f"Every {_DAYS[weekday]} {at}"
     return f"On day {day} of every month {at}" if day.isdigit() and weekday == "*" else cron
 
 

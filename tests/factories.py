@@ -130,6 +130,29 @@ async def add_job(admin: asyncpg.Connection, team_id: UUID, status: str = "faile
     return job_id
 
 
+async def add_engine_room(admin: asyncpg.Connection) -> UUID:
+    """A queue that is paused, a worker and a schedule; returns the schedule. Made twice, it is there once."""
+    now, schedule_id, room = clock.now(), uuid7(), "engine-room"
+    await admin.execute(
+        "INSERT INTO queues (id, name, paused_at, version, created_at, updated_at) VALUES ($1, $2, $3, 1, $3, $3)"
+        " ON CONFLICT DO NOTHING",
+        *(uuid7(), room, now),
+    )
+    await admin.execute(
+        "INSERT INTO workers (id, host, pid, started_at, heartbeat_at, concurrency, engine, version, queues)"
+        " SELECT $1, $2, 7, $3, $3, 2, 'pgqueuer', '0', ARRAY[$2] WHERE NOT EXISTS (SELECT FROM workers WHERE host = $2)",
+        *(uuid7(), room, now),
+    )
+    await admin.execute(
+        "INSERT INTO schedules (id, name, kind, input, cron, time_zone, enabled, next_run_at, version, created_at,"
+        " updated_at) VALUES ($1, $2, 'files.tidy', '{}', '0 3 * * *', 'UTC', true, $3 + interval '1 day', 1, $3, $3)"
+        " ON CONFLICT DO NOTHING",
+        *(schedule_id, room, now),
+    )
+    found: UUID = await admin.fetchval("SELECT id FROM schedules ORDER BY name = $1 DESC, id LIMIT 1", room)
+    return found
+
+
 async def body(*pieces: bytes) -> AsyncIterator[bytes]:
     """A request's body, piece by piece."""
     for piece in pieces:

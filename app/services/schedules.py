@@ -77,8 +77,7 @@ async def get(actor: Actor, schedule_id: UUID) -> ScheduleDetail:
         schedule = await work.get(Schedule, schedule_id)
         view = _view(schedule, await schedules_table.last_status(work, schedule))
         acts = await audit_table.of_record(work, "schedule", str(schedule_id))
-    ahead = recurrence.upcoming(schedule.cron, schedule.time_zone, clock.now(), AHEAD) if view.next_run_at else ()
-    return ScheduleDetail(view, ahead, acts)
+    return ScheduleDetail(view, _ahead(schedule) if view.next_run_at else (), acts)
 
 
 async def runs(actor: Actor, schedule_id: UUID, request: PageRequest) -> Page[Any]:
@@ -95,7 +94,7 @@ async def preview(actor: Actor, times: Times) -> Sequence[datetime]:
     """
     async with reading(actor, Permission.SCHEDULES_MANAGE):
         cron, zone = recurrence.checked(times.cron, times.time_zone)
-    return recurrence.upcoming(cron, zone, clock.now(), AHEAD)
+        return recurrence.upcoming(cron, zone, clock.now(), AHEAD)
 
 
 async def change(actor: Actor, schedule_id: UUID, times: Times, seen: Times, reason: str) -> None:
@@ -159,6 +158,15 @@ async def _check_free(work: Work, schedule: Schedule) -> None:
         raise Conflict("Only another version of the program knows how to run this. Nothing was done.")
     if await is_busy(work, schedule):
         raise Conflict(f"The last job of “{schedule.name}” has not ended yet. Wait for it, or cancel it first.")
+
+
+def _ahead(schedule: Schedule) -> Sequence[datetime]:
+    """Its next runs; none for times that only somebody at the database can have written."""
+    try:
+        cron, zone = recurrence.checked(schedule.cron, schedule.time_zone)
+    except Invalid:
+        return ()
+    return recurrence.upcoming(cron, zone, clock.now(), AHEAD)
 
 
 def _set_next(schedule: Schedule) -> None:

@@ -14,7 +14,7 @@ from playwright.async_api import ConsoleMessage, Page, expect
 from app.ids import uuid7
 from pages import SCREENS
 from tests.browser.conftest import OpenPage, Report
-from tests.factories import Made, add_job, add_payment, add_user, add_values, make_dataset
+from tests.factories import Made, add_engine_room, add_job, add_payment, add_user, add_values, make_dataset
 from tests.product import Product, drawn, status
 
 PHONE, DESK = (390, 844), (1440, 900)
@@ -45,12 +45,13 @@ class Records:
     staff: UUID
     user: UUID
     payment: UUID
+    schedule: UUID
 
     def address(self, path: str) -> str:
         """The address of a screen, with a real record in its path."""
         ids = {"datasets": self.dataset.id, "imports": self.import_, "jobs": self.job, "audit": self.entry,
                "staff": self.staff, "users": self.user, "teams": self.dataset.team_id,
-               "payments": self.payment}  # fmt: skip
+               "payments": self.payment, "schedules": self.schedule}  # fmt: skip
         return path.replace("{id}", str(ids.get(path.split("/")[1]))).replace("{row}", str(self.row))
 
 
@@ -69,6 +70,7 @@ async def records(product: Product) -> Records:
             product.company.tess.staff_id,
             await admin.fetchval("SELECT id FROM users WHERE name = $1", LONG),
             await admin.fetchval("SELECT id FROM payments LIMIT 1"),
+            await add_engine_room(admin),
         )
 
 

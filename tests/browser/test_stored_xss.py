@@ -17,7 +17,7 @@ from playwright.async_api import Page, expect
 from app.ids import uuid7
 from pages import SCREENS
 from tests.browser.conftest import OpenPage
-from tests.factories import Made, add_job, add_payment, add_user, add_values, make_dataset
+from tests.factories import Made, add_engine_room, add_job, add_payment, add_user, add_values, make_dataset
 from tests.product import Product
 
 MARK = "window.__xss"
@@ -125,11 +125,12 @@ async def attacked(admin: asyncpg.Connection, product: Product) -> Mapping[str, 
         " VALUES ($1, $2, 'x', 'x', '\\x00', '{jobs:read}', now(), now() + interval '1 day')",
         *(uuid7(), product.company.sue.staff_id),
     )
+    schedule = await add_engine_room(admin)
     await poison(admin)
     row = await admin.fetchval("SELECT id FROM dataset_rows WHERE dataset_number = $1 LIMIT 1", made.number)
     import_id = await admin.fetchval("SELECT id FROM imports WHERE dataset_id = $1", made.id)
     return {"datasets": made.id, "imports": import_id, "jobs": job, "audit": entry, "users": user, "teams": acme,
-            "payments": payment, "staff": product.company.tess.staff_id, "row": row}  # fmt: skip
+            "payments": payment, "staff": product.company.tess.staff_id, "row": row, "schedules": schedule}  # fmt: skip
 
 
 async def _entry(admin: asyncpg.Connection, made: Made, n: int) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from components.table import DataTable
 from pages import SCREENS
-from tests.factories import Made, add_job, add_payment, add_user, add_values, make_dataset
+from tests.factories import Made, add_engine_room, add_job, add_payment, add_user, add_values, make_dataset
 from tests.pages.visitor import Visit
 from tests.people import Company
 
@@ -40,6 +40,7 @@ async def addresses(admin: asyncpg.Connection, made: Made) -> dict[str, str]:
     ids: dict[str, Any] = {"datasets": made.id, "imports": import_id, "jobs": job, "audit": entry}
     ids |= {"users": user, "teams": made.team_id, "payments": await add_payment(admin, made.team_id, user_id=user)}
     ids["staff"] = await admin.fetchval("SELECT id FROM staff WHERE email = 'tess@example.com'")
+    ids["schedules"] = await add_engine_room(admin)
     return {
         s.path: s.path.replace("{id}", str(ids.get(s.path.split("/")[1]))).replace("{row}", str(row)) for s in SCREENS
     }

@@ -18,6 +18,7 @@ from fastapi.routing import APIRoute
 from app import db, websocket
 from app.actor import Staff
 from app.config import Settings
+from app.ids import uuid7
 from app.services import datasets, exports, jobs, users
 from components.table import DataTable
 from pages import SCREENS
@@ -128,13 +129,13 @@ async def _every_screen(console: Console) -> None:
     """Each screen of a record, with the other team's record."""
     t = console.theirs
     ids = {"datasets": t.made.id, "imports": t.import_id, "jobs": t.job_id, "audit": t.entry_id, "users": t.user_id}
-    ids |= {"teams": t.team_id, "payments": t.payment_id, "staff": t.ann.staff_id}
+    ids |= {"teams": t.team_id, "payments": t.payment_id, "staff": t.ann.staff_id, "schedules": uuid7()}
     for screen in SCREENS:
         noun = screen.path.split("/")[1]
         if "{" in screen.path:
             address = screen.path.replace("{id}", str(ids[noun])).replace("{row}", str(t.row_id))
             page = await console.opens(t.tess, address)
-            assert page.status == (403 if noun == "staff" else 404), address
+            assert page.status == (403 if noun in {"staff", "schedules"} else 404), address
             said = " ".join(page.texts()).replace(address, "").lower()
             assert "secret" not in said, address
             assert "nordlicht" not in said, address
