@@ -8,10 +8,17 @@ import sys
 from pathlib import Path
 
 from app.startup import StartupProblem
-from benchmarks import exports, grid, imports, report, screens, security
+from benchmarks import audit, exports, grid, imports, report, screens, security
 from benchmarks.options import Options
 
-BENCHMARKS = {"imports": imports, "grid": grid, "screens": screens, "exports": exports, "security": security}
+BENCHMARKS = {
+    "imports": imports,
+    "grid": grid,
+    "screens": screens,
+    "exports": exports,
+    "security": security,
+    "audit": audit,
+}
 
 
 def main() -> None:

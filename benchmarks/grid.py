@@ -6,19 +6,19 @@ around it, as superuser. All three take turns; the medians count.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from uuid import UUID
 
 import asyncpg
 
-from app.actor import Staff
 from app.conditions import Condition
 from app.ids import uuid7
 from app.paging import COUNT_CAP
 from app.services import rows
 from benchmarks.database import Bench, bench
+from benchmarks.framed import Question, framed
 from benchmarks.options import Options
 from benchmarks.report import Aim, Measure
 
@@ -30,13 +30,6 @@ FIELDS = ("carrier", "origin", "flight", "distance", "tailnum", "dep_delay", "no
 FILTER = Condition("tailnum", "is", ("N00777",))
 """One row in 10,000 has it, and no index knows it."""
 
-_ENTER = """
-    SELECT d.staff_id, d.name, d.role, d.limited, d.teams, set_config('app.team_ids', d.teams::text, true),
-        set_config('app.actor', $2, true), set_config('app.request', '', true),
-        set_config('statement_timeout', '10000', true), set_config('transaction_read_only', 'on', true),
-        set_config('role', CASE WHEN d.limited THEN 'quarterdeck_team' ELSE 'quarterdeck_platform' END, true)
-    FROM door_session($1) AS d
-"""
 _BY_POSITION = f"""
     SELECT id, position, version, status, data FROM dataset_rows
     WHERE dataset_number = 1 AND position >= $1 AND position < $2 ORDER BY position LIMIT {WINDOW}
@@ -60,8 +53,6 @@ _SEED = """
     FROM generate_series($3::int, $4::int) AS n
 """
 _SEED_BATCH = 100_000
-
-Question = Callable[[], Awaitable[Sequence[object]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +96,12 @@ async def _measured(place: _Place) -> list[Measure]:
             began = time.perf_counter()
             await question()
             kept.append((time.perf_counter() - began) * 1000)
-    service, framed, bare = map(median, times)
+    service, reference, bare = map(median, times)
     aim = Aim(most_ratio=3, most=place.most_ms)
-    return [Measure(f"grid/{place.name}", service, "ms", framed, aim), Measure(f"grid/{place.name}/bare", bare, "ms")]
+    return [
+        Measure(f"grid/{place.name}", service, "ms", reference, aim),
+        Measure(f"grid/{place.name}/bare", bare, "ms"),
+    ]
 
 
 def _by_position(at: Bench, login: asyncpg.Connection, dataset: UUID, name: str, start: int) -> _Place:
@@ -118,7 +112,7 @@ def _by_position(at: Bench, login: asyncpg.Connection, dataset: UUID, name: str,
         found: Sequence[object] = await connection.fetch(_BY_POSITION, start + 1, start + WINDOW + 1)
         return found
 
-    return _Place(name, service, _framed(login, at.ann, question), lambda: question(at.admin), ROUNDS, 5)
+    return _Place(name, service, framed(login, at.ann, question), lambda: question(at.admin), ROUNDS, 5)
 
 
 def _filtered(at: Bench, login: asyncpg.Connection, dataset: UUID, n: int) -> _Place:
@@ -130,19 +124,9 @@ def _filtered(at: Bench, login: asyncpg.Connection, dataset: UUID, n: int) -> _P
         found: Sequence[object] = await connection.fetch(_BY_IDS, ids[:WINDOW])
         return found
 
-    framed = _framed(login, at.ann, question)
-    return _Place("filter_scan", service, framed, lambda: question(at.admin), SCAN_ROUNDS, None)
-
-
-def _framed(
-    login: asyncpg.Connection, ann: Staff, question: Callable[[asyncpg.Connection], Awaitable[Sequence[object]]]
-) -> Question:
-    async def framed() -> Sequence[object]:
-        async with login.transaction():
-            await login.fetchrow(_ENTER, ann.session_id, str(ann.staff_id))
-            return await question(login)
-
-    return framed
+    return _Place(
+        "filter_scan", service, framed(login, at.ann, question), lambda: question(at.admin), SCAN_ROUNDS, None
+    )
 
 
 async def _seed(at: Bench, n: int) -> UUID:

@@ -15,10 +15,14 @@ class Aim:
     least_ratio: float | None = None
     most_ratio: float | None = None
     most: float | None = None
+    least: float | None = None
 
     def words(self, unit: str) -> str:
         """The aim as the table says it."""
-        bounds = (("ratio ≥ ", self.least_ratio, ""), ("ratio ≤ ", self.most_ratio, ""), ("≤ ", self.most, f" {unit}"))
+        bounds = (
+            *(("ratio ≥ ", self.least_ratio, ""), ("ratio ≤ ", self.most_ratio, "")),
+            *(("≤ ", self.most, f" {unit}"), ("≥ ", self.least, f" {unit}")),
+        )
         return ", ".join(f"{sign}{bound:g}{end}" for sign, bound, end in bounds if bound is not None)
 
     def is_met(self, value: float, ratio: float | None) -> bool:
@@ -27,7 +31,7 @@ class Aim:
             return False
         if self.most_ratio is not None and (ratio is None or ratio > self.most_ratio):
             return False
-        return self.most is None or value <= self.most
+        return (self.most is None or value <= self.most) and (self.least is None or value >= self.least)
 
 
 @dataclass(frozen=True, slots=True)

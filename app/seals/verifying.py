@@ -44,19 +44,30 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """What the first seal of a window hangs on. ``history`` is the transaction that wrote what was there before the
-    first seal: such entries are older than seals, and nothing can join them.
-    """
+    """What the first seal of a window hangs on."""
 
     hash: bytes
     total: int
     at: datetime | None
-    history: str
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """What was there before the first seal may be older than seals: nothing can join those transactions any more."""
+
+    cluster: int
+    next_xid: int
+    next_id: int
+
+    def has(self, seal: Seal, xid: str) -> bool:
+        """Whether an entry in ``seal`` belongs to it."""
+        return seal.cluster == self.cluster and (int(xid), 1) <= (self.next_xid, self.next_id)
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
     before: _Before
+    history: _History | None
     seals: Sequence[Seal]
     leaves: Mapping[int, bytes]
     rows: Mapping[int, Any]
@@ -90,7 +101,8 @@ async def look(work: Work, keys: PublicKeys, start: int) -> Looked:
     hashes = dict(await connection.fetch(_LEAVES, [seal.seq for seal in seals]))
     sound = [seal for seal in seals if _is_sound(seal, hashes[seal.seq])]
     read = [row for low, high in _reads(sound) for row in await connection.fetch(_ENTRIES, low, high)]
-    window = _Window(await _before(connection, start), seals, hashes, {row["id"]: row for row in read})
+    rows = {row["id"]: row for row in read}
+    window = _Window(await _before(connection, start), await _history(connection), seals, hashes, rows)
     problems = await asyncio.to_thread(lambda: list(_judged(window, start, keys)))
     problems += [problem async for problem in _elsewhere(connection, seals)]
     problems += [problem async for problem in _within(connection, read)]
@@ -127,9 +139,13 @@ def _reads(seals: Sequence[Seal]) -> list[tuple[int, int]]:
 
 
 async def _before(connection: Any, start: int) -> _Before:  # noqa: ANN401 - asyncpg ships no types
-    history = await connection.fetchval(_HISTORY)
     row = await connection.fetchrow(_HEAD, start)
-    return _Before(row["hash"], row["total"], row["at"], history) if row else _Before(chain.BEGINNING, 0, None, history)
+    return _Before(row["hash"], row["total"], row["at"]) if row else _Before(chain.BEGINNING, 0, None)
+
+
+async def _history(connection: Any) -> _History | None:  # noqa: ANN401
+    row = await connection.fetchrow(_FIRST)
+    return _History(row["cluster"], int(row["next_xid"]), row["next_id"]) if row else None
 
 
 def _judged(window: _Window, start: int, keys: PublicKeys) -> Iterator[Problem]:
@@ -140,7 +156,7 @@ def _judged(window: _Window, start: int, keys: PublicKeys) -> Iterator[Problem]:
             yield found(Damage.CHAIN, seal=seal.seq)
         yield from signed(seal, keys)
         yield from _entries(window, seal, before)
-        before, seq = _Before(seal.hash, seal.total, seal.at, before.history), seal.seq + 1
+        before, seq = _Before(seal.hash, seal.total, seal.at), seal.seq + 1
 
 
 def signed(seal: Seal, keys: PublicKeys) -> Iterator[Problem]:
@@ -164,13 +180,13 @@ def _entries(window: _Window, seal: Seal, before: _Before) -> Iterator[Problem]:
     if not _is_sound(seal, joined) or merkle.root(hashes) != seal.root:
         yield found(Damage.SEAL, seal=seal.seq, what="its list of entries is not the one that it was made of")
         return
-    oldest = before.at - LATE if before.at else None
+    oldest, past = before.at - LATE if before.at else None, window.history
     for id_, hashed in zip(chain.numbers(seal.ranges), hashes, strict=True):
         if (row := window.rows.get(id_)) is None:
             yield found(Damage.MISSING, entry=id_, seal=seal.seq)
         elif row["leaf"] is None or leaves.leaf_hash(row["leaf"]) != hashed:
             yield found(Damage.CHANGED, entry=id_, seal=seal.seq)
-        elif oldest is not None and row["at"] < oldest and row["xid"] != before.history:
+        elif oldest is not None and row["at"] < oldest and not (past and past.has(seal, row["xid"])):
             said, sealed = (leaves.stamp(moment)[:16].replace("T", " ") for moment in (row["at"], oldest + LATE))
             yield found(Damage.BACKDATED, entry=id_, seal=seal.seq, at=said, before=seal.seq - 1, sealed_at=sealed)
 
@@ -201,7 +217,7 @@ _SEALS = f"SELECT {chain.COLUMNS} FROM audit_seals WHERE seq >= $1 ORDER BY seq 
 _LEAVES = "SELECT seq, leaves FROM audit_seals WHERE seq = ANY ($1::bigint[])"
 _ENTRIES = f"{leaves.READ} WHERE e.id >= $1 AND e.id < $2"
 _HEAD = "SELECT hash, total, at FROM audit_seals WHERE seq < $1 ORDER BY seq DESC LIMIT 1"
-_HISTORY = "SELECT xid::text FROM audit_entries WHERE id = (SELECT lower(ids) FROM audit_seals WHERE seq = 0)"
+_FIRST = "SELECT cluster, next_xid::text, next_id FROM audit_seals WHERE seq = 0"
 # Of a later server, if a backup was restored there: entries above its floor. Their transactions count anew.
 _STRAYS = """
     SELECT e.id FROM audit_entries e
