@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from app.demo.chores import Chores
 from app.demo.customers import Customers
 from app.demo.datasets import Collections
 from app.demo.dice import Dice
@@ -41,6 +42,7 @@ def found(now: datetime) -> Company:
     trade = Trade(dice, customers, desk, start, now)
     collections = Collections(dice, history, office, desk, start, now)
     collections.make(customers.teams)
+    chores = Chores(dice, desk, start, now)
     tables: dict[str, Sequence[Record]] = {
         "staff": office.people,
         "teams": sorted(customers.teams, key=_by_id),
@@ -52,6 +54,7 @@ def found(now: datetime) -> Company:
         "schema_versions": collections.versions,
         "schema_fields": collections.fields,
         "datasets": collections.datasets,
+        "schedules": chores.schedules,
         "jobs": sorted(desk.jobs, key=_by_id),
         "job_events": sorted(desk.events, key=lambda event: event["at"]),
         "imports": collections.imports,

@@ -16,7 +16,7 @@ from app.demo.staff import Office
 from app.ledger.tasks import DATASET_IMPORT
 from app.models import Action, DatasetStatus, ImportStatus, RowStatus
 from app.permissions import Role
-from app.tabular.plan import BadRow, Dialect, ImportPlan, PlanColumn, RowError, dump
+from app.tabular.plan import BadRow, Dialect, ImportPlan, Place, PlanColumn, RowError, dump
 from app.tabular.rules import MESSAGES
 
 _DECISIONS = (
@@ -115,6 +115,8 @@ class Collections:
         words = {"import_id": str(import_id), "file": file.name, "dataset": dataset["name"]}
         job = self.desk.queued(DATASET_IMPORT, team_id, at, actor.id, words)
         result = {"rows": file.rows, "bad": file.bad}
+        read = file.rows + file.bad
+        job["checkpoint"] = {"place": dump(Place(96 * read, read + 1, file.rows, file.bad))}
         done = self.desk.succeed(job, at, 0.004 * file.rows, result)
         size, first = 96 * (file.rows + file.bad), dataset["next_position"]
         self.imports.append(

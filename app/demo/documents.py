@@ -7,7 +7,9 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from app.demo import failures
 from app.demo.dice import Dice
+from app.demo.failures import Failure
 from app.demo.history import Actor, History, Record, Target
 from app.demo.staff import Office
 from app.drafts import Draft
@@ -17,56 +19,12 @@ from app.permissions import Role
 
 RECENT = timedelta(hours=36)
 """Documents younger than this are kept as files, too."""
-_PLACE = "app/worker/tasks/documents.py"
-_FULL = "OSError: [Errno 28] No space left on device"
+_PAGE_MICROS = 900
+"""What a page costs, in millionths."""
 _OUTAGE = (timedelta(days=3, hours=6), timedelta(days=3, hours=5))
 """From when to when, before now, one worker's disk was full."""
 _WRONG_LINK = (timedelta(days=9), timedelta(days=1))
 """From when to when, before now, customers could choose a template that there is not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A way to fail: as the ledger writes it, how often, and whether the ledger tries again by itself."""
-
-    code: str
-    error: str
-    signature: str
-    weight: float
-    again: bool = True
-
-
-FULL_DISK = Failure(
-    "INTERNAL_ERROR",
-    f"{_FULL}\n\nTraceback (most recent call last):\n"
-    f'  File "{_PLACE}", in generate_document\n    await asyncio.to_thread(keep, ctx.data_dir, ctx.job_id, text)\n'
-    f'  File "{_PLACE}", in keep\n    unfinished.write_text(text, encoding="utf-8")\n{_FULL}\n',
-    f"{DOCUMENT_GENERATE.kind} OSError {_PLACE}:keep",
-    2,
-)
-FAILURES = (
-    FULL_DISK,
-    Failure(
-        "TIMEOUT",
-        f"{DOCUMENT_GENERATE.label} took longer than the {DOCUMENT_GENERATE.timeout:g} seconds that it may take, "
-        "and was stopped.",
-        f"{DOCUMENT_GENERATE.kind} Timeout",
-        4,
-    ),
-    Failure(
-        "WORKER_LOST",
-        f"The worker was lost {DOCUMENT_GENERATE.max_attempts} times while it ran this job.",
-        f"{DOCUMENT_GENERATE.kind} WorkerLost",
-        2,
-    ),
-)
-NO_TEMPLATE = Failure(
-    "VALIDATION_ERROR",
-    "There is no template “white paper”. There are: report, proposal, study, brief.",
-    f"{DOCUMENT_GENERATE.kind} Invalid app/drafts.py:ordered",
-    0,
-    again=False,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +49,41 @@ class Desk:
     files: dict[UUID, str] = field(default_factory=dict)
     """The recent documents, by job."""
 
+    _working: _Worker = field(init=False)
+    """Who took the job that was taken last."""
+
     def __post_init__(self) -> None:
         long_ago = self.now - timedelta(days=99)
         self._workers = [_Worker(self.dice.id(long_ago), f"worker-{n}/5e0f{n}a7c", 4000 + 17 * n) for n in range(3)]
 
-    def order(self, user: Record, team_id: UUID, draft: Draft, at: datetime, payment: UUID | None = None) -> None:
-        """Queue a document, and let everything happen to it that has happened by now."""
+    def order(
+        self,
+        user: Record,
+        team_id: UUID,
+        draft: Draft,
+        at: datetime,
+        payment: UUID | None = None,
+        failure: Failure | None = None,
+    ) -> None:
+        """Queue a document, and let everything happen to it that has happened by now. ``failure``: it meets this."""
         created = min(self.dice.later(at, 1, 15), self.now - timedelta(seconds=1))
         job = self.queued(DOCUMENT_GENERATE, team_id, created, None, _input(draft))
         job.update(user_id=user["id"], payment_id=payment)
         if self.now - created < timedelta(minutes=30):
             return  # nobody has taken it yet
-        if self.dice.chance(0.008):
+        if failure is not None:
+            self._fail(job, created, failure)
+        elif self.dice.chance(0.008):
             self._cancel(job, created)
+        elif self.dice.chance(0.006):
+            self._stop(job, created)
         elif self._fits(created, *_OUTAGE):
-            self._fail(job, created, FULL_DISK)
+            self._fail(job, created, failures.FULL_DISK)
         elif self._fits(created, *_WRONG_LINK) and self.dice.chance(0.02):
             job["input"] = job["input"] | {"template": "white paper"}
-            self._fail(job, created, NO_TEMPLATE)
+            self._fail(job, created, failures.NO_TEMPLATE)
         elif self.dice.chance(0.035):
-            self._fail(job, created, self.dice.of([(failure, failure.weight) for failure in FAILURES]))
+            self._fail(job, created, self.dice.of([(failure, failure.weight) for failure in failures.FAILURES]))
         else:
             self.succeed(job, created, 0.8 * draft.pages, _result(draft))
             self._keep(job, draft)
@@ -118,7 +91,7 @@ class Desk:
     def queued(
         self,
         task: Task,
-        team_id: UUID,
+        team_id: UUID | None,
         at: datetime,
         by: UUID | None,
         values: Record,
@@ -131,7 +104,8 @@ class Desk:
             "cancel_requested_at": None, "cancel_requested_by": None, "progress": 0, "progress_done": 0,
             "progress_total": None, "progress_text": "", "result": None, "error_code": None, "error": None,
             "error_signature": None, "cost_micros": 0, "started_at": None, "finished_at": None, "created_by": by,
-            "user_id": None, "payment_id": None, "created_at": at,
+            "user_id": None, "payment_id": None, "created_at": at, "run_started_at": None, "run_cost_micros": 0,
+            "cancel_seen_at": None, "checkpoint": None, "schedule_id": None,
         }  # fmt: skip
         self.jobs.append(job)
         self._tell(job, at, JobEventKind.QUEUED, by=str(by) if by else None, delay=0)
@@ -146,7 +120,7 @@ class Desk:
             status=JobStatus.SUCCEEDED.value, result=result, progress=100, progress_done=whole, progress_total=whole,
             finished_at=ended, error=None, error_code=None, error_signature=None,
         )  # fmt: skip
-        self._tell(job, ended, JobEventKind.SUCCEEDED, attempt=job["attempts"])
+        self._tell(job, ended, JobEventKind.SUCCEEDED, **self._attempt(job, 1))
         return ended
 
     def _fits(self, at: datetime, first: timedelta, last: timedelta) -> bool:
@@ -155,11 +129,37 @@ class Desk:
     def _claim(self, job: Record, at: datetime) -> None:
         worker = self.dice.choice(self._workers)
         job.update(epoch=job["epoch"] + 1, attempts=job["attempts"] + 1, started_at=job["started_at"] or at)
-        job.update(delivered_at=at, deliveries=1)
+        job.update(delivered_at=at, deliveries=1, run_started_at=at, run_cost_micros=0)
+        self._working = worker
         self._tell(
             job, at, JobEventKind.CLAIMED, worker=str(worker.id), host=worker.host, pid=worker.pid,
             epoch=job["epoch"], attempt=job["attempts"], **{"from": None},
         )  # fmt: skip
+
+    def _attempt(self, job: Record, share: float) -> Record:
+        """What the time line tells of the attempt that ends: also what it cost, by the share of the pages it made."""
+        cost = int(job["input"].get("pages", 0) * _PAGE_MICROS * share)
+        job.update(run_cost_micros=cost, cost_micros=job["cost_micros"] + cost)
+        told = {"worker": str(self._working.id), "host": self._working.host, "cost_micros": cost}
+        return told | {"epoch": job["epoch"], "attempt": job["attempts"]}
+
+    def _stop(self, job: Record, at: datetime) -> None:
+        """Somebody of the staff stops it while it runs: its worker sees that, and ends at the next page."""
+        found = self.office.at_work(at, {Role.SUPPORT, Role.ADMIN}, job["team_id"])
+        if found is None or found[1] - at > timedelta(minutes=90) or self.now - found[1] < timedelta(minutes=2):
+            self.succeed(job, at, 20, _result(Draft(**job["input"])))
+            return
+        actor, when = found
+        self._claim(job, max(at, when - timedelta(seconds=self.dice.uniform(4, 20))))
+        seen = self.dice.later(when, 0.2, 2.5)
+        ended = self.dice.later(seen, 0.3, 3)
+        pages = job["input"]["pages"]
+        job.update(cancel_requested_at=when, cancel_requested_by=actor.id, cancel_seen_at=seen, finished_at=ended)
+        job.update(status="cancelled", progress=40, progress_done=pages * 2 // 5, progress_total=pages)
+        self._tell(job, when, JobEventKind.CANCEL_REQUESTED, by=str(actor.id))
+        self._tell(job, seen, JobEventKind.CANCEL_SEEN, epoch=job["epoch"], attempt=job["attempts"])
+        self._tell(job, ended, JobEventKind.CANCELLED, **self._attempt(job, 0.4), by=str(actor.id))
+        self._record(job, when, actor, Action.JOB_CANCELLED, "The customer ordered it twice", JobStatus.RUNNING)
 
     def _cancel(self, job: Record, at: datetime) -> None:
         """Somebody of the staff stops it while it waits."""
@@ -176,11 +176,14 @@ class Desk:
     def _fail(self, job: Record, at: datetime, failure: Failure) -> None:
         """It fails; mostly the ledger's second or third try helps, sometimes a person has to."""
         message = failure.error.partition("\n")[0]
-        lasting = failure is NO_TEMPLATE or self._fits(at, *_OUTAGE) or self.dice.chance(0.3)
+        lasting = (
+            failure in (failures.NO_TEMPLATE, failures.READ_ONLY) or self._fits(at, *_OUTAGE) or self.dice.chance(0.3)
+        )
         while True:
             self._claim(job, began := self.dice.later(at, 0.05, 2.5))
-            why = {"code": failure.code, "message": message, "attempt": job["attempts"]}
-            ended = min(began + _length(failure, self.dice), self.now - timedelta(seconds=30))
+            made = 0.0 if failure is failures.NO_TEMPLATE else 1.0 if failure.code == "INTERNAL_ERROR" else 0.6
+            why = {**self._attempt(job, made), "code": failure.code, "message": message, "error": failure.error}
+            ended = min(began + failures.length(failure, self.dice), self.now - timedelta(seconds=30))
             last = not failure.again or (lasting and job["attempts"] >= job["max_attempts"])
             if last:
                 break
@@ -192,12 +195,16 @@ class Desk:
                 return
         values = {"error": failure.error, "error_code": failure.code, "error_signature": failure.signature}
         job.update(status=JobStatus.FAILED.value, finished_at=ended, **values)
+        if failure.code == "WORKER_LOST":  # the sweep finds the last attempt lost, and gives up
+            self._again(job, ended, why, 0)
+            why = {key: why[key] for key in ("code", "message", "attempt")}
         self._tell(job, ended, JobEventKind.FAILED, **why)
         self._mend(job, ended, failure)
 
     def _again(self, job: Record, at: datetime, why: Record, delay: float) -> None:
         if why["code"] == "WORKER_LOST":
-            self._tell(job, at, JobEventKind.LEASE_LOST, epoch=job["epoch"])
+            lost = {key: value for key, value in why.items() if key not in {"code", "message", "error"}}
+            self._tell(job, at, JobEventKind.LEASE_LOST, **lost)
         else:
             self._tell(job, at, JobEventKind.RETRY_LATER, **why, delay=delay)
 
@@ -239,13 +246,3 @@ def _result(draft: Draft) -> Record:
     """Exactly what the job itself would have said."""
     text = "".join(draft.texts())
     return {"pages": draft.pages, "words": len(text.split()), "sha256": hashlib.sha256(text.encode()).hexdigest()}
-
-
-def _length(failure: Failure, dice: Dice) -> timedelta:
-    """How long a run of this failure takes."""
-    least, most = {
-        "TIMEOUT": (DOCUMENT_GENERATE.timeout, DOCUMENT_GENERATE.timeout),
-        "WORKER_LOST": (20.0, 90.0),
-        "VALIDATION_ERROR": (0.01, 0.04),
-    }.get(failure.code, (2.0, 12.0))
-    return timedelta(seconds=round(dice.uniform(least, most), 3))

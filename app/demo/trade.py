@@ -11,6 +11,7 @@ from app import drafts
 from app.demo.customers import Customer, Customers
 from app.demo.dice import Dice, Rhythm
 from app.demo.documents import Desk
+from app.demo.failures import READ_ONLY
 from app.demo.history import Record
 from app.models import PaymentStatus
 
@@ -31,6 +32,7 @@ _OUTCOMES = (
     (PaymentStatus.DISPUTED, 0.25),
 )
 _PAID = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.DISPUTED})
+_TROUBLED = 9
 _STILL_PENDING = timedelta(hours=2)
 _TEMPLATES = (("report", 5.0), ("proposal", 3.0), ("study", 2.0), ("brief", 4.0))
 _SUBJECTS = MappingProxyType(
@@ -71,6 +73,7 @@ class Trade:
             self.desk.order(user.row, user.team_at(at), self._order(user, preview=True), at)
         for at in Rhythm(self.start, self.now, 2.3).moments(self.dice, PAYMENTS):
             self._pay(self._buyer(at), at, again=True)
+        self._meet_trouble()
 
     def _buyer(self, at: datetime) -> Customer:
         """Somebody who is there at this moment; busy people come more often."""
@@ -79,6 +82,13 @@ class Trade:
             user = users[self.dice.randrange(there)]
             if self.dice.random() * self._busiest < user.busy and user.works_at(at):
                 return user
+
+    def _meet_trouble(self) -> None:
+        """Since some hours ago a worker may not write what it made: a failure that nobody has seen before."""
+        for n in range(_TROUBLED):
+            at = self.dice.later(self.now - timedelta(hours=3.6) + n * timedelta(minutes=16), 1, 600)
+            user = self._buyer(at)
+            self.desk.order(user.row, user.team_at(at), self._order(user, preview=True), at, failure=READ_ONLY)
 
     def _order(self, user: Customer, *, preview: bool = False) -> drafts.Draft:
         language = _LANGUAGE_OF.get(user.row["options"]["locale"], "en")

@@ -17,6 +17,30 @@ from app.models import RowStatus
 
 _UNDECIDED = {"status": RowStatus.PENDING.value, "reviewer_id": None, "reviewed_at": None}
 
+# What the ledger writes down as it goes: the words by which a job is found, and how it went in the queues.
+_WORDS = """
+INSERT INTO job_words (job_id, team_id, words)
+SELECT id, team_id, array_to_tsvector(ARRAY(
+    SELECT DISTINCT lower(left(word, 64)) FROM jsonb_path_query(input, 'strict $.**') AS value,
+        regexp_split_to_table(value #>> '{}', '[^[:alnum:]]+') AS word
+    WHERE jsonb_typeof(value) IN ('string', 'number') AND word <> '' LIMIT 200))
+FROM jobs WHERE input <> '{}'
+"""
+_FIGURES = """
+INSERT INTO job_minutes
+    (minute, queue, kind, slot, started, waited_ms, succeeded, failed, cancelled, retried, ran_ms)
+SELECT date_trunc('minute', at), queue, j.kind, 0, count(*) FILTER (WHERE started),
+    coalesce(sum(1000 * extract(epoch FROM at - created_at)) FILTER (WHERE started AND at = started_at), 0)::bigint,
+    count(*) FILTER (WHERE e.kind = 'succeeded'), count(*) FILTER (WHERE e.kind = 'failed'),
+    count(*) FILTER (WHERE e.kind = 'cancelled'), count(*) FILTER (WHERE e.kind IN ('retry_later', 'lease_lost')),
+    coalesce(sum(1000 * extract(epoch FROM finished_at - run_started_at)) FILTER (WHERE at = finished_at), 0)::bigint
+FROM (SELECT *, kind IN ('claimed', 'taken_over') AS started FROM job_events) AS e
+JOIN jobs j ON j.id = e.job_id
+WHERE at > (SELECT max(at) FROM job_events) - interval '2 days'
+    AND e.kind IN ('claimed', 'taken_over', 'succeeded', 'failed', 'cancelled', 'retry_later', 'lease_lost')
+GROUP BY 1, 2, 3
+"""
+
 
 async def write(connection: asyncpg.Connection, company: Company) -> None:
     """Write everything. The caller has begun the transaction."""
@@ -32,6 +56,8 @@ async def write(connection: asyncpg.Connection, company: Company) -> None:
         dict(zip(heads, key, strict=True)) | {"n": n} for key, n in sorted(counts.items(), key=lambda c: c[0][:2])
     ]
     await _insert(connection, "dataset_counts", counted)
+    await connection.execute(_WORDS)
+    await connection.execute(_FIGURES)
 
 
 async def _insert(connection: asyncpg.Connection, table: str, records: Sequence[Record]) -> None:

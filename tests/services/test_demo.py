@@ -6,7 +6,9 @@ import inspect
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -15,12 +17,13 @@ import pytest
 
 from app import db, drafts
 from app.actor import Command, Nobody
+from app.attempts import Ending, attempts
 from app.config import Settings
 from app.crypto.passwords import NOBODYS_HASH
 from app.demo import company as demo
 from app.demo import loading
 from app.demo.dice import DAY_BEGINS, DAY_ENDS
-from app.demo.documents import FAILURES, NO_TEMPLATE
+from app.demo.failures import FAILURES, NO_TEMPLATE, READ_ONLY
 from app.services import sessions, staff
 from app.services.sessions import WrongPassword
 from app.startup import StartupProblem
@@ -77,7 +80,7 @@ def test_it_ends_now_and_reaches_back_ninety_days(made: demo.Company) -> None:
 
 
 def _is_past(key: str, value: object) -> bool:
-    return isinstance(value, datetime) and key != "expires_at"
+    return isinstance(value, datetime) and key not in {"expires_at", "next_run_at"}
 
 
 def test_names_have_many_scripts_and_lengths(made: demo.Company) -> None:
@@ -129,14 +132,53 @@ def test_no_job_claims_to_run_and_every_one_tells_how_it_ended(made: demo.Compan
         assert job["created_at"] <= (job["started_at"] or job["created_at"]) <= (job["finished_at"] or HOUR)
         assert (job["finished_at"] is None) == (job["status"] == "queued")
     failed = Counter(job["error_signature"] for job in jobs if job["status"] == "failed")
-    assert set(failed) == {failure.signature for failure in (*FAILURES, NO_TEMPLATE)}
+    assert set(failed) == {failure.signature for failure in (*FAILURES, NO_TEMPLATE, READ_ONLY)}
     assert sum(failed.values()) < 0.02 * len(jobs)
 
 
 def test_failures_name_places_of_the_program_that_exist() -> None:
-    for failure in (*FAILURES, NO_TEMPLATE):
-        if place := re.search(r"(app/[\w/]+)\.py:(\w+)$", failure.signature):
+    for failure in (*FAILURES, NO_TEMPLATE, READ_ONLY):
+        if place := re.search(r"(app/[\w/]+)\.py:(\w+) ", failure.signature):
             assert inspect.isfunction(getattr(importlib.import_module(place[1].replace("/", ".")), place[2]))
+
+
+def test_the_last_day_is_one_that_staff_on_call_know(made: demo.Company) -> None:
+    """Several kinds and queues, failures of which one is new, places to go on from, stops, schedules."""
+    jobs = {job["id"]: job for job in made.tables["jobs"]}
+    today = [job for job in jobs.values() if job["created_at"] > HOUR - timedelta(hours=24)]
+    assert {(job["kind"], job["queue"]) for job in today} >= {
+        ("document.generate", "documents"),
+        ("files.tidy", "default"),
+        ("figures.forget", "default"),
+    }
+    failed = [job for job in jobs.values() if job["status"] == "failed"]
+    first = {job["error_signature"]: job["created_at"] for job in reversed(failed)}
+    assert {sign for sign, at in first.items() if at > HOUR - timedelta(hours=24)} == {READ_ONLY.signature}
+    assert len(first) >= 4
+    assert all(job["checkpoint"] for job in jobs.values() if job["kind"] == "dataset.import")
+    schedules = {schedule["id"]: schedule["kind"] for schedule in made.tables["schedules"]}
+    for job in jobs.values():
+        assert (job["team_id"] is None) == (job["schedule_id"] is not None)
+        assert schedules.get(job["schedule_id"], job["kind"]) == job["kind"]
+    stopped = [job for job in jobs.values() if job["cancel_seen_at"]]
+    assert stopped
+    assert all(job["cancel_requested_at"] < job["cancel_seen_at"] < job["finished_at"] for job in stopped)
+
+
+def test_events_tell_of_the_attempts_that_there_were(made: demo.Company) -> None:
+    told: dict[UUID, list[Any]] = {}
+    for event in made.tables["job_events"]:
+        told.setdefault(event["job_id"], []).append(SimpleNamespace(**event))
+    endings = Counter[Ending]()
+    for job in made.tables["jobs"]:
+        runs = attempts(told[job["id"]])
+        endings.update(run.ending for run in runs)
+        assert all(run.ended_at and run.started_at <= run.ended_at for run in runs)
+        assert all(before.ended_at <= after.started_at for before, after in pairwise(runs) if before.ended_at)
+        assert [run.of_round for run in runs][-job["attempts"] :] == list(range(1, job["attempts"] + 1))
+        assert sum(run.cost_micros for run in runs) == job["cost_micros"]
+        assert job["run_started_at"] == (runs[-1].started_at if runs else None)
+    assert set(endings) == {Ending.SUCCEEDED, Ending.FAILED, Ending.AGAIN, Ending.LOST, Ending.CANCELLED}
 
 
 def test_results_are_what_the_jobs_would_have_said(made: demo.Company) -> None:
