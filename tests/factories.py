@@ -140,8 +140,8 @@ async def add_engine_room(admin: asyncpg.Connection) -> UUID:
     )
     await admin.execute(
         "INSERT INTO workers (id, host, pid, started_at, heartbeat_at, concurrency, engine, version, queues)"
-        " SELECT $1, $2, 7, $3, $3, 2, 'pgqueuer', '0', ARRAY[$2]"
-        " WHERE NOT EXISTS (SELECT FROM workers WHERE host = $2)",
+        " SELECT $1, $2::text, 7, $3, $3, 2, 'pgqueuer', '0', ARRAY[$2::text]"
+        " WHERE NOT EXISTS (SELECT FROM workers WHERE host = $2::text)",
         *(uuid7(), room, now),
     )
     await admin.execute(
