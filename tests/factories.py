@@ -146,7 +146,7 @@ async def add_engine_room(admin: asyncpg.Connection) -> UUID:
     )
     await admin.execute(
         "INSERT INTO schedules (id, name, kind, input, cron, time_zone, enabled, next_run_at, version, created_at,"
-        " updated_at) VALUES ($1, $2, 'files.tidy', '{}', '0 3 * * *', 'UTC', true, $3 + interval '1 day', 1, $3, $3)"
+        " updated_at) VALUES ($1, $2, 'files.tidy', '{}', '0 3 * * *', 'UTC', true, now() + interval '1 day', 1, $3, $3)"
         " ON CONFLICT DO NOTHING",
         *(schedule_id, room, now),
     )
