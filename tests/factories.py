@@ -146,8 +146,8 @@ async def add_engine_room(admin: asyncpg.Connection) -> UUID:
     )
     await admin.execute(
         "INSERT INTO schedules (id, name, kind, input, cron, time_zone, enabled, next_run_at, version, created_at,"
-        " updated_at) VALUES ($1, $2, 'files.tidy', '{}', '0 3 * * *', 'UTC', true, now() + interval '1 day', 1, $3, $3)"
-        " ON CONFLICT DO NOTHING",
+        " updated_at) VALUES ($1, $2, 'files.tidy', '{}', '0 3 * * *', 'UTC', true, now() + interval '1 day', 1,"
+        " $3, $3) ON CONFLICT DO NOTHING",
         *(schedule_id, room, now),
     )
     found: UUID = await admin.fetchval("SELECT id FROM schedules ORDER BY name = $1 DESC, id LIMIT 1", room)
