@@ -3,8 +3,10 @@ import { h } from "vue";
 import { cell, go, icon, Menu } from "quarterdeck";
 import { chips, adder, Typed } from "quarterdeck/filters.js";
 import { save } from "quarterdeck/downloads.js";
+import { bar, boxOf, columns, headBox, selection } from "quarterdeck/selection.js";
 
 export default {
+  mixins: [selection],
   props: { data: String },
   data: () => ({ busy: 0, waited: 0, pointed: null, saving: 0, saved: 0 }),
   computed: {
@@ -21,10 +23,14 @@ export default {
       const params = new URLSearchParams(location.search);
       const name = (n) => (this.d.key ? `${this.d.key}.${n}` : n);
       if (!keepPage) params.delete(name("page"));
+      const own = ["q", ...this.d.filters.map((f) => f.name)], plain = !own.some((n) => params.has(name(n)));
+      if (plain) for (const [n, value] of Object.entries(this.d.defaults)) params.set(name(n), value);
       for (const [n, values] of Object.entries(changes)) {
         params.delete(name(n));
         values.forEach((value) => params.append(name(n), value));
+        if (!values.length && n in this.d.defaults) params.set(name(n), "any");
       }
+      if (!("page" in changes) && !("sort" in changes)) this.untick();
       const search = params.toString();
       const address = location.pathname + (search ? `?${search}` : "");
       if (address === location.pathname + location.search) return;
@@ -52,9 +58,11 @@ export default {
         const next = rows[Math.max(0, Math.min(rows.length - 1, at + step))];
         this.pointed = next.dataset.id;
         next.focus();
-      } else if (event.key === "Enter" && event.target.tagName === "TR") event.target.querySelector("a.l")?.click();
+      } else if (event.key === "x" && this.d.bulk.length && event.target.tagName === "TR") this.tick(event.target.dataset.id, !this.picked.has(event.target.dataset.id));
+      else if (event.key === "Escape" && this.picked.size) this.untick();
+      else if (event.key === "Enter" && event.target.tagName === "TR") event.target.querySelector("a.l")?.click();
     },
-    hide() { this.$emit("hidden", document.hidden || this.menus > 0); },
+    hide() { this.$emit("hidden", document.hidden || this.menus > 0 || this.picked.size > 0); },
     menuToggled(open) { this.menus = Math.max(0, (this.menus ?? 0) + (open ? 1 : -1)); this.hide(); },
     popstate() { this.wait(); },
     tools() {
@@ -64,10 +72,28 @@ export default {
         d.search ? h(Typed, {
           class: "search", type: "search", "aria-label": `Search ${d.label}`, placeholder: d.search, given: d.query.q?.[0] ?? "", onEnter: (q) => this.ask({ q }),
         }) : null,
-        ...chips(d, this.ask, this.menuToggled),
+        ...chips(this.shownBelow(), this.ask, this.menuToggled),
         adder(d, this.ask, this.menuToggled),
         d.export ? this.exporter() : null,
       ]);
+    },
+    /** The filter whose values stand above the list needs a chip only for several of them. */
+    shownBelow() {
+      const d = this.d, above = d.tallied?.name;
+      return above && (d.query[above]?.length ?? 0) < 2 ? { ...d, filters: d.filters.filter((f) => f.name !== above) } : d;
+    },
+    /** The values of one filter with their numbers: one click shows those alone. */
+    tallies() {
+      const d = this.d, name = d.tallied?.name;
+      if (!name) return null;
+      const now = d.query[name] ?? [], known = d.tallies, number = (n) => (n === undefined ? null : h("b", null, n.toLocaleString("en")));
+      const all = known && Object.values(known).reduce((a, b) => a + b, 0);
+      const one = (value, [word, tone]) => h("button", {
+        type: "button", class: ["tally", tone, now.length === 1 && now[0] === value && "on"], "aria-pressed": String(now.includes(value)), onClick: () => this.ask({ [name]: now.length === 1 && now[0] === value ? [] : [value] }),
+      }, [word, known ? number(known[value] ?? 0) : null]);
+      return h("div", { class: "tallies", role: "group", "aria-label": `${d.label} by state` }, [
+        h("button", { type: "button", class: ["tally", !now.length && "on"], "aria-pressed": String(!now.length), onClick: () => this.ask({ [name]: [] }) }, ["All", known ? number(all) : null]),
+        ...Object.entries(d.tallied.shows).map(([value, shown]) => one(value, shown))]);
     },
     /** Take the list away as CSV; Python has asked whether. Goes on when another screen is opened. */
     async save(address) {
@@ -86,6 +112,7 @@ export default {
     },
     head() {
       return h("thead", null, h("tr", null, [
+        this.d.bulk.length ? headBox(this) : null,
         ...this.d.columns.map((c) => h("th", { scope: "col", class: { num: c.right }, "aria-sort": c.sort ? this.ariaSort(c) : null },
           c.sort ? h("button", { type: "button", class: "sort", onClick: () => this.sortBy(c) },
             [c.head, h("span", { "aria-hidden": "true" }, { none: "", ascending: " ↑", descending: " ↓" }[this.ariaSort(c)])]) : c.head)),
@@ -95,7 +122,8 @@ export default {
     row([id, cells, links, acts, gone], index) {
       const d = this.d, now = Date.now();
       const cards = d.columns.some((c) => c.card) ? d.columns.map((c) => c.card) : d.columns.map((_, i) => d.columns[0].kind === "id" ? i > 0 && i < 4 : i < 3);
-      return h("tr", { key: id, "data-id": id, tabindex: (this.pointed ? this.pointed === id : index === 0) ? 0 : -1, class: { gone }, title: gone ? "No longer in this list" : null }, [
+      return h("tr", { key: id, "data-id": id, tabindex: (this.pointed ? this.pointed === id : index === 0) ? 0 : -1, class: { gone, picked: this.picked.has(id) }, title: gone ? "No longer in this list" : null }, [
+        d.bulk.length ? boxOf(this, id, cells) : null,
         ...d.columns.map((c, i) => h("td", { class: [c.right && "num", `c-${c.kind}`, c.wide && "wide", !cards[i] && "spare", i === this.main && "main"], "data-head": c.head },
           cell(c.kind, cells[i], { link: links[i], now, quiet: c.quiet, head: c.head }))),
         d.actions.length ? h("td", { class: "acts" }, this.actions(id, acts)) : null,
@@ -111,7 +139,7 @@ export default {
     },
     skeleton() {
       return Array.from({ length: 10 }, (_, n) => h("tr", { key: n, class: "bones", "aria-hidden": "true" },
-        this.d.columns.map((c, i) => h("td", { class: { num: c.right } }, h("i", { style: { width: `${[72, 148, 84, 110, 96][(n + i * 2) % 5]}px` } })))));
+        columns(this.d).map((c, i) => h("td", { class: { num: c.right } }, h("i", { style: { width: `${[72, 148, 84, 110, 96][(n + i * 2) % 5]}px` } })))));
     },
     instead() {
       const d = this.d, filtered = d.filters.some((f) => d.query[f.name]) || d.query.q;
@@ -123,6 +151,8 @@ export default {
           e.again ? h("button", { type: "button", class: "btn", onClick: this.again }, "Try again") : null, (e.slow || e.status === 422) && filtered ? clear : null,
           e.reference ? h("span", { class: "mut" }, ["Reference ", h("code", null, e.reference)]) : null], "alert");
       }
+      const plain = d.empty.by_default && !d.query.q && d.filters.every((f) => (d.query[f.name]?.join() ?? "") === (d.defaults[f.name] ?? ""));
+      if (filtered && plain) return box(d.empty.by_default, d.empty.sentence, [h("button", { type: "button", class: "btn", onClick: this.clear }, "Show all")]);
       if (filtered) return box("Nothing matches these filters", "Take one of them away to see more.", [clear]);
       if (d.query.page) return box("This page of the list is empty", "", [h("button", { type: "button", class: "btn", onClick: () => this.ask({ page: [] }) }, "Go to the first page")]);
       return box(d.empty.title, d.empty.sentence, [d.empty.opens ? h("a", { class: "btn", href: d.empty.opens }, d.empty.link) : null]);
@@ -139,7 +169,7 @@ export default {
       ]);
     },
   },
-  emits: ["again", "act", "stop", "hidden", "export"],
+  emits: ["again", "act", "bulk", "stop", "hidden", "export"],
   created() { if (this.d.rows === null) this.wait(); },
   mounted() {
     document.addEventListener("visibilitychange", this.hide);
@@ -156,7 +186,9 @@ export default {
   render() {
     const d = this.d, shown = d.rows === null || d.rows.length;
     return h("div", { class: "list", onKeydown: this.key }, [
+      this.tallies(),
       this.tools(),
+      d.bulk.length ? bar(this) : null,
       d.fresh ? h("button", { type: "button", class: "pill", onClick: this.again }, `${d.fresh} new, show`) : null,
       h("span", { class: "unseen", "aria-live": "polite" }, d.fresh ? `${d.fresh} new` : ""),
       h("div", { class: ["panel", this.busy && d.rows?.length && "dim"] }, [

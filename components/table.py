@@ -3,8 +3,9 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +25,7 @@ from components.element import JsonElement
 from components.filters import Filter
 from components.refusals import Refusal, explain
 from components.screen import Query
+from components.selection import ANY, BulkAction, Selection, Tallied, read_ids
 
 Load = Callable[[PageRequest], Awaitable[Page[Any]]]
 FIRST_LOOK, BETWEEN_LOOKS = 0.3, 1.0
@@ -33,12 +35,15 @@ MOST_ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """What to read where nothing exists yet: what this is, and how rows come to be."""
+    """What to read where nothing exists yet: what this is, and how rows come to be. ``by_default`` is the title where
+    nothing matches the filters that the list has by itself.
+    """
 
     title: str = "Nothing here yet"
     sentence: str = ""
     link: str = ""
     opens: str = ""
+    by_default: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,9 @@ class DataTable(JsonElement, component="data_table.js"):
     """A list of records. ``load`` answers a :class:`PageRequest` with a :class:`Page`; it is asked anew whenever the
     query string changes or ``live`` tells of a change. ``search`` is the search box's hint, "" has no box.
     ``key`` sets the names in the URL apart where a screen shows two lists. ``export`` offers all of it as CSV.
+    ``bulk`` lets people tick rows, or choose all that match, and do the same with each. ``tallied`` puts the values of
+    a filter above the list. ``defaults`` are filters that count as long as the address names none; a person can take
+    them away.
     """
 
     def __init__(
@@ -75,12 +83,17 @@ class DataTable(JsonElement, component="data_table.js"):
         row_id: str = "id",
         size: int = PAGE_SIZE,
         export: Export | None = None,
+        bulk: Sequence[BulkAction] = (),
+        tallied: Tallied | None = None,
+        defaults: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._frame = frame.current()
         self._load, self._columns, self._filters = load, columns, filters
         self._actions = [a for a in actions if a.needs is None or self._frame.actor.may(a.needs)]
         self._key, self._row_id, self._sort, self._size = key, row_id, sort, size
         self._export = export if self._frame.actor.may(Permission.LISTS_EXPORT) else None
+        self._bulk_actions = [a for a in bulk if a.needs is None or self._frame.actor.may(a.needs)]
+        self._defaults = defaults
         self._count = Count(0)
         self._rows: dict[str, Any] = {}
         self._gone: set[str] = set()
@@ -95,6 +108,9 @@ class DataTable(JsonElement, component="data_table.js"):
             "columns": [_describe(column) for column in columns],
             "filters": [item.describe() for item in filters],
             "actions": [{"label": a.label, "danger": a.danger} for a in self._actions],
+            "bulk": [{"label": a.label, "danger": a.danger} for a in self._bulk_actions],
+            "tallied": asdict(tallied) if tallied else None,
+            "defaults": dict(defaults),
             "empty": asdict(empty or Empty()),
             "export": self._export is not None,
         }
@@ -102,6 +118,7 @@ class DataTable(JsonElement, component="data_table.js"):
         self._frame.on_query(self, lambda _query: self.reload())
         self._unsubscribe = live.subscribe(self._hear) if live else None
         self.on("act", self._act)
+        self.on("bulk", self._act_on_many)
         self.on("again", lambda _: self.reload())
         self.on("stop", lambda _: self._stop())
         self.on("hidden", self._set_hidden)
@@ -145,7 +162,10 @@ class DataTable(JsonElement, component="data_table.js"):
     def _own_query(self, query: Query) -> dict[str, tuple[str, ...]]:
         known = {SEARCH, SORT, PLACE, *(item.name for item in self._filters)}
         prefix = f"{self._key}." if self._key else ""
-        return {name: query[prefix + name] for name in known if any(query.get(prefix + name, ()))}
+        asked = {name: query[prefix + name] for name in known if any(query.get(prefix + name, ()))}
+        if not asked.keys() - {SORT, PLACE}:
+            asked |= {name: (value,) for name, value in self._defaults.items()}
+        return {name: values for name, values in asked.items() if not (name in self._defaults and values == (ANY,))}
 
     def _stop(self) -> None:
         if self._task and not self._task.done():
@@ -163,6 +183,7 @@ class DataTable(JsonElement, component="data_table.js"):
             | {
                 "rows": [self._row(key, row) for key, row in self._rows.items()],
                 "count": str(page.count),
+                "tallies": dict(page.tallies) if page.tallies is not None else None,
                 "seconds": f"{seconds:.2f}",
                 "next": page.next.encode() if page.next else None,
                 "previous": page.previous.encode() if page.previous else None,
@@ -254,6 +275,18 @@ class DataTable(JsonElement, component="data_table.js"):
             return
         self._dirty = True
         self._look_soon()
+
+    async def _act_on_many(self, event: GenericEventArguments) -> None:
+        """With those ticked, or with all that match what the list asks now."""
+        index, sent = event.args
+        ids, request = read_ids(sent), replace(self._request(self._frame.query), cursor=None)
+        if ids is not None and not ids:
+            return
+        count = self._count if ids is None else Count(len(ids))
+        if await self._bulk_actions[int(index)].run(Selection(ids or (), request, count)):
+            self.run_method("untick")
+            self._dirty = True
+            self._look_soon()
 
     async def _ask_export(self) -> None:
         """Say what the file will hold; the browser fetches it, so that a refusal never takes the screen's place."""

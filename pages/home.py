@@ -95,7 +95,7 @@ def _wrong(found: Sequence[Alert]) -> list[Waiting]:
 def _where(alert: Alert) -> str:
     """Where one does something about it."""
     if alert.kind is AlertKind.FAILING:
-        return f"/jobs?{urlencode({'status': 'failed', 'kind': alert.subject})}"
+        return f"/failures?{urlencode({'kind': alert.subject, 'state': 'open'})}"
     return "/queues"
 
 
@@ -190,8 +190,8 @@ def _waiting(seen: Overview) -> list[Waiting]:
     failed = sum(sum(line.n) for line in _ending(seen.numbers.get(Metric.JOBS, ()), JobStatus.FAILED))
     if failed:
         words = "job failed" if failed == 1 else "jobs failed"
-        where = f"/jobs?status=failed&finished_at={_week(seen)}"
-        rows.append(Waiting(failed, words, "In the last 7 days. Retry or cancel them.", where, "bad"))
+        told = "In the last 7 days. See what they have in common, and retry or cancel them."
+        rows.append(Waiting(failed, words, told, "/failures", "bad"))
     if seen.disputed:
         words = "payment is disputed" if seen.disputed == 1 else "payments are disputed"
         where = "/payments?status=disputed"

@@ -3,26 +3,114 @@
 from functools import partial
 from typing import Any
 
-from app import topics
-from app.models import JobStatus
+from nicegui import ui
+
+from app import clock, topics
+from app.models import BulkVerb
 from app.permissions import Permission
 from app.services import jobs
-from components.blocks import PageHead
-from components.columns import IdColumn, ProgressColumn, StatusColumn, TextColumn, TimeColumn
+from app.services.jobs import Flow, Priority
+from components.blocks import Action, PageHead
+from components.columns import (
+    Column,
+    DurationColumn,
+    IdColumn,
+    NumberColumn,
+    ProgressColumn,
+    StatusColumn,
+    TextColumn,
+    TimeColumn,
+)
 from components.downloads import Export
-from components.filters import ChoiceFilter, IdFilter, TimeRangeFilter
-from components.live import Live
+from components.filters import ChoiceFilter, Filter, IdFilter, TimeRangeFilter
 from components.screen import View, screen
+from components.selection import BulkAction, Tallied
+from components.sparkline import Sparkline
 from components.table import DataTable, Empty, RowAction
+from components.ticking import Ticking
 from components.toasts import done
-from pages.words import CANCELLING, JOB, can_cancel_job, job_label, job_state
+from pages.consents import of_selection
+from pages.words import CANCELLING, JOB, can_cancel_job, job_label, job_state, plural
+
+SECONDS = 15.0
+"""How often the lines above the list are drawn anew though nothing was told."""
 
 
 @screen("/jobs", title="Jobs", icon="jobs", menu="Work", needs=Permission.JOBS_READ)
 async def jobs_screen(view: View) -> None:
-    """All jobs that one may see, live."""
-    head = PageHead("Jobs", sub=_counts(await jobs.counts(view.actor)))
+    """All jobs that one may see, live; those of the last day unless somebody wants to see further back."""
+    PageHead("Jobs", actions=_ways())
+    await _flow(view)
+    DataTable(
+        "Jobs",
+        load=partial(jobs.search, view.actor),
+        columns=_columns(),
+        filters=_filters(),
+        defaults={"created_at": "24h"},
+        tallied=Tallied("status", JOB),
+        search=_hint(view),
+        actions=_actions(view),
+        bulk=[
+            BulkAction("Retry", partial(of_selection, view, BulkVerb.RETRY), Permission.JOBS_BULK),
+            BulkAction("Cancel", partial(of_selection, view, BulkVerb.CANCEL), Permission.JOBS_BULK, danger=True),
+        ],
+        live=topics.jobs,
+        export=Export("jobs"),
+        empty=Empty(
+            "No jobs yet",
+            "They appear here as soon as somebody asks for work: an import, a document.",
+            by_default="No jobs in the last 24 hours",
+        ),
+    )
 
+
+def _ways() -> list[Action]:
+    return [
+        Action("Failures", opens="/failures"),
+        Action("Queues and workers", opens="/queues", needs=Permission.QUEUES_READ),
+        Action("Bulk acts", opens="/bulk", needs=Permission.JOBS_BULK),
+    ]
+
+
+def _hint(view: View) -> str:
+    return "Id, kind, team, person, input, error …" if view.may(Permission.PERSONAL_READ) else "Id, kind, team …"
+
+
+def _columns() -> list[Column]:
+    return [
+        IdColumn("id", opens="/jobs/{id}"),
+        TextColumn("kind", read=job_label, opens="/jobs/{id}", card=True),
+        StatusColumn("status", read=job_state, shows={**JOB, "cancelling": CANCELLING}, card=True),
+        TextColumn("team", opens="/teams/{team_id}"),
+        TextColumn(
+            "who", label="Asked by", read=lambda job: job.user or job.asked_by or None, opens="/users/{user_id}"
+        ),
+        NumberColumn("attempts", label="Try", read=lambda job: f"{job.attempts}/{job.max_attempts}"),
+        DurationColumn("waited", read=_waited),
+        ProgressColumn("progress", label="Ran", read=_ran),
+        TextColumn("error", label="Last word", read=_last_word, quiet=True, wide=True),
+        TimeColumn("created_at", sort="id", card=True),
+    ]
+
+
+def _filters() -> list[Filter]:
+    return [
+        ChoiceFilter("status", choices={str(state): words for state, (words, _) in JOB.items()}),
+        TimeRangeFilter("created_at", pinned=True),
+        ChoiceFilter("kind", choices=dict(jobs.KINDS), pinned=True),
+        TimeRangeFilter("finished_at", label="Ended"),
+        ChoiceFilter("queue", choices=dict(zip(jobs.QUEUES, jobs.QUEUES, strict=True))),
+        ChoiceFilter("priority", choices=Priority),
+        IdFilter("team"),
+        IdFilter("user"),
+        IdFilter("staff", label="Asked by staff"),
+        IdFilter("signature", label="Failure"),
+        IdFilter("schedule"),
+        IdFilter("worker", label="Runs on worker"),
+    ]
+
+
+def _actions(view: View) -> list[RowAction]:
     async def retry(job: Any, reason: str) -> None:  # noqa: ANN401 - a row of the list
         await jobs.retry(view.actor, job.id, reason)
         done(f"{job_label(job)} is queued again.")
@@ -31,61 +119,65 @@ async def jobs_screen(view: View) -> None:
         await jobs.cancel(view.actor, job.id, reason)
         done(f"{job_label(job)} was asked to stop.")
 
+    return [
+        RowAction("Retry", retry, Permission.JOBS_RETRY, _can_retry, "Why retry this job?"),
+        RowAction("Cancel", cancel, Permission.JOBS_CANCEL, can_cancel_job, "Why cancel this job?", danger=True),
+    ]
+
+
+async def _flow(view: View) -> None:
+    """How the work went in the last hour, for those who see all teams."""
+    seen = await jobs.flow(view.actor)
+    if seen is None:
+        return
+    with ui.element("div").classes("sparks slim"):
+        lines = [Sparkline(values, label=label, value=value, tone=tone) for label, values, value, tone in _lines(seen)]
+
     async def again() -> None:
-        head.update_head(sub=_counts(await jobs.counts(view.actor)))
+        now = await jobs.flow(view.actor)
+        for line, (_, values, value, _) in zip(lines, _lines(now) if now else (), strict=False):
+            line.replace(values, value=value)
 
-    DataTable(
-        "Jobs",
-        load=partial(jobs.search, view.actor),
-        columns=[
-            IdColumn("id", opens="/jobs/{id}"),
-            TextColumn("kind", read=job_label, opens="/jobs/{id}", card=True),
-            StatusColumn("status", read=job_state, shows={**JOB, "cancelling": CANCELLING}, card=True),
-            ProgressColumn("progress", read=_progress),
-            TextColumn("team", opens="/teams/{team_id}"),
-            TextColumn("user", opens="/users/{user_id}"),
-            IdColumn("payment_id", label="Payment", opens="/payments/{payment_id}"),
-            TextColumn("error", label="Last word", read=_last_word, quiet=True, wide=True),
-            TimeColumn("created_at", sort="id", card=True),
-        ],
-        filters=[
-            ChoiceFilter("status", choices=JobStatus, pinned=True),
-            ChoiceFilter("kind", choices=dict(jobs.KINDS)),
-            TimeRangeFilter("created_at", pinned=True),
-            TimeRangeFilter("finished_at", label="Ended"),
-            IdFilter("team"),
-            IdFilter("user"),
-        ],
-        search="Id, kind, team, error …" if view.may(Permission.PERSONAL_READ) else "Id, kind, team …",
-        actions=[
-            RowAction("Retry", retry, Permission.JOBS_RETRY, _can_retry, "Why retry this job?"),
-            RowAction("Cancel", cancel, Permission.JOBS_CANCEL, can_cancel_job, "Why cancel this job?", danger=True),
-        ],
-        live=topics.jobs,
-        export=Export("jobs"),
-        empty=Empty("No jobs yet", "They appear here as soon as somebody imports a dataset."),
-    )
-    Live(topics.jobs, again)
+    Ticking(topics.jobs, again, seconds=SECONDS, every=5.0)
 
 
-def _counts(counts: Any) -> str:  # noqa: ANN401 - a mapping of states
-    shown_states = (JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.FAILED, JobStatus.SUCCEEDED)
-    return " · ".join(f"{counts.get(state, 0):,} {state.value}" for state in shown_states)
+def _lines(seen: Flow) -> list[Any]:
+    """Label, values, words and colour of each line."""
+    waits = [wait for wait in seen.waits if wait] or [0.0]
+    return [
+        ("Done, last hour", seen.ended, plural(sum(seen.ended), "job"), "info"),
+        ("Failed, last hour", seen.failed, plural(sum(seen.failed), "job"), "bad" if any(seen.failed) else "idle"),
+        ("Average wait", seen.waits, _seconds(waits[-1]), "warn" if waits[-1] > 60 else "info"),
+    ]
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:,.0f} min"
 
 
 def _can_retry(job: Any) -> bool:  # noqa: ANN401 - a row of the list
-    return job.status in {JobStatus.FAILED, JobStatus.CANCELLED}
+    return job.status in {"failed", "cancelled"}
 
 
-def _progress(job: Any) -> float | str | None:  # noqa: ANN401 - a row of the list
-    if job.status == JobStatus.RUNNING:
+def _waited(job: Any) -> float | None:  # noqa: ANN401 - a row of the list
+    """Seconds between the moment it was due and its last run, or now."""
+    if job.status == "queued":
+        waits = (clock.now() - job.run_after).total_seconds()
+        return waits if waits > 0 else None
+    began = job.run_started_at or job.started_at
+    return max(0.0, (began - job.run_after).total_seconds()) if began else None
+
+
+def _ran(job: Any) -> float | str | None:  # noqa: ANN401 - a row of the list
+    if job.status == "running":
         return float(job.progress) / 100
-    if job.started_at and job.finished_at:
-        return f"{(job.finished_at - job.started_at).total_seconds():.1f} s"
-    return None
+    began = job.run_started_at or job.started_at
+    return f"{(job.finished_at - began).total_seconds():,.1f} s" if began and job.finished_at else None
 
 
 def _last_word(job: Any) -> str | None:  # noqa: ANN401 - a row of the list
-    if job.status == JobStatus.RUNNING:
-        return str(job.progress_text)
-    return job.error.splitlines()[0] if job.error else None
+    if job.status == "running":
+        return str(job.progress_text) or None
+    if job.status == "queued" and job.held_at:
+        return "Held back: its queue is paused or full"
+    return f"Tries again after: {job.error}" if job.status == "queued" and job.error else job.error

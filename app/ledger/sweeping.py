@@ -91,7 +91,7 @@ async def _stop_unwanted(work: Work) -> int:
 
 def _give_up(work: Work, job: Job, now: datetime) -> None:
     sentence = f"The worker was lost {job.attempts} times while it ran this job."
-    signature = f"{job.kind} WorkerLost"
+    signature = f"{job.kind} WorkerLost - The worker was lost while it ran"
     end(job, JobStatus.FAILED, now, error=sentence, error_code="WORKER_LOST", error_signature=signature)
     tell(work, job, JobEventKind.FAILED, code="WORKER_LOST", message=sentence, attempt=job.attempts)
 

@@ -64,7 +64,7 @@ def normalised(message: str) -> str:
 def timed_out(task: Task) -> Failure:
     """The run took longer than its task may."""
     sentence = f"{task.label} took longer than the {task.timeout:g} seconds that it may take, and was stopped."
-    return Failure("TIMEOUT", sentence, sentence, f"{task.kind} Timeout")
+    return Failure("TIMEOUT", sentence, sentence, signature(task.kind, "Timeout", "", "Took longer than it may"))
 
 
 def stopped_itself(task: Task) -> Failure:
@@ -83,7 +83,9 @@ def unkeepable(task: Task, error: BaseException) -> Failure:
 def unknown(kind: str) -> Failure:
     """This worker has no function for the kind: it is older or newer than whoever queued the job."""
     sentence = f"This worker does not know how to run “{kind}”. Update the workers, then retry the job."
-    return Failure("UNKNOWN_KIND", sentence, sentence, f"{kind} UnknownKind")
+    return Failure(
+        "UNKNOWN_KIND", sentence, sentence, signature(kind, "UnknownKind", "", "No worker knows how to run it")
+    )
 
 
 def can_help(error: BaseException) -> bool:

@@ -109,6 +109,7 @@ const ICONS = {
   home: "M3 11l9-8 9 8v10h-6v-6h-6v6H3z",
   datasets: "M4 6c0-3 16-3 16 0v12c0 3-16 3-16 0zM4 12c0 3 16 3 16 0M4 6c0 3 16 3 16 0",
   jobs: "M12 3a9 9 0 100 18 9 9 0 000-18zm0 4v6l4 2",
+  failures: "M12 4l9 16H3zM12 10v5m0 3h.01",
   queues: "M4 6h16M4 12h16M4 18h9M17 16v6m3-3h-6",
   schedules: "M4 6h16v15H4zM4 10h16M8 3v5M16 3v5M12 13v3l2 1.500",
   audit: "M6 3h9l4 4v14H6zM9 12h7M9 16h7",

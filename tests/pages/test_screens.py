@@ -212,7 +212,7 @@ async def test_revoked_session_leaves_at_the_next_click(
 async def test_home_says_what_waits(visit: Visit, people: Company, admin: asyncpg.Connection, made: Made) -> None:
     await add_job(admin, people.acme, "failed")
     ann = await visit(people.ann, "/")
-    await ann.sees("job failed", "Retry or cancel them")
+    await ann.sees("job failed", "retry or cancel them")
     tiles = {tile["label"]: tile["value"] for tile in ann.find(kind="tiles").contents["tiles"]}
     assert tiles == {"Revenue, net": "0", "Sign-ups": 0, "Jobs done": 0, "Rows imported": 2}
     now = {label: value for label, _, value, _ in ann.find(kind="facts").contents["facts"]}

@@ -90,9 +90,8 @@ def _plausible(element: Any, name: str, sent: Sent) -> list[tuple[Any, object]]:
             return [(n, action.needs) for n, action in enumerate(element._actions) if action.run is not None]
         case Facts(), "act":
             return [(n, None) for n, fact in enumerate(element._facts) if fact.reveal is not None]
-        case DataTable(), "act":
-            rows = element.contents["rows"] or []
-            return [([key, n], element._actions[n].needs) for key, _, _, acts, _ in rows for n in acts]
+        case DataTable(), ("act" | "bulk"):
+            return _acts(element, name)
         case ((Form() | _Dialog()), "submit"):
             return [(filled(element.contents["fields"]), None)]
         case DataGrid(), "edit":
@@ -112,6 +111,14 @@ def _plausible(element: Any, name: str, sent: Sent) -> list[tuple[Any, object]]:
             raise AssertionError(
                 f"{type(element).__name__} hears {name!r}: say in tests/security/clicks.py what it is sent"
             )
+
+
+def _acts(table: DataTable, name: str) -> list[tuple[Any, object]]:
+    """What can be done with one row, or with all that match."""
+    if name == "bulk":
+        return [([n, None], action.needs) for n, action in enumerate(table._bulk_actions)]
+    rows = table.contents["rows"] or []
+    return [([key, n], table._actions[n].needs) for key, _, _, acts, _ in rows for n in acts]
 
 
 def filled(fields: Sequence[Mapping[str, Any]]) -> dict[str, str]:
