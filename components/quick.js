@@ -26,7 +26,7 @@ export default {
         h("div", { class: "row" }, [h("h2", null, d.title), h("button", { type: "button", class: "btn small", onClick: this.close }, "Close")]),
         h("p", { class: "said" }, d.parts.map(([words, to]) => (to === null ? words : to ? h("a", { class: "l", href: to, onClick: (e) => this.leave(e, to) }, words) : h("b", null, words)))),
         h("p", { class: "mut" }, [when(d.at), d.reason ? h("span", null, ` · “${d.reason}”`) : null]),
-        d.changes.length ? h("table", { class: "sides" }, [
+        d.changes.length ? h("table", { class: "was-is" }, [
           h("thead", null, h("tr", null, [h("th", { scope: "col" }, "Field"), h("th", { scope: "col" }, "Before"), h("th", { scope: "col" }, "After")])), h("tbody", null, d.changes.map(this.change))]) : null,
         h("dl", { class: "facts" }, d.facts.map(([label, value]) => h("div", null, [h("dt", null, label), h("dd", null, value)]))),
         h("div", { class: "row" }, d.links.map(([words, to], i) => h("a", { class: ["btn", i === 0 && "go"], href: to, onClick: (e) => this.leave(e, to) }, words))),

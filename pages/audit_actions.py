@@ -79,7 +79,8 @@ def _matching(request: PageRequest, often: Mapping[str, int] | None) -> Page[Kin
 def _kind(action: Action, often: Mapping[str, int] | None) -> Kind:
     title, meaning = FAMILIES.get(action.value.partition(".")[0], ("", ""))
     verb, tail = words(action)
-    sentence = f"Somebody {verb} … {tail}".rstrip(" ")
+    object_ = "" if action in _OF_NOTHING else " …"
+    sentence = f"Somebody {verb}{object_} {tail}".rstrip()
     n = None if often is None else often.get(action.value, 0)
     return Kind(action.value, title, sentence, MEANINGS.get(action, meaning), "Yes" if action in RULES else "", n)
 
@@ -92,6 +93,11 @@ async def _often(view: View) -> Mapping[str, int] | None:
     return {line.dimension: sum(line.n) for line in answer.lines.get(Metric.ACTIONS, ())}
 
 
+_OF_NOTHING = {
+    *(Action.SESSION_STARTED, Action.SESSION_REFUSED, Action.SESSION_ENDED, Action.SESSION_PROVED),
+    Action.ACCESS_REFUSED,
+}
+"""Whose sentence ends with the verb."""
 FAMILIES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "session": ("Sign-in", "Somebody came in, left, or tried to."),

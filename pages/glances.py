@@ -7,7 +7,7 @@ from app.models import Action
 from components.quick import Glance
 from pages.sentences import changes, parts, shown, words
 
-BY = {"staff": "A person", "token": "A program", "system": "A job", "command": "The command line"}
+BY = {"staff": "Person", "token": "Program", "system": "Job", "command": "Command line", "database": "Database"}
 """Who can act, in words."""
 
 

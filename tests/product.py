@@ -40,6 +40,7 @@ from tests.warm import Warm
 COOKIE = "__Host-quarterdeck"
 SESSION_KEY = "one-that-only-tests-use-long-enough-for-HS256"
 TOTP_KEY = "another-that-only-tests-use-to-seal-their-factors"
+SEAL_KEY = "a-third-that-only-tests-use-to-seal-their-audit-log"
 START_SECONDS = 90
 UPLOAD_BYTES = 20_000_000
 _numbers = itertools.count(1)
@@ -196,6 +197,7 @@ def product(
         engine_url=SecretStr(server.url("quarterdeck_worker", DATABASE_PASSWORD, name)),
         session_key=SecretStr(SESSION_KEY),
         totp_key=SecretStr(TOTP_KEY),
+        seal_key=SecretStr(SEAL_KEY),
         environment="Tests",
         upload_max_bytes=UPLOAD_BYTES,
         heartbeat_seconds=0.3,

@@ -68,7 +68,7 @@ async def test_a_change_is_reverted_from_its_page_and_both_entries_link(
     told = there.find(title="About this entry").contents["facts"]
     facts = {label: (value, opens) for label, _, value, opens, *_ in told}
     assert facts["Reverts"] == (f"Entry {entry:,}", f"/audit/{entry}")
-    assert facts["By"] == ("Ann Adler (a person)", f"/staff/{people.ann.staff_id}/activity")
+    assert facts["By"] == ("Ann Adler (person)", f"/staff/{people.ann.staff_id}/activity")
 
 
 async def test_what_cannot_be_reverted_says_why(
