@@ -8,7 +8,7 @@ Each opening asks the database whether the actor is still who they were, whether
 time limit for this one transaction. What a page knows about a person is for hiding buttons; this is the check.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -166,11 +166,15 @@ class Work:
             self._recording.refuse_unrecorded()
             if await self._recording.write(self._session, self.who):
                 self._notes.append(ENTERED)
-        for note in self._notes:
-            await self._session.execute(_NOTIFY, {"channel": CHANNEL, "payload": note.encode()})
+        await _tell(self._session, self._notes)
 
 
-_NOTIFY = text("SELECT pg_notify(:channel, :payload)")
+async def _tell(session: AsyncSession, notes: Sequence[Change]) -> None:
+    if notes:
+        await session.execute(_NOTIFY, {"channel": CHANNEL, "payloads": [note.encode() for note in notes]})
+
+
+_NOTIFY = text("SELECT pg_notify(:channel, told) FROM unnest(CAST(:payloads AS text[])) AS told")
 
 
 @asynccontextmanager
@@ -255,7 +259,7 @@ async def _record_refusal(who: Who, permission: Permission) -> None:
         parameters = {"teams": "{}", "role": "quarterdeck_platform", **context(who, WRITE_TIMEOUT, read_only=False)}
         await enter(session, ENTER_PLAIN, parameters)
         await enter_refusal(session, who, permission)
-        await session.execute(_NOTIFY, {"channel": CHANNEL, "payload": ENTERED.encode()})
+        await _tell(session, [ENTERED])
 
 
 @asynccontextmanager

@@ -217,13 +217,13 @@ DECLARE
     few text[] := '{{}}';
     changed text[] := '{{}}';
 BEGIN
-    IF pg_trigger_depth() > 1 OR public.audit_is_off() THEN RETURN NULL; END IF;
+    IF pg_trigger_depth() > 1 THEN RETURN NULL; END IF;
+    IF current_setting('app.unrecorded', true) = 'on' AND public.audit_is_off() THEN RETURN NULL; END IF;
 """
 COUNT = """
     SELECT count(*) INTO many FROM {rows};
     IF many = 0 THEN RETURN NULL; END IF;
-    few := ARRAY(SELECT to_jsonb(r) ->> 'id' FROM (SELECT * FROM {rows} LIMIT 20) AS r
-        WHERE to_jsonb(r) ->> 'id' IS NOT NULL);
+    few := ARRAY(SELECT to_jsonb(r) ->> 'id' FROM {rows} AS r LIMIT 20);
 """
 CHANGED = """
     changed := ARRAY(SELECT DISTINCT e.key
@@ -234,8 +234,7 @@ CHANGED = """
 WATCH = f"""
 -- Whoever owns the tables may say that a load of theirs is no change by anybody. The application's roles may not.
 CREATE FUNCTION audit_is_off() RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(current_setting('app.unrecorded', true), '') = 'on'
-        AND pg_has_role(session_user, 'quarterdeck_owner', 'MEMBER')
+    SELECT pg_has_role(session_user, 'quarterdeck_owner', 'MEMBER')
 $$;
 {HEAD.format(name="watch_insert")}{COUNT.format(rows="new_rows")}{NOTE}
 {HEAD.format(name="watch_update")}{COUNT.format(rows="new_rows")}{CHANGED}{NOTE}
@@ -255,17 +254,20 @@ ALTER TABLE audit_entries ENABLE ALWAYS TRIGGER watch_insert;
 CREATE FUNCTION audit_settle() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    told boolean;
     tables jsonb;
     first text;
 BEGIN
+    IF EXISTS (SELECT FROM public.audit_pending
+        WHERE (xid, name, operation) = (pg_current_xact_id()::text, 'audit_entries', 'insert')) THEN
+        DELETE FROM public.audit_pending WHERE xid = pg_current_xact_id()::text;
+        RETURN NULL;
+    END IF;
     WITH gone AS (DELETE FROM public.audit_pending WHERE xid = pg_current_xact_id()::text RETURNING *),
     operations AS (SELECT name, jsonb_object_agg(operation, jsonb_strip_nulls(jsonb_build_object('rows', n,
-        'ids', CASE WHEN ids <> '{{}}' THEN to_jsonb(ids) END,
-        'columns', CASE WHEN columns <> '{{}}' THEN to_jsonb(columns) END))) AS of FROM gone GROUP BY name)
-    SELECT bool_or(name = 'audit_entries'), jsonb_object_agg(name, of), min(name) INTO told, tables, first
-        FROM operations;
-    IF told IS NULL OR told THEN RETURN NULL; END IF;
+        'ids', nullif(to_jsonb(array_remove(ids, NULL)), '[]'),
+        'columns', nullif(to_jsonb(columns), '[]')))) AS of FROM gone GROUP BY name)
+    SELECT jsonb_object_agg(name, of), min(name) INTO tables, first FROM operations;
+    IF tables IS NULL THEN RETURN NULL; END IF;
     INSERT INTO public.audit_entries (actor_name, actor_kind, request, action, target_type, target_id, target_label,
         detail)
     VALUES (session_user, 'database', nullif(current_setting('app.request', true), ''), 'database.changed', 'database',
