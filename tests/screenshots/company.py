@@ -89,6 +89,13 @@ async def work(story: Story) -> None:
     await expect(story.ana.get_by_role("dialog")).to_be_visible()
     await story.shoot("export-dialog")
     await story.ana.keyboard.press("Escape")
+    await story.open("/queues", "Queues and workers")
+    await expect(story.ana.get_by_role("table", name="Queues").locator("tbody tr").first).to_be_visible()
+    await story.shoot("queues")
+    await listed(story, "/schedules", "Schedules", "schedules")
+    await story.ana.get_by_role("link", name="Remove abandoned files").click()
+    await expect(story.ana.get_by_role("heading", name="Next runs")).to_be_visible()
+    await story.shoot("schedule")
 
 
 async def trust(story: Story) -> None:
