@@ -2,7 +2,7 @@
 # Another Python: make PYTHON=python3.12 run. Settings are environment variables: QUARTERDECK_PORT=18080 make run.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix bench lock sbom python runtime dev
+.PHONY: help run test check style fix bench lock sbom python runtime dev
 
 # Paths are relative (make -C changes the folder), so a folder's name may contain spaces.
 BIN := .venv/bin
@@ -23,15 +23,21 @@ help: ## Show this list
 run: runtime ## Install and start everything: database, web, worker; an empty database gets the demo company
 	@exec $(BIN)/quarterdeck up --demo
 
-test: check ## Install what tests need, check, and run every test
+# Types are checked beside the tests, which leave the processor time; what mypy found is said last, where it is seen.
+test: style ## Install what tests need, check, and run every test
 	@$(BIN)/python -m tests.chromium
 	@rm -f .coverage .coverage.*
-	@exec $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=90
+	@$(BIN)/mypy > .venv/mypy.log 2>&1 & types=$$!; \
+	trap 'kill $$types 2>/dev/null' INT TERM; \
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=90; tests=$$?; \
+	wait $$types; types=$$?; echo "$(BIN)/mypy"; cat .venv/mypy.log; exit $$((tests | types))
 
-check: dev ## Lint, format, types, and who may import whom
+check: style ## Lint, format, types, and who may import whom
+	$(BIN)/mypy
+
+style: dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 fix: dev ## Let ruff correct and format what it can

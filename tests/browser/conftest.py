@@ -25,6 +25,7 @@ __all__ = ["password_hash", "product"]
 HERE = Path(__file__).parent
 SCREENSHOTS = HERE.parents[1] / "test-results" / "screenshots"
 DESKTOP = (1440, 900)
+AXE = Axe()
 SERIOUS = {"serious", "critical"}
 PATIENCE = 20_000
 """Milliseconds that a page may take on a busy machine; a test waits only as long as it must."""
@@ -53,19 +54,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+async def new_context(browser: Browser, theme: Theme = "light", viewport: tuple[int, int] = DESKTOP) -> BrowserContext:
+    """Cookies and caches of its own, and the same settings wherever the tests run."""
+    return await browser.new_context(
+        color_scheme=theme,
+        viewport=ViewportSize(width=viewport[0], height=viewport[1]),
+        locale="en-GB",
+        timezone_id="UTC",
+        reduced_motion="reduce",
+    )
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
     problems: list[str] = []
     async with AsyncExitStack() as contexts:
 
         async def opened(*, theme: Theme = "light", viewport: tuple[int, int] = DESKTOP, strict: bool = True) -> Page:
-            context = await browser.new_context(
-                color_scheme=theme,
-                viewport=ViewportSize(width=viewport[0], height=viewport[1]),
-                locale="en-GB",
-                timezone_id="UTC",
-                reduced_motion="reduce",
-            )
+            context = await new_context(browser, theme, viewport)
             contexts.push_async_callback(context.close)
             if strict:
                 _collect(context, problems)
@@ -86,7 +92,7 @@ def axe() -> Report:
     """Serious and critical accessibility violations: one line per element, none for a good page."""
 
     async def report(page: Page) -> list[str]:
-        found = await Axe().run(page)
+        found = await AXE.run(page)
         return [
             f"{violation['id']} ({violation['impact']}): {violation['help']}: {node['html']}"
             for violation in found.response["violations"]

@@ -3,17 +3,19 @@
 import html
 import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
-from playwright.async_api import ConsoleMessage, Page, expect
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect
 
 from app.ids import uuid7
 from pages import SCREENS
-from tests.browser.conftest import OpenPage, Report
+from tests.browser.conftest import Report, new_context
 from tests.factories import Made, add_engine_room, add_job, add_payment, add_user, add_values, make_dataset
 from tests.product import Product, drawn, status
 
@@ -111,18 +113,31 @@ async def _make(admin: asyncpg.Connection, product: Product) -> Made:
     return made
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def visit(browser: Browser, product: Product) -> AsyncIterator[BrowserContext]:
+    """The browser of ann, who looks at one screen after the other."""
+    context = await new_context(browser)
+    await product.enter(context, product.company.ann)
+    yield context
+    await context.close()
+
+
 @pytest.mark.parametrize("path", [screen.path for screen in SCREENS])
-async def test_screen(product: Product, records: Records, open_page: OpenPage, axe: Report, path: str) -> None:
+async def test_screen(product: Product, records: Records, visit: BrowserContext, axe: Report, path: str) -> None:
     problems: list[str] = []
 
     def console(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             problems.append(message.text)
 
+    def script_error(error: Error) -> None:
+        problems.append(f"Script error: {error}")
+
     for viewport, themes in ((DESK, ("light", "dark")), (PHONE, ("dark",))):
-        page = await open_page(viewport=viewport)
+        page = await visit.new_page()
+        await page.set_viewport_size({"width": viewport[0], "height": viewport[1]})
         page.on("console", console)
-        await product.enter(page.context, product.company.ann)
+        page.on("pageerror", script_error)
         answer = await page.goto(product.origin + records.address(path))
         assert answer is not None
         assert answer.status == 200
