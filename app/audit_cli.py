@@ -105,7 +105,8 @@ def _verify_file(path: Path, keys: PublicKeys) -> None:
         raise StartupProblem(f"{path} cannot be read: {problem.strerror}.", exit_code=2) from problem
     whole = "A key of ours signed that these are all." if report.is_whole else "Nobody signed that these are all."
     waiting = f" {report.waiting:,} of them were not sealed yet." if report.waiting else ""
-    _conclude(f"{report.entries:,} entries, {report.seals:,} seals. {whole}{waiting}", report.problems)
+    entries, seals = _counted(report.entries, "entry", "entries"), _counted(report.seals, "seal", "seals")
+    _conclude(f"{entries}, {seals}. {whole}{waiting}", report.problems)
 
 
 def _verify_log(settings: Settings, typed: PublicKeys, besides: Sequence[Path]) -> None:
@@ -125,7 +126,7 @@ def _verify_log(settings: Settings, typed: PublicKeys, besides: Sequence[Path]) 
         found.extend(await _compare(keys, outside))
 
     _with_database(settings, act)
-    _conclude(f"{told[0]}, and {len(outside):,} checkpoints.", found)
+    _conclude(f"{told[0]}, and {_counted(len(outside), 'checkpoint', 'checkpoints')}.", found)
 
 
 async def _look(keys: PublicKeys, found: list[Problem]) -> str:
@@ -140,7 +141,7 @@ async def _look(keys: PublicKeys, found: list[Problem]) -> str:
         if entries >= shown + _TOLD_EVERY:
             shown = entries
             typer.echo(f"{entries:,} entries …", err=True)
-    return f"{entries:,} entries in {seals:,} seals, up to entry {newest}"
+    return f"{_counted(entries, 'entry', 'entries')} in {_counted(seals, 'seal', 'seals')}, up to entry {newest}"
 
 
 async def _compare(keys: PublicKeys, outside: Sequence[Any]) -> list[Problem]:
@@ -149,6 +150,10 @@ async def _compare(keys: PublicKeys, outside: Sequence[Any]) -> list[Problem]:
 
     async with keeping("audit log: verify") as work:
         return await checkpoints.compared(await work.raw(), outside, keys)
+
+
+def _counted(n: int, one: str, many: str) -> str:
+    return f"{n:,} {one if n == 1 else many}"
 
 
 def _conclude(sentence: str, problems: Sequence[Problem]) -> None:

@@ -1,13 +1,15 @@
 """The audit log is sealed as it grows, stays verified while nobody touches it, and tells its readers so."""
 
+import asyncio
 import hashlib
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import orjson
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from app import clock, db
 from app.config import Settings
@@ -175,6 +177,37 @@ async def test_checkpoints_are_left_outside_when_the_log_has_grown(log: Log) -> 
     assert [checkpoints.read(path) for path in checkpoints.kept(log.folder)] == [left, left]
     assert {path.name for path in log.folder.iterdir()} == {"latest.json", f"{left.at[:10]}.json"}
     assert (log.folder.stat().st_mode & 0o777) == 0o700
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"500 No"], ids=["taken", "not taken"])
+async def test_checkpoints_are_sent_to_others_too(
+    bound: Settings, admin: asyncpg.Connection, caplog: pytest.LogCaptureFixture, status: bytes
+) -> None:
+    taken: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])  # type: ignore[index]  # httpx tells it
+        taken.append(await reader.readexactly(length))
+        writer.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        address = SecretStr(f"http://127.0.0.1:{port}/checkpoints")
+        log = log_of(bound.model_copy(update={"checkpoint_webhook": address}), admin)
+        await log.sealed(1)
+        left = await log.sealer.mark()
+    assert left is not None
+    assert taken == [left.as_text().encode()]
+    assert checkpoints.read(log.folder / "latest.json") == left, "kept here in any case"
+    assert ("could not be sent" in caplog.text) == (status == b"500 No")
+
+
+def test_checkpoints_are_sent_in_the_clear_to_nobody_else(tmp_path: Path) -> None:
+    for address in ("http://example.com/x", "ftp://example.com", "http://127.0.0.1.example.com/"):
+        with pytest.raises(ValidationError, match="https://"):
+            Settings(data_dir=tmp_path, checkpoint_webhook=SecretStr(address))
 
 
 async def test_months_are_made_ahead_and_nobodys_act_fails_for_a_missing_one(log: Log) -> None:
