@@ -4,17 +4,19 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from app.actor import Staff, Token
 from app.api.programs import API
 from app.errors import Invalid, NotFound
 from app.models import Job
+from app.paging import PLACE, SEARCH, PageRequest
 from app.permissions import Permission
 from app.services import jobs
 
 router = APIRouter(prefix=API)
 
+FILTERS = {"status", "kind", "team", "user", "created_at", "finished_at", SEARCH, PLACE}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -53,6 +55,20 @@ class Progress(BaseModel):
     text: str
 
 
+class Act(BaseModel):
+    """What a program does to a job, and why: the reason goes into the audit log."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str
+
+
+class Retry(Act):
+    """``from_start``: forget the checkpoint, and do everything again."""
+
+    from_start: bool = False
+
+
 class Failure(BaseModel):
     """Why a job failed."""
 
@@ -60,12 +76,36 @@ class Failure(BaseModel):
     message: str
 
 
-class JobAnswer(BaseModel):
-    """A job, without what it was given and what it brought."""
+class ListedJob(BaseModel):
+    """A job as the list tells of it. ``team_id`` None: the console's own work."""
 
     id: UUID
-    team_id: UUID
+    team_id: UUID | None
     kind: str
+    queue: str
+    status: str
+    percent: int
+    attempts: int
+    max_attempts: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class JobList(BaseModel):
+    """A page of jobs, newest first; ``next`` is where the next one begins."""
+
+    jobs: list[ListedJob]
+    next: str | None
+
+
+class JobAnswer(BaseModel):
+    """A job, without what it was given and what it brought. ``team_id`` None: the console's own work."""
+
+    id: UUID
+    team_id: UUID | None
+    kind: str
+    queue: str
     status: str
     progress: Progress
     attempts: int
@@ -74,6 +114,7 @@ class JobAnswer(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     cancel_requested_at: datetime | None
+    cancel_seen_at: datetime | None
     error: Failure | None
 
 
@@ -94,18 +135,63 @@ async def me(request: Request) -> Me:
     )
 
 
+@router.get("/jobs")
+async def listed(request: Request) -> JobList:
+    """Jobs by the filters of the list on the screen, newest first, 50 at a time."""
+    query = {name: tuple(request.query_params.getlist(name)) for name in request.query_params}
+    if unknown := query.keys() - FILTERS:
+        raise Invalid(**dict.fromkeys(sorted(unknown), "There is no such filter."))
+    page = await jobs.search(request.state.actor, PageRequest.read(query))
+    told = [
+        ListedJob(percent=row.progress, **{n: getattr(row, n) for n in ListedJob.model_fields if n != "percent"})
+        for row in page.rows
+    ]
+    return JobList(jobs=told, next=page.next.encode() if page.next else None)
+
+
 @router.get("/jobs/{job_id}")
 async def job(request: Request, job_id: str) -> JobAnswer:
     """One job: where it stands."""
+    return await _told(request, _id(job_id))
+
+
+@router.post("/jobs/{job_id}/retry")
+async def retry(request: Request, job_id: str, act: Retry) -> JobAnswer:
+    """Put a failed or cancelled job back in the queue."""
+    wanted = _id(job_id)
+    await jobs.retry(request.state.actor, wanted, act.reason, from_start=act.from_start)
+    return await _told(request, wanted)
+
+
+@router.post("/jobs/{job_id}/cancel")
+async def cancel(request: Request, job_id: str, act: Act) -> JobAnswer:
+    """Ask a job to stop. What it answers tells whether it has stopped already, or was merely asked to."""
+    wanted = _id(job_id)
+    await jobs.cancel(request.state.actor, wanted, act.reason)
+    return await _told(request, wanted)
+
+
+@router.api_route("", methods=METHODS)
+@router.api_route("/{rest:path}", methods=METHODS)
+async def nothing() -> None:
+    """Whatever else: no page is ever drawn for a program."""
+    raise NotFound("There is nothing at this address. The guide “API” tells what there is.")
+
+
+def _id(job_id: str) -> UUID:
     try:
-        wanted = UUID(job_id)
+        return UUID(job_id)
     except ValueError:
         raise Invalid(job_id="This is not the id of a job.") from None
-    found = (await jobs.get(request.state.actor, wanted)).job
+
+
+async def _told(request: Request, job_id: UUID) -> JobAnswer:
+    found = (await jobs.get(request.state.actor, job_id)).job
     return JobAnswer(
         id=found.id,
         team_id=found.team_id,
         kind=found.kind,
+        queue=found.queue,
         status=found.status,
         progress=Progress(
             percent=found.progress, done=found.progress_done, total=found.progress_total, text=found.progress_text
@@ -116,15 +202,9 @@ async def job(request: Request, job_id: str) -> JobAnswer:
         started_at=found.started_at,
         finished_at=found.finished_at,
         cancel_requested_at=found.cancel_requested_at,
+        cancel_seen_at=found.cancel_seen_at,
         error=_failure(found),
     )
-
-
-@router.api_route("", methods=METHODS)
-@router.api_route("/{rest:path}", methods=METHODS)
-async def nothing() -> None:
-    """Whatever else: no page is ever drawn for a program."""
-    raise NotFound("There is nothing at this address. The guide “API” tells what there is.")
 
 
 def _failure(found: Job) -> Failure | None:

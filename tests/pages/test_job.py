@@ -234,5 +234,38 @@ async def test_it_is_live_while_it_runs_and_still_when_it_has_ended(
     assert ann.find(title="Result").contents["value"] == {"pages": 50}
 
 
+async def test_programs_find_retry_and_cancel_jobs(admin: asyncpg.Connection, people: Company, visit: Visit) -> None:
+    broken = await job_stories.failed(Story(admin, people.acme))
+    runs = await job_stories.running(Story(admin, people.acme))
+    own = await job_stories.succeeded(Story(admin, None), kind="files.tidy")
+    api = (await visit(people.ann, "/")).http
+    origin = {"origin": str(api.base_url).rstrip("/")}
+    found = (
+        await api.get("/api/v1/jobs", params={"status": ["failed", "running"], "kind": "document.generate"})
+    ).json()
+    assert [job["id"] for job in found["jobs"]] == [str(runs), str(broken)]
+    assert (found["jobs"][0]["percent"], found["next"]) == (42, None)
+    assert (await api.get(f"/api/v1/jobs/{own}")).json()["team_id"] is None
+    wrong = await api.get("/api/v1/jobs", params={"state": "failed"})
+    assert (wrong.status_code, wrong.json()["fields"]) == (400, {"state": "There is no such filter."})
+    why = {"reason": "The disk has room again"}
+    retried = await api.post(f"/api/v1/jobs/{broken}/retry", json=why | {"from_start": True}, headers=origin)
+    assert (retried.status_code, retried.json()["status"]) == (200, "queued")
+    assert await admin.fetchval("SELECT checkpoint FROM jobs WHERE id = $1", broken) is None
+    stopping = (await api.post(f"/api/v1/jobs/{runs}/cancel", json=why, headers=origin)).json()
+    assert (stopping["status"], stopping["cancel_requested_at"] is None) == ("running", False)
+    for address, body, status in (
+        (f"/api/v1/jobs/{broken}/retry", why, 409),
+        (f"/api/v1/jobs/{broken}/cancel", {}, 400),
+        (f"/api/v1/jobs/{broken}/cancel", {"reason": " "}, 400),
+        (f"/api/v1/jobs/{broken}/cancel", why | {"from_start": True}, 400),
+        ("/api/v1/jobs/1/cancel", why, 400),
+    ):
+        answer = await api.post(address, json=body, headers=origin)
+        assert answer.status_code == status, answer.text
+    vic = (await visit(people.vic, "/")).http
+    assert (await vic.post(f"/api/v1/jobs/{broken}/cancel", json=why, headers=origin)).status_code == 403
+
+
 async def _told(admin: asyncpg.Connection, job_id: str) -> None:
     await admin.execute("SELECT pg_notify('quarterdeck', $1)", json.dumps(["jobs", job_id, "changed"]))
