@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from nicegui import ui
+
 from app import clock, topics
 from app.models import BulkVerb, JobStatus
 from app.paging import Page, PageRequest
@@ -23,10 +25,11 @@ from components.screen import View, screen
 from components.sparkline import Sparkline, said
 from components.table import DataTable, Empty, RowAction
 from pages.consents import consent, of_signature
-from pages.words import CANCELLING, JOB, job_label, job_state
+from pages.words import CANCELLING, JOB, job_label, job_state, plural
 
+NAMED = 6
+"""Teams that a group names; the others it counts."""
 NEW: tuple[str, Tone] = ("New today", "bad")
-_KNOWN: tuple[str, Tone] = ("Known", "idle")
 _SETTLED: tuple[str, Tone] = ("Settled", "ok")
 
 
@@ -75,9 +78,11 @@ async def failure_screen(view: View) -> None:
         status=_standing(group, zone),
         actions=_ways(view, seen),
     )
-    facts = Facts(_facts(seen), title="About this failure")
-    line = Sparkline(group.lately, label="Seen an hour, last 24 hours", value=f"{sum(group.lately):,}", tone="bad")
-    _sample(view, seen)
+    with ui.element("div").classes("two"):
+        facts = Facts(_facts(seen), title="About this failure")
+        with ui.element("div").classes("screen"):
+            _sample(view, seen)
+            line = Sparkline(group.lately, label="Seen, last 24 hours", value=_times(group), tone="bad")
 
     async def alike(request: PageRequest) -> Page[Any]:
         return await jobs.search(view.actor, replace(request, filters={"signature": (str(failure_id),)}))
@@ -102,7 +107,7 @@ async def failure_screen(view: View) -> None:
             await frame.redraw()
             return
         facts.replace(_facts(now))
-        line.replace(now.group.lately, value=f"{sum(now.group.lately):,}")
+        line.replace(now.group.lately, value=_times(now.group))
 
     Live(topics.jobs, again, every=2.0)
 
@@ -141,10 +146,14 @@ def _today(zone: str) -> datetime:
     return clock.now().astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _standing(group: Any, zone: str) -> tuple[str, Tone]:  # noqa: ANN401 - a group
+def _times(group: Any) -> str:  # noqa: ANN401 - a group
+    return plural(sum(group.lately), "time")
+
+
+def _standing(group: Any, zone: str) -> tuple[str, Tone] | None:  # noqa: ANN401 - a group
     if not _is_open(group):
         return _SETTLED
-    return NEW if group.first_seen_at >= _today(zone) else _KNOWN
+    return NEW if group.first_seen_at >= _today(zone) else None
 
 
 def _can(seen: FailureView) -> tuple[bool, bool]:
@@ -167,7 +176,7 @@ def _ways(view: View, seen: FailureView) -> list[Action]:
 
 def _facts(seen: FailureView) -> list[Fact]:
     group, latest = seen.group, seen.latest
-    hit = [team.name for team in seen.teams]
+    hit = [team.name for team in seen.teams][:NAMED]
     more = group.teams - len(hit)
     return [
         Fact("Stand failed", group.failed, "number", f"/jobs?signature={group.id}&status=failed"),
@@ -189,8 +198,7 @@ def _sample(view: View, seen: FailureView) -> None:
     if seen.latest is None or not seen.latest.error:
         return
     sentence, _, inside = seen.latest.error.partition("\n")
-    Note(
-        sentence[:300], f"The latest of them. Code {seen.latest.error_code}.", link="Open job", opens=_job(seen.latest)
-    )
+    code = f"Code {seen.latest.error_code}. " if seen.latest.error_code else ""
+    Note(sentence[:300], f"{code}That was the latest of them.", link="Open job", opens=_job(seen.latest), small=True)
     if inside.strip() and view.may(Permission.JOBS_RETRY):
         Folded("Where in the program", inside.strip()[:20_000])
