@@ -55,9 +55,13 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "row.status": {key: word for key, (word, _) in ROW.items()},
 }
 """Values in the words of the screens, by ``record.field``."""
+_NOTHING = dict.fromkeys(("team.user_limit", "team.dataset_limit", "queue.max_running"), "no limit")
+"""What it means that nothing stands there."""
 IN_THE_SENTENCE = 2
 """Changed fields that the sentence tells; of more it says how many."""
 _SHORT, _REASON = 40, 80
+_GONE_ON = "erased on "
+"""How words begin that stand in place of erased ones."""
 ERASED = "$erased"
 """What stands in place of a personal value that was erased: ``{"$erased": "2026-11-21"}``."""
 
@@ -68,7 +72,7 @@ def parts(entry: Any) -> list[Part]:  # noqa: ANN401 - a row of the audit log
     told: list[Part] = [(entry.actor_name, ""), f" {verb}"]
     if entry.target_label:
         gone = entry.action in {action.value for action in _GONE}
-        told += [" ", (entry.target_label, "" if gone else address(entry))]
+        told += [" ", (_label(entry.target_label), "" if gone else address(entry))]
     if entry.action == Action.USER_MOVED and entry.detail:
         tail = f"to {entry.detail.get('team', 'another team')}"
     told += [f" {tail}"] if tail else []
@@ -79,7 +83,13 @@ def sentence(entry: Any) -> str:  # noqa: ANN401 - a row of the audit log
     """The same as plain text, with the reason where it is short."""
     said = "".join(part if isinstance(part, str) else part[0] for part in parts(entry))
     reason = " ".join((entry.reason or "").split())
-    return f"{said} ({reason})" if 0 < len(reason) <= _REASON else said
+    return f"{said} ({reason})" if 0 < len(reason) <= _REASON and not reason.startswith(_GONE_ON) else said
+
+
+def _label(label: str) -> str:
+    """A record's name; of one that was erased that it was: when, its entry tells."""
+    known, gone, _ = label.partition(f", {_GONE_ON}")
+    return f"{known} (erased)" if gone else label
 
 
 def address(entry: Any) -> str:  # noqa: ANN401 - a row of the audit log
@@ -111,6 +121,8 @@ def field_name(key: str) -> str:
 
 def in_words(kind: str, key: str, value: Any) -> Any:  # noqa: ANN401 - a JSON value
     """A value of a record's field as the screens say it."""
+    if value is None:
+        return _NOTHING.get(f"{kind}.{key}")
     if isinstance(value, str):
         return _WORDS.get(f"{kind}.{key}", {}).get(value, value)
     return shown(value)
