@@ -183,7 +183,10 @@ class AuditEntry(Base):
     actor_kind: Mapped[str]
     session_id: Mapped[UUID | None]
     ip: Mapped[str | None]
-    request: Mapped[str | None]
+    request: Mapped[str | None] = mapped_column(
+        server_default=text("NULLIF(current_setting('app.request'::text, true), ''::text)")
+    )
+    """The reference of the click, the request or the job; functions of the database take the transaction's."""
     action: Mapped[str]
     target_type: Mapped[str]
     target_id: Mapped[str]

@@ -8,21 +8,27 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 import asyncpg
+from sqlalchemy import func, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import db
 from app.errors import Unavailable
+from app.trace import request_reference
 
 log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def asking() -> AsyncIterator[AsyncSession]:
-    """The login role's transaction; a database that is away comes out as a sentence."""
+async def asking(*, only_reads: bool = False) -> AsyncIterator[AsyncSession]:
+    """The login role's transaction; a database that is away comes out as a sentence. What is written into the audit log
+    within carries the reference of the request; ``only_reads`` spares what is asked at every request the telling of it.
+    """
     try:
         async with db.login() as login:
+            if not only_reads and (reference := request_reference()) is not None:
+                await login.execute(select(func.set_config("app.request", reference, True)))
             yield login
     except (OSError, OperationalError, InterfaceError, PoolTimeoutError, asyncpg.PostgresConnectionError) as problem:
         log.warning("The database does not answer: %s: %s", type(problem).__name__, problem)

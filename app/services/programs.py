@@ -33,7 +33,7 @@ async def find(secret: str, ip: str) -> Token | None:
     digest = api_tokens.digest(secret)
     if digest is None:
         return None
-    async with asking() as login:
+    async with asking(only_reads=True) as login:
         row = await programs.working(login, digest)
     if row is None:
         return None

@@ -86,7 +86,7 @@ async def find(token: str) -> Staff | None:
     claims = tokens.read(token, *_how().keys)
     if claims is None:
         return None
-    async with asking() as login:
+    async with asking(only_reads=True) as login:
         row = await sessions.living(login, claims.session_id)
     if row is None or row.staff_id != claims.staff_id:
         return None
@@ -116,7 +116,7 @@ async def saw(session_id: UUID) -> None:
 
 async def living(session_ids: Iterable[UUID]) -> frozenset[UUID]:
     """Which of these sessions still live: asked for the pages that stand open."""
-    async with asking() as login:
+    async with asking(only_reads=True) as login:
         return frozenset([sid for sid in session_ids if await sessions.living(login, sid)])
 
 

@@ -328,6 +328,11 @@ UNWATCHED = (
 # A job's entry names who started the job.
 STARTED_BY = "GRANT EXECUTE ON FUNCTION staff_names TO quarterdeck_app"
 
+# Functions of the sign-in that name no request write that of their transaction.
+REQUEST = """
+ALTER TABLE audit_entries ALTER request SET DEFAULT nullif(current_setting('app.request', true), '')
+"""
+
 # What the log holds already, before anything of it is sealed.
 MOVE = """
 DO $$
@@ -384,7 +389,7 @@ def upgrade() -> None:
     op.execute("CREATE POLICY platform ON audit_personal TO quarterdeck_platform USING (true)")
     op.execute(f"CREATE POLICY team ON audit_personal TO quarterdeck_team USING ({MINE})")
     op.execute("GRANT SELECT ON audit_personal TO quarterdeck_platform, quarterdeck_team")
-    for script in (COLUMNS, REFER, SHOWN, ERASE, STARTED_BY, MOVE, WATCH, SPARE):
+    for script in (COLUMNS, REFER, SHOWN, ERASE, STARTED_BY, REQUEST, MOVE, WATCH, SPARE):
         run(script)
     kept = ", ".join(f"'{name}'" for name in UNWATCHED)
     run(

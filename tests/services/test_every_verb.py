@@ -64,6 +64,7 @@ from app.services import (
 )
 from app.services.sessions import WrongPassword
 from app.services.teams import Limits
+from app.trace import referenced
 from tests.factories import Desk, Made, add_import, add_job, add_user, choices, make_dataset
 from tests.people import PASSWORD, Company
 from tests.rules.tree import Function, modules, parsed, public_functions
@@ -631,14 +632,15 @@ async def test_its_entry_says_what_changed(name: str, stage: Stage) -> None:
     recipe = RECIPES[name]
     act = await recipe.ready(stage)
     before, last = await picture(stage.admin), await stage.admin.fetchval("SELECT max(id) FROM audit_entries") or 0
-    await act()
+    with referenced("TEST-01"):
+        await act()
     after = await picture(stage.admin)
     entries = await stage.admin.fetch("SELECT * FROM audit_told() WHERE id > $1 ORDER BY id", last)
     assert "database.changed" not in {entry["action"] for entry in entries}
     [entry] = [entry for entry in entries if entry["action"] == recipe.action]
     assert entry["actor_kind"] == recipe.actor_kind
     assert entry["actor_name"]
-    assert entry["origin"] == "live"
+    assert (entry["origin"], entry["request"]) == ("live", "TEST-01")
     told = [json.loads(entry[side]) if entry[side] else {} for side in ("before", "after")]
     key = (entry["target_type"], entry["target_id"])
     if recipe.untold == {"*"}:
