@@ -14,6 +14,10 @@ from app.errors import Unavailable
 
 _SESSION = {"application_name": "quarterdeck", "search_path": "public", "timezone": "UTC", "jit": "off"}
 """What we rely on, whatever a database of one's own has for its defaults."""
+_LEAST_SILENCE = 5.0
+"""Seconds. A process that says nothing in the middle of a transaction for a lease's time is gone or frozen; what it
+holds locked is let go, or nobody could take over its jobs.
+"""
 _engine: AsyncEngine | None = None
 _sessions: async_sessionmaker[AsyncSession] | None = None
 
@@ -24,10 +28,12 @@ def configure(settings: Settings) -> None:
     if settings.database_url is None:
         raise Unavailable("No database is configured.")
     secret = settings.database_url
+    silence = max(settings.lease_seconds, _LEAST_SILENCE)
+    session = _SESSION | {"idle_in_transaction_session_timeout": f"{round(silence * 1000)}ms"}
 
     async def connect() -> asyncpg.Connection:
         # The driver reads the address itself: it knows sslmode and its kin, SQLAlchemy does not.
-        return await asyncpg.connect(secret.get_secret_value(), timeout=5, server_settings=_SESSION)
+        return await asyncpg.connect(secret.get_secret_value(), timeout=5, server_settings=session)
 
     _engine = create_async_engine(
         make_url(secret.get_secret_value()).set(drivername="postgresql+asyncpg"),

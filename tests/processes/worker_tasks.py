@@ -1,16 +1,21 @@
 """Tasks that only tests run, and a worker that knows them: ``python -m tests.processes.worker_tasks``."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
-from app import logs
+from app import ledger, logs
 from app.config import Settings
 from app.errors import Invalid
 from app.ledger import Task
 from app.worker import run
 from app.worker.context import JobContext
 from app.worker.registry import runs
+from tests.engines.polling import PollingEngine
+
+ENGINE = "QUARTERDECK_TEST_ENGINE"
+"""The variable that says which engine a worker of tests uses."""
 
 STEPS = Task("test.steps", "Take steps", max_attempts=2, timeout=60)
 POISON = Task("test.poison", "Always break", max_attempts=3)
@@ -51,4 +56,6 @@ async def noop(_: JobContext) -> None:
 
 if __name__ == "__main__":
     logs.configure()
+    if os.environ.get(ENGINE) == PollingEngine.name:
+        ledger.deliver_by(PollingEngine())
     asyncio.run(run.work(Settings(), maintenance=False))

@@ -91,6 +91,21 @@ async def _connection(url: str) -> AsyncGenerator[asyncpg.Connection, None]:
         connection.terminate()
 
 
+@contextlib.asynccontextmanager
+async def _until_lost(connection: asyncpg.Connection) -> AsyncGenerator[None, None]:
+    """Stop with TimeoutError as soon as the connection is lost: PgQueuer itself sees it at its next question."""
+    async with asyncio.timeout(None) as patience:
+
+        def lose(_: object) -> None:
+            patience.reschedule(asyncio.get_running_loop().time())
+
+        connection.add_termination_listener(lose)
+        try:
+            yield
+        finally:
+            connection.remove_termination_listener(lose)
+
+
 class _Consumer(QueueManager):
     """PgQueuer's own loop, with exactly our limit. Its own refuses a limit of one, and polls while all are busy."""
 
@@ -117,11 +132,12 @@ class _Consumer(QueueManager):
 
         for queue in queues:
             consumer.entrypoint(queue, accepts_context=False)(deliver)
-        await consumer.run(
-            dequeue_timeout=timedelta(seconds=POLL_SECONDS),
-            batch_size=concurrency,
-            log_aggregation_interval=timedelta(0),  # nobody reads its statistics: the ledger has the truth
-        )
+        async with _until_lost(connection):
+            await consumer.run(
+                dequeue_timeout=timedelta(seconds=POLL_SECONDS),
+                batch_size=concurrency,
+                log_aggregation_interval=timedelta(0),  # nobody reads its statistics: the ledger has the truth
+            )
 
     async def fetch_jobs(
         self, batch_size: int, global_concurrency_limit: int | None, heartbeat_timeout: timedelta

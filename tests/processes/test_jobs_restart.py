@@ -1,0 +1,79 @@
+"""The database restarts under a worker: nothing is lost, and work goes on."""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from app import db
+from app.config import Settings
+from app.embedded import EmbeddedPostgres
+from app.migrate import LOGINS, prepare, upgrade
+from tests.conftest import PASSWORD, Database, settings_for
+from tests.people import found_company
+from tests.processes.contracts import Jobs, Workers, lines_of, stepped
+from tests.processes.worker_tasks import NOOP, STEPS
+
+pytestmark = pytest.mark.processes
+
+
+@dataclass
+class Restarting:
+    """A company on a server of its own."""
+
+    database: Database
+    settings: Settings
+    jobs: Jobs
+
+    async def restart(self) -> None:
+        """End the server in the middle of everything, and start it again: it recovers as after a crash."""
+        await asyncio.to_thread(self.database.server.stop, 0)
+        await asyncio.to_thread(self.database.server.start)
+        await db.dispose()
+        db.configure(self.settings)
+        self.jobs.admin.terminate()
+        self.jobs.admin = await asyncpg.connect(self.database.admin_url)
+
+
+@pytest.fixture
+async def restarting(tmp_path: Path) -> AsyncIterator[Restarting]:
+    with (
+        tempfile.TemporaryDirectory(prefix="quarterdeck-") as folder,
+        EmbeddedPostgres(Path(folder) / "data") as server,
+    ):
+        await prepare(server.superuser_url("postgres"), dict.fromkeys(LOGINS, PASSWORD))
+        database = Database(server, "quarterdeck")
+        await upgrade(database.url("quarterdeck_owner"))
+        settings = settings_for(database, tmp_path)
+        db.configure(settings)
+        admin = await asyncpg.connect(database.admin_url)
+        made = Restarting(database, settings, Jobs(await found_company(admin), admin))
+        yield made
+        await db.dispose()
+        made.jobs.admin.terminate()
+
+
+async def test_t8_the_database_restarts_in_the_middle(restarting: Restarting, tmp_path: Path) -> None:
+    jobs, workers, log = restarting.jobs, Workers(restarting.settings), tmp_path / "steps"
+    long = await jobs.submit(STEPS, steps=12, pause=0.1, log=str(log))
+    worker = workers.start()
+    try:
+        await stepped(log, 5)
+        waiting = await jobs.submit(NOOP, delay=1)
+        await restarting.restart()
+        asked_after = await jobs.submit(NOOP)
+        for job_id in (long, waiting, asked_after):
+            await jobs.status(job_id, "succeeded")
+            assert (await jobs.kinds(job_id)).count("succeeded") == 1
+        assert worker.poll() is None, "the same process goes on"
+    finally:
+        workers.end()
+    done, row = lines_of(log), await jobs.row(long)
+    assert sorted(set(done)) == list(range(12))
+    assert len(done) <= 13  # only the step between its line and its checkpoint may be there twice
+    assert json.loads(row["result"]) == {"steps": 12}
