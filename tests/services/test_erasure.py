@@ -16,6 +16,7 @@ from app.services import audit, erasure, teams, users
 from app.services.erasure import Erased
 from tests.factories import Desk, add_job, add_payment, add_user
 from tests.people import Company
+from tests.services.sealed import log_of
 
 NAME, ADDRESS, FORMER = "Ada Lovelace", "ada@new.example", "ada+old@example.com"
 WHY = "Asked for it by letter"
@@ -88,6 +89,16 @@ async def test_nothing_of_them_is_left(
     assert await admin.fetch("SELECT id, amount_minor, status, user_id FROM payments ORDER BY id") == amounts
     assert (await users.get(company.ann, near.id)).user.email == f"x{ADDRESS}"
     assert await admin.fetchval("SELECT value FROM audit_personal WHERE subject = $1", near.id) is not None
+
+
+async def test_the_log_verifies_before_and_after(
+    company: Company, admin: asyncpg.Connection, ada: User, settings: Settings
+) -> None:
+    log = log_of(settings, admin)
+    assert await log.sealer.seal() > 0
+    await erasure.erase(company.ann, Desk.of(company.ann, settings).store, ada.id, ADDRESS, WHY)
+    assert await log.sealer.seal() == 1
+    assert await log.verified() == []
 
 
 async def test_the_log_says_that_it_was_erased(
