@@ -82,6 +82,12 @@ def kept(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.json")) if folder.is_dir() else []
 
 
+def forget(folder: Path) -> None:
+    """Remove all of them: the database that they tell of is made anew."""
+    for path in kept(folder):
+        path.unlink()
+
+
 def keep(folder: Path, checkpoint: Checkpoint) -> None:
     """Keep it as the latest, and as the last of its day; whole or not at all."""
     if not folder.is_dir():

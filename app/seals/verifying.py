@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from app.crypto import merkle, signing
@@ -24,6 +25,8 @@ from app.work import Work, keeping
 WINDOW = 5_000
 """Entries that are looked at in one transaction, unless a single seal has more."""
 MOST_SEALS = 1_000
+MOST = 1_000
+"""Problems that are told of one window."""
 LATE = timedelta(hours=1)
 """How much older than the seal before it an entry may say that it is: a transaction's time is that of its beginning."""
 _NEAR = 200
@@ -103,7 +106,7 @@ async def look(work: Work, keys: PublicKeys, start: int) -> Looked:
     read = [row for low, high in _reads(sound) for row in await connection.fetch(_ENTRIES, low, high)]
     rows = {row["id"]: row for row in read}
     window = _Window(await _before(connection, start), await _history(connection), seals, hashes, rows)
-    problems = await asyncio.to_thread(lambda: list(_judged(window, start, keys)))
+    problems = await asyncio.to_thread(lambda: list(islice(_judged(window, start, keys), MOST)))
     problems += [problem async for problem in _elsewhere(connection, seals)]
     problems += [problem async for problem in _within(connection, read)]
     newest = max((seal.newest for seal in sound), default=None)

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
-from sqlalchemy import select, text
-
 from app import clock
 from app.actor import Actor
 from app.crypto.signing import Signer
 from app.errors import NotFound
 from app.models import Action
 from app.permissions import Permission
+from app.repositories import seals as seals_table
 from app.seals import exporting
 from app.seals.damage import Problem, of_json
 from app.work import Subject, reading, writing
@@ -50,7 +49,7 @@ class SealState:
 async def state(actor: Actor) -> SealState:
     """How far the log was verified, for everybody who may read some of it."""
     async with reading(actor, Permission.AUDIT_READ) as work:
-        row = (await work.execute(_STATE)).one()
+        row = await seals_table.state(work)
     waiting = clock.now() - row.waiting_since if row.waiting_since else timedelta(0)
     checking = row.asked_at is not None and (row.whole_at is None or row.whole_at < row.asked_at)
     problems = tuple(of_json(problem) for problem in row.problems)
@@ -69,8 +68,7 @@ async def prove(actor: Actor, entry: int) -> bytes:
 async def export(actor: Actor, file: BinaryIO, signer: Signer | None) -> None:
     """Write all entries in sight to a file that proves itself. Taking them away is recorded."""
     async with writing(actor, Permission.LISTS_EXPORT) as work:
-        first, last = (await work.execute(_NUMBERS)).one()
-        async for line in exporting.lines(work, range(first, last + 1), signer):
+        async for line in exporting.lines(work, await seals_table.numbers(work), signer):
             file.write(line)
         work.record(Action.LIST_EXPORTED, _THE_LOG, detail={"format": "jsonl"})
 
@@ -78,9 +76,5 @@ async def export(actor: Actor, file: BinaryIO, signer: Signer | None) -> None:
 async def verify_now(actor: Actor) -> None:
     """Ask the workers to verify the whole log. The topic ``seals`` tells when that has ended; asking is recorded."""
     async with writing(actor, Permission.AUDIT_READ) as work:
-        await work.execute(select(text("audit_ask()")))
+        await seals_table.ask(work)
         work.record(Action.AUDIT_VERIFICATION_ASKED, _THE_LOG)
-
-
-_NUMBERS = text("SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM audit_entries")
-_STATE = text("SELECT * FROM audit_state()")

@@ -43,8 +43,10 @@ def start_over(settings: Settings) -> None:
         StartupProblem: somebody has worked here, Quarterdeck runs, or the owner's connection is not known.
     """
     from app.demo import loading
+    from app.seals import checkpoints
 
     talk(loading.clear(_owner_url(settings)))
+    checkpoints.forget(settings.data_dir / "checkpoints")
     bring_up_to_date(settings, None)
 
 

@@ -4,11 +4,11 @@ database, and has the next months made.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import func, select
 
 from app.config import Settings
 from app.errors import AppError
@@ -36,6 +36,8 @@ class Sealer:
 
     settings: Settings
     keys: Keys = field(init=False)
+    _seen: Checkpoint | None = field(default=None, init=False)
+    """The newest seal that this worker knows of. What it denies is not sealed over."""
 
     def __post_init__(self) -> None:
         self.keys = of_settings(self.settings)
@@ -57,8 +59,22 @@ class Sealer:
         return [*acts, (MONTHS_SECONDS, self.make_months)] if maintenance else acts
 
     async def seal(self) -> int:
-        """Seal what is certain; returns how many entries."""
-        return await sealing.seal_all(self.keys.signer) if self.keys.signer else 0
+        """Seal what is certain; returns how many entries. A log whose end was cut, or sealed anew, is left as it is:
+        else we would sign what somebody made of it.
+        """
+        if (signer := self.keys.signer) is None:
+            return 0
+        known = self._seen or await asyncio.to_thread(self._latest)
+        async with keeping("audit log: the last seal") as work:
+            problems = await checkpoints.compared(await work.raw(), [known] if known else [], self.keys.public)
+        if problems:
+            log.error("The audit log is not sealed any more. %s", problems[0].sentence)
+            return 0
+        if sealed := await sealing.seal_all(signer):
+            async with keeping("audit log: the last seal") as work:
+                newest = await sealing.newest(await work.raw())
+            self._seen = checkpoints.made_of(newest, signer) if newest else None
+        return sealed
 
     async def look(self) -> bool:
         """Look at the newest seals and at some older ones in turn; at all of them when somebody asked for it. False:
@@ -71,7 +87,8 @@ class Sealer:
                 before = await state.current(work)
             looked, check = await (self._all(before) if before.is_asked else self._some(before))
             async with keeping("audit log: verified") as work:
-                outside = [*await verifying.nowhere(work), *await self._compared(work)]
+                strays = await verifying.nowhere(work) if check.turn == 0 else _strays(before.problems)
+                outside = [*strays, *await self._compared(work)]
                 found = state.merged(() if before.is_asked else before.problems, looked, outside=outside)
                 await state.keep(work, replace(check, problems=found), before)
         for problem in set(found) - set(before.problems):
@@ -105,6 +122,7 @@ class Sealer:
 
     async def _compared(self, work: Work) -> list[Problem]:
         kept = await asyncio.to_thread(self._checkpoints)
+        kept += [self._seen] if self._seen else []
         return await checkpoints.compared(await work.raw(), kept, self.keys.public)
 
     def _checkpoints(self) -> list[Checkpoint]:
@@ -159,4 +177,9 @@ class Sealer:
             return 0
 
 
-_ALONE = text("SELECT pg_try_advisory_xact_lock(hashtext('quarterdeck: audit log, verify'))")
+def _strays(problems: Sequence[Problem]) -> list[Problem]:
+    """What was found nowhere; that is looked for each time that the round begins anew."""
+    return [problem for problem in problems if problem.seal is None and problem.kind is Damage.UNSEALED]
+
+
+_ALONE = select(func.pg_try_advisory_xact_lock(func.hashtext("quarterdeck: audit log, verify")))

@@ -249,7 +249,7 @@ async def test_a_log_that_was_cut_is_denied_by_the_checkpoints_outside(log: Log)
         await admin.execute("DELETE FROM audit_seals WHERE seq = 2")
     assert await log.verified() == [], "what is left fits together"
     await log.sealer.look()
-    [problem] = await _known(log)
+    problem = (await _known(log))[0]
     assert (problem["kind"], problem["seal"]) == ("cut", 2)
     assert problem["sentence"] == (
         f"The log is shorter than it was: at {left.at} it had 10 sealed entries (seal 2), now 7."
@@ -257,11 +257,26 @@ async def test_a_log_that_was_cut_is_denied_by_the_checkpoints_outside(log: Log)
     assert await log.sealer.mark() is None
     assert checkpoints.read(log.folder / "latest.json") == left, "what it denies is never written over"
     await log.write(1)
-    await log.sealer.seal()
+    assert await log.sealer.seal() == 0, "what was cut is not sealed over"
+    forgetful = log_of(log.sealer.settings, log.admin)
+    assert await forgetful.sealer.seal() == 0, "nor by a worker that knows nothing but the checkpoint"
+
+
+async def test_a_log_that_was_sealed_anew_is_denied_by_the_checkpoints_outside(log: Log) -> None:
+    """Whoever removes the newest seals has our own sealer sign what they made of the entries: if it does not notice."""
+    left = await log.sealer.mark()
+    assert left is not None
+    async with log.broken_open() as admin:
+        await admin.execute("UPDATE audit_entries SET actor_name = 'Nobody' WHERE id = 9")
+        await admin.execute("DELETE FROM audit_seals WHERE seq = 2")
+    assert await log.sealer.seal() == 0
+    elsewhere = log_of(log.sealer.settings.model_copy(update={"data_dir": log.folder / "other"}), log.admin)
+    assert await elsewhere.sealer.seal() == 3, "a worker on a new machine knows no better"
+    assert await log.verified() == [], "and what it signed fits together"
     await log.sealer.look()
-    [problem] = await _known(log)
-    assert problem["kind"] == "checkpoint"
-    assert "seal 2 is not the one that the checkpoint of" in problem["sentence"]
+    problems = await _known(log)
+    assert {problem["kind"] for problem in problems} == {"checkpoint"}
+    assert f"seal 2 is not the one that the checkpoint of {left.at} knows" in str(problems[0]["sentence"])
 
 
 async def _known(log: Log) -> list[dict[str, object]]:
