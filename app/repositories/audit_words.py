@@ -7,7 +7,20 @@ are looked through as they are. Whoever sees personal data masked finds nothing 
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, CompoundSelect, Select, cast, func, or_, select, union_all
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    any_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from app.errors import Invalid
@@ -50,18 +63,25 @@ async def found(
     a count goes to. ``others`` are further conditions, as a question of entries.
     """
     whole, limited = work.veil is None, work.who.team_ids is not None
-    ids: list[int] = []
-    young = select(func.audit_words_young(wanted, whole).column_valued("id"))
-    for side in (_read(wanted, whole=whole, limited=limited), young):
-        number = side.subquery().c[0]
-        query = select(number)
-        if others is not None:
-            query = query.where(number.in_(others.with_only_columns(AuditEntry.id)))
-        if beyond is not None:
-            query = query.where(number < beyond if down else number > beyond)
-        order = number.desc() if down else number.asc()
-        ids += (await work.execute(query.order_by(order).limit(COUNT_CAP + 1))).scalars()
-    return sorted(set(ids), reverse=down)[: COUNT_CAP + 1]
+    number = _read(wanted, whole=whole, limited=limited).subquery().c[0]
+    query = select(number)
+    if others is not None:
+        query = query.where(number.in_(others.with_only_columns(AuditEntry.id)))
+    if beyond is not None:
+        query = query.where(number < beyond if down else number > beyond)
+    order = number.desc() if down else number.asc()
+    ids = set((await work.execute(query.order_by(order).limit(COUNT_CAP + 1))).scalars())
+    ids |= {id_ for id_ in await _young(work, wanted, others, whole=whole) if beyond is None or (id_ < beyond) == down}
+    return sorted(ids, reverse=down)[: COUNT_CAP + 1]
+
+
+async def _young(work: Work, wanted: Sought, others: Query | None, *, whole: bool) -> list[int]:
+    """The same among entries whose words nobody has read so far; there are few."""
+    ids = list((await work.execute(select(func.audit_words_young(wanted, whole).column_valued("id")))).scalars())
+    if others is None or not ids:
+        return ids
+    chosen = others.with_only_columns(AuditEntry.id).where(AuditEntry.id == any_(literal(ids, ARRAY(BigInteger))))
+    return list((await work.execute(chosen)).scalars())
 
 
 async def read_on(work: Work) -> int:

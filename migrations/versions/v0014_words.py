@@ -39,14 +39,12 @@ GRANT EXECUTE ON FUNCTION audit_first_since TO quarterdeck_platform, quarterdeck
 
 # What of an entry is searched: its label, its reason, the values that it changed; ids and addresses as whole words.
 WORDS = """
-CREATE FUNCTION audit_words_in(told jsonb) RETURNS tsvector
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION audit_words_in(told jsonb) RETURNS tsvector LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN length(told::text) < 100000 THEN jsonb_to_tsvector('simple', told, '["string", "numeric"]')
         ELSE to_tsvector('simple', left(told::text, 100000)) END
 $$;
 -- Of the values only those that stand in the entry itself.
-CREATE FUNCTION audit_words_of(e audit_entries) RETURNS tsvector
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION audit_words_of(e audit_entries) RETURNS tsvector LANGUAGE sql IMMUTABLE AS $$
     SELECT array_to_tsvector(array_remove(
             ARRAY['id=' || e.target_id, 'ip=' || e.ip, 'request=' || e.request], NULL))
         || CASE WHEN e.target_label = '$personal' THEN ''::tsvector
@@ -56,8 +54,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
             WHERE told.value <> '"$personal"' AND e.before IS NOT NULL AND e.after IS NOT NULL), ''::tsvector)
 $$;
 -- All words, if some of them tell of a person; else none.
-CREATE FUNCTION audit_words_whole(words tsvector, held text) RETURNS tsvector
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION audit_words_whole(words tsvector, held text) RETURNS tsvector LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN held IS NOT NULL THEN words || public.audit_words_in(held::jsonb) END
 $$;
 REVOKE ALL ON FUNCTION audit_words_in, audit_words_of, audit_words_whole FROM PUBLIC;
@@ -110,15 +107,22 @@ ALTER TABLE audit_personal ENABLE ALWAYS TRIGGER words_forget;
 # under row-level security no index of words can be used.
 FOUND = """
 CREATE FUNCTION audit_words_young(sought tsquery, whole boolean) RETURNS SETOF bigint
-LANGUAGE sql STABLE ROWS 10 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT e.id FROM public.audit_words_mark m, public.audit_entries e
-        CROSS JOIN LATERAL (SELECT public.audit_words_of(e) AS words OFFSET 0) AS own
-        LEFT JOIN public.audit_personal p ON p.entry_id = e.id
-    WHERE (e.xid, e.id) >= (m.next_xid, m.next_id) AND e.id > m.floor
-        AND (current_setting('role') = 'quarterdeck_platform'
-            OR e.team_id = ANY (current_setting('app.team_ids', true)::uuid[]))
-        AND (own.words @@ sought OR (whole AND public.audit_words_whole(own.words, p.value) @@ sought))
-$$;
+LANGUAGE plpgsql STABLE ROWS 10 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    mark public.audit_words_mark;
+    everything boolean := current_setting('role') = 'quarterdeck_platform';
+    mine uuid[] := current_setting('app.team_ids', true)::uuid[];
+BEGIN
+    SELECT * INTO mark FROM public.audit_words_mark;
+    RETURN QUERY SELECT (young.entry).id FROM (
+            SELECT e AS entry FROM public.audit_entries e
+            WHERE (e.xid, e.id) >= (mark.next_xid, mark.next_id) AND e.id > mark.floor
+                AND (everything OR e.team_id = ANY (mine)) OFFSET 0
+        ) AS young
+        CROSS JOIN LATERAL (SELECT public.audit_words_of(young.entry) AS words OFFSET 0) AS own
+        LEFT JOIN public.audit_personal p ON p.entry_id = (young.entry).id
+        WHERE own.words @@ sought OR (whole AND public.audit_words_whole(own.words, p.value) @@ sought);
+END $$;
 CREATE FUNCTION audit_words_mine(sought tsquery, whole boolean) RETURNS SETOF bigint
 LANGUAGE sql STABLE ROWS 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT w.entry_id FROM public.audit_words w
