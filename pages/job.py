@@ -24,7 +24,7 @@ from components.screen import View, screen
 from components.toasts import done
 from pages import job_words
 from pages.customers import about
-from pages.words import CANCELLING, JOB, can_cancel_job, job_label, job_state
+from pages.words import CANCELLING, JOB, can_cancel_job, job_label, job_state, plural
 
 _ENDED = {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED}
 _TITLES = {"input": "Input", "result": "Result", "checkpoint": "Checkpoint"}
@@ -203,18 +203,21 @@ def _actions(view: View, seen: JobView) -> list[Action]:
     return []
 
 
-_PLANS = {
-    "Resume from the checkpoint": [
+_ASKS = {
+    "Resume from the checkpoint": (
+        "Why resume this job?",
         "It goes on where its last attempt saved its place; what was done before is not done again.",
-    ],
-    "Start over": ["It forgets its checkpoint and does everything from the beginning."],
-    "Retry job": ["It begins anew: no attempt has saved a place to go on from."],
+    ),
+    "Start over": ("Why start this job over?", "It forgets its checkpoint and does everything from the beginning."),
+    "Retry job": ("Why retry this job?", "It begins anew: no attempt has saved a place to go on from."),
 }
+"""Why, and what each of the ways on means."""
 
 
 async def _retry(view: View, seen: JobView, label: str, *, from_start: bool) -> None:
-    plan = [*_PLANS[label], f"It gets {seen.job.max_attempts} attempts."]
-    reason = await ask_reason(f"{job_label(seen.job)}: {label.lower()}?", submit=label, plan=plan)
+    title, meaning = _ASKS[label]
+    plan = [meaning, f"It gets {plural(seen.job.max_attempts, 'attempt')}."]
+    reason = await ask_reason(title, submit=label, plan=plan)
     if reason is not None:
         await jobs.retry(view.actor, seen.job.id, reason, from_start=from_start)
         done("The job is queued again.")

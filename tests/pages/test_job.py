@@ -88,7 +88,7 @@ async def test_a_failed_one_tells_why_and_offers_two_ways_on(
     assert ann.find(title="Checkpoint").contents["note"] == "where a retry goes on from"
     assert labels(ann) == ["Resume from the checkpoint", "Start over"]
     ann.press("Start over")
-    dialog = await ann.answer("Generate document: start over?", reason="The disk has room again")
+    dialog = await ann.answer("Why start this job over?", reason="The disk has room again")
     assert dialog.contents["plan"][0].startswith("It forgets its checkpoint")
     await ann.hears("queued again")
     row = await admin.fetchrow("SELECT status, checkpoint, attempts FROM jobs WHERE id = $1", job_id)
@@ -105,7 +105,7 @@ async def test_resuming_keeps_the_checkpoint(admin: asyncpg.Connection, people: 
     job_id = await job_stories.failed(Story(admin, people.acme))
     ann = await visit(people.ann, f"/jobs/{job_id}")
     ann.press("Resume from the checkpoint")
-    await ann.answer("Generate document: resume from the checkpoint?", reason="The disk has room again")
+    await ann.answer("Why resume this job?", reason="The disk has room again")
     await ann.hears("queued again")
     kept = await admin.fetchval("SELECT checkpoint::text FROM jobs WHERE id = $1", job_id)
     assert json.loads(kept)["page"] == 21

@@ -58,4 +58,4 @@ async def test_only_those_who_may_retry_see_where_in_the_program_a_job_failed(pr
     for person, sees in ((product.company.ann, True), (product.company.vic, False)):
         page = await drawn(product, person, f"/jobs/{job_id}", "Row 7 is odd.")
         assert "Code INTERNAL_ERROR" in page
-        assert ("inner_secret" in page, "Where in the program" in page) == (sees, sees), person.name
+        assert ("inner_secret" in page) == sees, person.name
