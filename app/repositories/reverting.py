@@ -1,9 +1,10 @@
 """What is asked before a change is taken back, of records that the change names only indirectly."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from app.errors import NotFound
 from app.models import Dataset, DatasetRow, Job
@@ -22,10 +23,19 @@ async def team_of_dataset(work: Work, dataset_id: UUID) -> UUID:
 
 async def removing(work: Work, kind: str, dataset_id: UUID) -> Job | None:
     """The latest job of this kind that removes the rows of a dataset, locked."""
-    wanted = Job.input["dataset_id"].astext == str(dataset_id)
-    query = select(Job.id).where(Job.kind == kind, wanted).order_by(Job.id.desc()).limit(1)
-    job_id = await work.scalar(query)
+    job_id = await work.scalar(_latest(kind, dataset_id))
     return None if job_id is None else await work.get(Job, job_id, lock=True)
+
+
+async def removing_status(work: Work, kind: str, dataset_id: UUID) -> str | None:
+    """How that job stands, unlocked; None: there is none."""
+    found: str | None = await work.scalar(_latest(kind, dataset_id).with_only_columns(Job.status))
+    return found
+
+
+def _latest(kind: str, dataset_id: UUID) -> Select[Any]:
+    wanted = Job.input["dataset_id"].astext == str(dataset_id)
+    return select(Job.id).where(Job.kind == kind, wanted).order_by(Job.id.desc()).limit(1)
 
 
 async def dataset_of_row(work: Work, row: DatasetRow) -> UUID:

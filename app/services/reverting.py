@@ -65,7 +65,8 @@ async def plan(actor: Actor, entry_id: int) -> Plan:
         except NotFound:
             return Plan(refused="The record is not there any more.", needs=rule.needs)
         fields = _fields(entry, record)
-        return Plan(fields, await _objection(work, entry, fields), rule.needs)
+        objection = await _objection(work, entry, fields) or await rule.objects(work, UUID(entry.target_id))
+        return Plan(fields, objection, rule.needs)
 
 
 async def links(actor: Actor, entry_id: int) -> Links:
@@ -113,6 +114,7 @@ async def _put_back(work: Work, entry: Any, rule: Rule, why: str) -> None:  # no
     if isinstance(record, DatasetRow):
         label = entry.target_label
     work.record(rule.becomes, record, reason=why, detail=detail, label=label)
+    await rule.then(work, record)
     await _tell(work, record, rule, fields, left)
 
 

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from app import ledger
 from app.errors import Conflict, Invalid
-from app.models import Action, Base, Dataset, DatasetRow, JobStatus, Team, User
+from app.models import Action, Base, Dataset, DatasetRow, JobStatus, Queue, Team, User
 from app.permissions import Permission
 from app.repositories import reverting as questions
 from app.repositories import teams as teams_table
 from app.repositories import users as users_table
-from app.topics import Topic, datasets, rows, teams, users
+from app.topics import Topic, datasets, queues, rows, teams, users
 from app.values import kept
 from app.work import Work
 
@@ -25,12 +25,21 @@ async def _nothing(_work: Work, _id: UUID, _back: Values) -> None:
     """No rule beside those of the database."""
 
 
+async def _no_objection(_work: Work, _id: UUID) -> str:
+    return ""
+
+
+async def _no_more(_work: Work, _record: Any) -> None:  # noqa: ANN401 - a record
+    """Nothing follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """How one kind of change is taken back.
 
     ``fields`` are the columns that may be put back (``options`` means its parts, too), ``becomes`` what the new entry
-    says was done, ``check`` what must hold before, asked in the transaction that changes.
+    says was done, ``check`` what must hold before, asked in the transaction that changes; ``objects`` tells beforehand
+    what speaks against it, "" is nothing; ``then`` does what follows.
     """
 
     model: type[Base]
@@ -39,6 +48,8 @@ class Rule:
     becomes: Action
     topics: Sequence[Topic]
     check: Callable[[Work, UUID, Values], Awaitable[None]] = _nothing
+    objects: Callable[[Work, UUID], Awaitable[str]] = _no_objection
+    then: Callable[[Work, Any], Awaitable[None]] = _no_more
 
 
 async def _room_again(work: Work, user_id: UUID, _back: Values) -> None:
@@ -57,9 +68,21 @@ async def _free_dataset(work: Work, dataset_id: UUID, _back: Values) -> None:
     await teams_table.room_for_a_dataset(work, await questions.team_of_dataset(work, dataset_id))
     job = await questions.removing(work, ledger.DATASET_DELETE.kind, dataset_id)
     if job is None or job.status != JobStatus.QUEUED:
-        raise Conflict("The job that removes its rows has begun: this dataset cannot be restored. Import it again.")
+        raise Conflict(_BEGUN)
     await ledger.request_cancel(work, job, work.who.id)
     work.implied(job)
+
+
+async def _has_begun(work: Work, dataset_id: UUID) -> str:
+    """The job that removes the rows runs, or has run."""
+    status = await questions.removing_status(work, ledger.DATASET_DELETE.kind, dataset_id)
+    return "" if status == JobStatus.QUEUED else _BEGUN
+
+
+async def _let_held_jobs_go(work: Work, queue: Queue) -> None:
+    """What waited for room in the queue may have it now."""
+    await work.flush()
+    await ledger.release(work, queue.name)
 
 
 async def _fits(work: Work, row_id: UUID, back: Values) -> None:
@@ -77,6 +100,7 @@ async def _fits(work: Work, row_id: UUID, back: Values) -> None:
 
 
 _USER, _TEAM = (users, teams), (teams,)
+_BEGUN = "The job that removes its rows has begun: this dataset cannot be restored. Import it again."
 RULES: Mapping[Action, Rule] = MappingProxyType(
     {
         Action.USER_PLAN_CHANGED: Rule(User, frozenset({"plan"}), _P.USERS_PLAN, Action.USER_PLAN_CHANGED, _USER),
@@ -101,7 +125,13 @@ RULES: Mapping[Action, Rule] = MappingProxyType(
             Dataset, frozenset({"name"}), _P.DATASETS_RENAME, Action.DATASET_RENAMED, (datasets,)
         ),
         Action.DATASET_DELETED: Rule(
-            *(Dataset, frozenset({"status"}), _P.DATASETS_DELETE, Action.DATASET_RESTORED, (datasets,), _free_dataset)
+            *(Dataset, frozenset({"status"}), _P.DATASETS_DELETE, Action.DATASET_RESTORED, (datasets,)),
+            check=_free_dataset,
+            objects=_has_begun,
+        ),
+        Action.QUEUE_LIMITED: Rule(
+            *(Queue, frozenset({"max_running"}), _P.QUEUES_MANAGE, Action.QUEUE_LIMITED, (queues,)),
+            then=_let_held_jobs_go,
         ),
         Action.ROW_EDITED: Rule(DatasetRow, frozenset({"data"}), _P.ROWS_EDIT, Action.ROW_EDITED, (rows,), _fits),
     }
@@ -119,7 +149,7 @@ NEVER: Mapping[str, str] = MappingProxyType(
         "payment.": "Money is never reverted from here: what was paid or refunded, only Stripe can undo.",
         "job.": "What a job did is not undone by its entry: retry or cancel the job on its own page.",
         "bulk.": "An act on many jobs is not undone by its entry: retry or cancel the jobs again.",
-        "queue.": "A queue is paused, resumed or limited on its own page.",
+        "queue.": "A queue is paused or resumed on its own page.",
         "worker.": "A worker is drained or let on from its own page.",
         "schedule.": "A schedule is changed, switched on or off on its own page; what it ran cannot be undone.",
         "import.": "An import is deleted with its rows on its own page; a deleted one is imported again.",

@@ -13,13 +13,14 @@ from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.models import Action
 from app.paging import PageRequest
 from app.permissions import Role
-from app.services import audit, datasets, jobs, reverting, rows, teams, users
+from app.services import audit, datasets, jobs, queues, reverting, rows, teams, users
 from app.services.reverting_rules import NEVER, NOTHING, RULES
 from app.services.teams import Limits
 from tests.factories import Made, add_job, add_user, add_values, make_dataset
 from tests.people import Company
 
 WHY = "A mistake"
+TABLES = ("users", "teams", "datasets", "dataset_rows", "queues")
 
 
 @pytest.fixture
@@ -43,6 +44,10 @@ async def test_every_change_that_may_be_reverted_is_put_back_and_back_again(
     company: Company, admin: asyncpg.Connection, otto: UUID, flights: Made
 ) -> None:
     ann, row = company.ann, await admin.fetchval("SELECT id FROM dataset_rows")
+    queue = await admin.fetchval(
+        "INSERT INTO queues (id, name, version, created_at, updated_at) VALUES (uuidv7(), 'slow', 1, now(), now())"
+        " RETURNING id"
+    )
     acts: dict[Action, Callable[[], Awaitable[Any]]] = {
         Action.USER_PLAN_CHANGED: lambda: users.change_plan(ann, otto, "premium", "Paid"),
         Action.USER_OPTIONS_EDITED: lambda: users.edit_options(
@@ -59,13 +64,14 @@ async def test_every_change_that_may_be_reverted_is_put_back_and_back_again(
         Action.TEAM_SUSPENDED: lambda: teams.suspend(ann, company.acme, "Unpaid"),
         Action.TEAM_RESUMED: lambda: teams.resume(ann, company.acme, "Paid"),
         Action.DATASET_RENAMED: lambda: datasets.rename(ann, flights.id, "Departures", "Flights"),
+        Action.QUEUE_LIMITED: lambda: queues.limit(ann, queue, 5, None, "Too many"),
         Action.ROW_EDITED: lambda: rows.edit(ann, flights.id, row, "price", 1.5, 2.25),
     }
     tables = "SELECT to_jsonb(t) - 'version' - 'updated_at' FROM {} t ORDER BY id"
     assert set(acts) == set(RULES) - {Action.DATASET_DELETED}
 
     async def everything() -> list[Any]:
-        return [await admin.fetch(tables.format(table)) for table in ("users", "teams", "datasets", "dataset_rows")]
+        return [await admin.fetch(tables.format(table)) for table in TABLES]
 
     for action, act in acts.items():
         if action == Action.USER_REACTIVATED:
@@ -148,6 +154,7 @@ async def test_a_deleted_dataset_is_restored_until_its_rows_go(
     ann = company.ann
     await datasets.delete(ann, flights.id, "Flights", "Not needed")
     first = await latest(company)
+    assert not (await reverting.plan(ann, first.id)).refused
     await reverting.revert(ann, first.id, WHY)
     second = await latest(company)
     assert (second.action, second.detail) == (Action.DATASET_RESTORED, {"reverts": first.id})
@@ -156,6 +163,7 @@ async def test_a_deleted_dataset_is_restored_until_its_rows_go(
     await datasets.delete(ann, flights.id, "Flights", "Not needed after all")
     again = await latest(company)
     await admin.execute("UPDATE jobs SET status = 'running' WHERE status = 'queued'")
+    assert "has begun" in (await reverting.plan(ann, again.id)).refused
     with pytest.raises(Conflict, match="has begun"):
         await reverting.revert(ann, again.id, WHY)
 
