@@ -81,6 +81,16 @@ class BulkAct(Base):
         """``Retry of 312 jobs``."""
         return f"{self.verb.capitalize()} of {self.total:,} job{'' if self.total == 1 else 's'}"
 
+    @property
+    def tallies(self) -> dict[str, int]:
+        """How many of its jobs are how far, by the words of :class:`BulkStatus`."""
+        left = self.total - self.succeeded - self.refused
+        return {
+            BulkStatus.REFUSED.value: self.refused,
+            BulkStatus.SUCCEEDED.value: self.succeeded,
+            BulkStatus.WAITING.value: left,
+        }
+
 
 class BulkItem(Base):
     """One of its jobs, and what became of it."""

@@ -32,20 +32,9 @@ class Part:
     position: int
 
 
-def at(moment: datetime) -> Any:  # noqa: ANN401 - a condition
-    """Jobs as they stood then: one that came, or ended, after somebody looked was not looked at."""
-    return and_(Job.created_at <= moment, or_(Job.finished_at.is_(None), Job.finished_at <= moment))
-
-
-def able(verb: BulkVerb, apart: Collection[str]) -> Any:  # noqa: ANN401 - a condition
-    """Jobs with which this can be done now; those of the kinds ``apart`` never."""
-    can: ColumnElement[bool]
-    if verb is BulkVerb.RETRY:
-        can = Job.status.in_([JobStatus.FAILED, JobStatus.CANCELLED])
-    else:
-        going = and_(Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]), Job.cancel_requested_at.is_(None))
-        can = or_(going, Job.status == JobStatus.FAILED)
-    return and_(can, Job.kind.not_in(apart))
+async def standing(work: Work, chosen: Query, moment: datetime) -> Query:  # noqa: ARG001 - the shape of questions
+    """Of the chosen jobs those that somebody saw at a moment: not what came or ended later."""
+    return chosen.where(_at(moment))
 
 
 async def tallied(
@@ -54,7 +43,7 @@ async def tallied(
     """How many of the chosen jobs (a question of jobs) stand where, and whether this can be done with them. Looks at
     one more than :data:`MOST`.
     """
-    seen = chosen.with_only_columns(Job.status, able(verb, apart).label("able")).limit(MOST + 1).subquery()
+    seen = chosen.with_only_columns(Job.status, _able(verb, apart).label("able")).limit(MOST + 1).subquery()
     counted = select(seen.c.status, seen.c.able, func.count()).group_by(seen.c.status, seen.c.able)
     return {(status, bool(can)): int(n) for status, can, n in await work.execute(counted)}
 
@@ -62,7 +51,7 @@ async def tallied(
 async def freeze(work: Work, act: BulkAct, chosen: Select[Any], apart: Collection[str]) -> int:
     """Write down which jobs the act is about, the oldest first; how many."""
     ids = (
-        chosen.where(able(BulkVerb(act.verb), apart)).with_only_columns(Job.id).order_by(Job.id).limit(MOST).subquery()
+        chosen.where(_able(BulkVerb(act.verb), apart)).with_only_columns(Job.id).order_by(Job.id).limit(MOST).subquery()
     )
     place = func.row_number().over(order_by=ids.c.id).cast(Integer)
     columns = ["bulk_id", "position", "team_id", "job_id", "status"]
@@ -97,17 +86,11 @@ async def items(work: Work, act: BulkAct, request: PageRequest) -> Page[Any]:
     )
     query = select(*columns).outerjoin(Job, Job.id == BulkItem.job_id).outerjoin(Team, Team.id == Job.team_id)
     query = query.where(BulkItem.bulk_id == act.id)
-    known = tallies(act)
+    known = act.tallies
     if states := among(request, "status", BulkStatus):
         query = query.where(BulkItem.status.in_(states))
     count = Count(sum(n for state, n in known.items() if not states or state in states))
     return await page(work, query, ITEMS, request, count=count)
-
-
-def tallies(act: Any) -> dict[str, int]:  # noqa: ANN401 - an act or a row of the list
-    """How many of its jobs are how far, by the words of :class:`BulkStatus`."""
-    left = act.total - act.succeeded - act.refused
-    return {BulkStatus.REFUSED: act.refused, BulkStatus.SUCCEEDED: act.succeeded, BulkStatus.WAITING: left}
 
 
 async def waiting(work: Work, bulk_id: UUID, limit: int) -> Sequence[Row[Any]]:
@@ -156,3 +139,19 @@ async def _check_asker(work: Work, act: BulkAct, job: Job) -> None:
         raise Forbidden("Whoever asked for this may not do it any more. What is left was not touched.")
     if found.limited and job.team_id not in found.teams:
         raise NotFound("Whoever asked for this does not see the job's team any more.")
+
+
+def _at(moment: datetime) -> Any:  # noqa: ANN401 - a condition
+    """Jobs as they stood then: one that came, or ended, after somebody looked was not looked at."""
+    return and_(Job.created_at <= moment, or_(Job.finished_at.is_(None), Job.finished_at <= moment))
+
+
+def _able(verb: BulkVerb, apart: Collection[str]) -> Any:  # noqa: ANN401 - a condition
+    """Jobs with which this can be done now; those of the kinds ``apart`` never."""
+    can: ColumnElement[bool]
+    if verb is BulkVerb.RETRY:
+        can = Job.status.in_([JobStatus.FAILED, JobStatus.CANCELLED])
+    else:
+        going = and_(Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]), Job.cancel_requested_at.is_(None))
+        can = or_(going, Job.status == JobStatus.FAILED)
+    return and_(can, Job.kind.not_in(apart))

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from app import emails
 from app.models import Job, JobCount, JobWords, StaffMember, Team, User
+from app.paging import PageRequest
 from app.repositories.filters import like
 from app.work import Work
 
@@ -20,12 +21,13 @@ _SHORT = re.compile(r"[0-9a-f]{8}", re.IGNORECASE)
 _TOKENS = re.compile(r"[^\W_]+")
 
 
-def matching(words: str, *, exact: bool, limited: bool) -> ColumnElement[bool]:
-    """Jobs that words are about, as one expression: for a file, which asks nothing before.
+def matching(request: PageRequest, *, limited: bool) -> ColumnElement[bool]:
+    """Jobs that the words of a search are about, as one expression: for a file, which asks nothing before.
 
-    ``exact``: personal data, and what may name somebody, are not looked through. ``limited``: whoever asks sees some
+    An ``exact`` request looks through no personal data, nor what may name somebody. ``limited``: whoever asks sees some
     teams, and indexes of words are out of their reach; functions of the database ask them instead.
     """
+    words, exact = request.search.strip(), request.exact
     if (one := _by_id(words, limited=limited)) is not None:
         return one
     pattern = like(words)
@@ -36,9 +38,9 @@ def matching(words: str, *, exact: bool, limited: bool) -> ColumnElement[bool]:
     return or_(*ways, *([] if exact else [*_people(words, limited=limited), *_texts(words, limited=limited)]))
 
 
-async def found(work: Work, words: str, *, exact: bool) -> ColumnElement[bool]:
+async def found(work: Work, request: PageRequest) -> ColumnElement[bool]:
     """The same for a list: what is few (kinds, teams, people) is looked up first, so that the plan knows how few."""
-    limited = work.who.team_ids is not None
+    words, limited = request.search.strip(), work.who.team_ids is not None
     if (one := _by_id(words, limited=limited)) is not None:
         return one
     pattern = like(words)
@@ -46,7 +48,7 @@ async def found(work: Work, words: str, *, exact: bool) -> ColumnElement[bool]:
     teams = await _all(work, select(Team.id).where(Team.name.ilike(pattern)).limit(MOST))
     ways: list[ColumnElement[bool]] = [Job.kind.in_(kinds)] if kinds else []
     ways += [Job.team_id.in_(teams)] if teams else []
-    if not exact:
+    if not request.exact:
         users = await _all(work, _users(words, limited=limited))
         staff = [] if limited else await _all(work, _staff(words))
         ways += [Job.user_id.in_(users)] if users else []

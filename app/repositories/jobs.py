@@ -78,8 +78,7 @@ def _listed() -> Query:
 def matching(request: PageRequest, *, limited: bool = False) -> Query:
     """Jobs by the filters of the list and its words: see ``job_search``. ``limited``: for who sees only some teams."""
     query = _listed().where(*_filters(request))
-    words = request.search.strip()
-    return query.where(job_search.matching(words, exact=request.exact, limited=limited)) if words else query
+    return query.where(job_search.matching(request, limited=limited)) if request.search.strip() else query
 
 
 async def search(work: Work, request: PageRequest) -> Page[Any]:
@@ -111,8 +110,8 @@ async def _conditions(work: Work, request: PageRequest) -> list[ColumnElement[bo
     if (queues := request.filters.get("queue")) and work.who.team_ids is None:
         known = select(JobTotal.kind).where(JobTotal.queue.in_(queues)).distinct()
         conditions.append(Job.kind.in_(list((await work.execute(known)).scalars())))  # kinds have an index
-    if words := request.search.strip():
-        conditions.append(await job_search.found(work, words, exact=request.exact))
+    if request.search.strip():
+        conditions.append(await job_search.found(work, request))
     return conditions
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Select
 
 from app import clock, ledger, reasons
 from app.actor import Actor
-from app.errors import Conflict, Forbidden, Invalid
+from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.ledger.tasks import JOBS_BULK
 from app.models import Action, BulkAct, BulkItem, BulkStatus, BulkVerb, Job, JobStatus, Team
@@ -81,11 +81,17 @@ class BulkView:
 
 
 async def plan(actor: Actor, verb: BulkVerb, choice: Choice) -> Plan:
-    """What it would mean to do this to the chosen jobs."""
+    """What it would mean to do this to the chosen jobs.
+
+    Raises:
+        NotFound: none of those ticked is there, or in sight.
+    """
     async with reading(actor, Permission.JOBS_BULK, timeout=TIMEOUT) as work:
         moment = clock.now()
         chosen = await _chosen(work, choice, moment)
         counted = await bulk_table.tallied(work, chosen, verb, _APART[verb])
+    if choice.ids and not counted:
+        raise _unseen()
     by_ability = [{state: n for (state, able), n in counted.items() if able is can} for can in (True, False)]
     return Plan(verb, moment, *(MappingProxyType(part) for part in by_ability))
 
@@ -96,6 +102,7 @@ async def start(actor: Actor, verb: BulkVerb, choice: Choice, at: datetime, reas
 
     Raises:
         Conflict: nothing of it can be done any more.
+        NotFound: none of those ticked is there, or in sight.
         Forbidden: doing it to a single job is not allowed either.
     """
     why = reasons.checked(reason)
@@ -108,6 +115,8 @@ async def start(actor: Actor, verb: BulkVerb, choice: Choice, at: datetime, reas
         teams = [None] if work.who.team_ids is None else list(work.who.team_ids)
         acts = [act for team in teams if (act := await _begin(work, verb, choice, chosen, team, why, rate))]
         if not acts:
+            if choice.ids and not await bulk_table.tallied(work, chosen, verb, _APART[verb]):
+                raise _unseen()
             raise Conflict(f"None of these jobs can be {_DONE[verb]} any more. Somebody was faster.")
         work.notify(topic)
         return [act.id for act in acts]
@@ -128,7 +137,7 @@ async def get(actor: Actor, bulk_id: UUID) -> BulkView:
             await work.get(Job, act.job_id or bulk_id),
             await staff_table.name(work, act.asked_by),
             (await work.get(Team, act.team_id)).name if act.team_id else "",
-            bulk_table.tallies(act),
+            act.tallies,
         )
 
 
@@ -137,13 +146,14 @@ async def items(actor: Actor, bulk_id: UUID, request: PageRequest) -> Page[Any]:
     async with reading(actor, Permission.JOBS_READ) as work:
         act = await work.get(BulkAct, bulk_id)
         found = await bulk_table.items(work, act, request)
-    return Page(found.rows, found.count, found.next, found.previous, bulk_table.tallies(act))
+    return Page(found.rows, found.count, found.next, found.previous, act.tallies)
 
 
 async def _chosen(work: Work, choice: Choice, at: datetime) -> Select[Any]:
+    """The jobs of a choice, as they stood then."""
     if choice.ids:
-        return jobs_table.among_ids(work, choice.ids).where(bulk_table.at(at))
-    return (await jobs_table.chosen(work, choice.request)).where(bulk_table.at(at))
+        return await bulk_table.standing(work, jobs_table.among_ids(work, choice.ids), at)
+    return await bulk_table.standing(work, await jobs_table.chosen(work, choice.request), at)
 
 
 async def _begin(
@@ -171,6 +181,10 @@ async def _begin(
     detail = {"verb": verb.value, "rate": rate, **{f"chosen {name}": words for name, words in act.chosen.items()}}
     work.record_bulk(Action.BULK_STARTED, act, BulkItem, act.total, reason=why, detail=detail)
     return act
+
+
+def _unseen() -> NotFound:
+    return NotFound("None of these jobs exists, or you may not see them.")
 
 
 def _told(choice: Choice) -> dict[str, Any]:

@@ -19,6 +19,7 @@ NOT_PERSONAL = {
         *("job_counts.status", "imports.status", "datasets.status", "dataset_rows.status", "dataset_counts.status"),
         *("schema_fields.type", "import_errors.code", "stats_buckets.metric", "stats_buckets.dimension"),
         *("stats_deltas.metric", "stats_deltas.dimension", "audit_entries.action", "audit_entries.actor_kind"),
+        *("bulk_acts.verb", "bulk_items.status", "failures.kind", "failures.error_class", "failures.place"),
         *("audit_entries.target_type", "audit_entries.origin", "audit_entries.request"),
     },
     "an id": {"payments.stripe_payment_intent", "payments.stripe_charge", "audit_entries.target_id"},

@@ -1,9 +1,8 @@
 """Another team's records do not exist: every verb of every service, asked by somebody who is limited to one team."""
 
 import inspect
-import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from io import BytesIO
 from typing import Any
@@ -23,10 +22,12 @@ from app.services import (
     alerts,
     audit,
     audit_exports,
+    bulk,
     datasets,
     documents,
     erasure,
     exports,
+    failures,
     home,
     imports,
     jobs,
@@ -49,11 +50,14 @@ from app.services import (
     users,
     workers,
 )
+from app.services.bulk import BulkVerb, Choice
 from app.services.schedules import Times
 from app.services.teams import Limits
 from tests.factories import Desk, Made, add_import, add_job, add_payment, add_user, choices, make_dataset
 from tests.people import Company
 from tests.rules.tree import first_parameter, modules, public_functions
+from tests.services.test_failures import fail
+from tests.told import told_by
 from tests.untouched import picture
 
 PAGE = PageRequest()
@@ -76,6 +80,8 @@ class Theirs:
     team_id: UUID
     user_id: UUID
     payment_id: UUID
+    failure_id: UUID
+    bulk_id: UUID
 
 
 @pytest.fixture
@@ -87,7 +93,7 @@ async def theirs(company: Company, admin: asyncpg.Connection, settings: Settings
         "INSERT INTO import_errors VALUES ($1, 1, $2, 1, 'origin', 'text', 'SECRET', 'SECRET')",
         *(import_id, company.nordlicht),
     )
-    job_id = await add_job(admin, company.nordlicht)
+    job_id = await fail(admin, company.nordlicht, "test.made SecretError - SECRET")
     await datasets.rename(company.ann, made.id, "Secret departures", "Secret flights")
     desk = Desk.of(company.tess, settings)
     looked = await desk.look(b"origin\nSECRET\n")
@@ -96,11 +102,15 @@ async def theirs(company: Company, admin: asyncpg.Connection, settings: Settings
     row_id = await admin.fetchval("SELECT id FROM dataset_rows LIMIT 1")
     entry_id = await admin.fetchval("SELECT id FROM audit_entries")
     user_id = await add_user(admin, company.nordlicht, "Secret Sam", "secret@example.com")
+    waits = Choice(ids=[await add_job(admin, company.nordlicht, "queued")])
+    (bulk_id,) = await bulk.start(company.ann, BulkVerb.CANCEL, waits, clock.now(), "Secret", 1)
     return Theirs(
         *(company.tess, company.ann, made, import_id, job_id, row_id, entry_id, desk, looked, upload),
         company.nordlicht,
         user_id,
         await add_payment(admin, company.nordlicht, user_id=user_id, description="Secret document"),
+        await admin.fetchval("SELECT id FROM failures WHERE team_id = $1", company.nordlicht),
+        bulk_id,
     )
 
 
@@ -110,12 +120,17 @@ REFUSED: dict[str, Call] = {
     "audit.get": lambda t: audit.get(t.tess, t.entry_id),
     "audit_exports.kept": lambda t: audit_exports.kept(t.tess, t.desk.store, t.job_id),
     "audit_exports.download": lambda t: audit_exports.download(t.tess, t.desk.store, t.job_id),
+    "bulk.get": lambda t: bulk.get(t.tess, t.bulk_id),
+    "bulk.items": lambda t: bulk.items(t.tess, t.bulk_id, PAGE),
+    "bulk.plan": lambda t: bulk.plan(t.tess, BulkVerb.RETRY, Choice(ids=[t.job_id])),
+    "bulk.start": lambda t: bulk.start(t.tess, BulkVerb.RETRY, Choice(ids=[t.job_id]), clock.now(), "mine", 1),
     "datasets.get": lambda t: datasets.get(t.tess, t.made.id),
     "datasets.rename": lambda t: datasets.rename(t.tess, t.made.id, "Mine", "Secret departures"),
     "datasets.delete": lambda t: datasets.delete(t.tess, t.made.id, "Secret departures", "mine"),
     "documents.is_kept": lambda t: documents.is_kept(t.tess, t.desk.store, t.job_id),
     "documents.download": lambda t: documents.download(t.tess, t.desk.store, t.job_id),
     "erasure.erase": lambda t: erasure.erase(t.tess, t.desk.store, t.user_id, "secret@example.com", "mine"),
+    "failures.get": lambda t: failures.get(t.tess, t.failure_id),
     "imports.look": lambda t: imports.look(t.tess, t.desk.store, t.upload.id),
     "imports.start_new": lambda t: imports.start_new(
         *(t.tess, t.desk.store, t.looked), team_id=t.team_id, name="X", choices=choices(t.looked), skip_bad=True
@@ -165,12 +180,15 @@ LISTS: dict[str, Call] = {
     "audit.of_record": lambda t: audit.of_record(t.tess, "dataset", str(t.made.id)),
     "audit.activity": lambda t: audit.activity(t.tess, t.ann.staff_id),
     "audit.people": lambda t: audit.people(t.tess),
+    "bulk.search": lambda t: bulk.search(t.tess, PAGE),
     "datasets.search": lambda t: datasets.search(t.tess, PAGE),
     "exports.export": lambda t: _taken_away(t.tess, t.desk),
+    "failures.search": lambda t: failures.search(t.tess, PAGE),
     "home.overview": lambda t: home.overview(t.tess),
     "imports.search": lambda t: imports.search(t.tess, PAGE),
     "jobs.search": lambda t: jobs.search(t.tess, PAGE),
     "jobs.counts": lambda t: jobs.counts(t.tess),
+    "jobs.flow": lambda t: jobs.flow(t.tess),
     "payments.search": lambda t: payments.search(t.tess, PAGE),
     "payments.overview": lambda t: payments.overview(t.tess),
     "seals.export": lambda t: _log_taken_away(t.tess),
@@ -274,10 +292,10 @@ async def test_lists_and_numbers_hold_nothing_of_another_team_but_for_those_who_
     """The second half shows that there is something to see."""
     everybody = replace(theirs, tess=theirs.ann)
     for verb, ask in LISTS.items():
-        told = _told(await ask(theirs))
+        told = told_by(await ask(theirs))
         for secret in ("secret", "nordlicht", *(str(one) for one in _secrets(theirs))):
             assert secret not in told.lower(), verb
-        assert _told(await ask(everybody)) != told, verb
+        assert told_by(await ask(everybody)) != told, verb
 
 
 async def test_naming_another_teams_record_in_a_filter_finds_nothing(theirs: Theirs) -> None:
@@ -367,31 +385,9 @@ async def _outcome(ask: Call, theirs: Theirs) -> Any:
 
 
 def _secrets(theirs: Theirs) -> list[Any]:
-    return [
-        theirs.made.id,
-        theirs.import_id,
-        theirs.job_id,
-        theirs.row_id,
-        theirs.team_id,
-        theirs.user_id,
-        theirs.payment_id,
-    ]
+    t = theirs
+    return [t.made.id, t.import_id, t.job_id, t.row_id, t.team_id, t.user_id, t.payment_id, t.bulk_id]
 
 
 def _week() -> periods.Period:
     return periods.preset("7d", "UTC", clock.now())
-
-
-def _told(found: Any) -> str:
-    """Everything that an answer holds, as text."""
-
-    def plain(value: Any) -> Any:
-        if is_dataclass(value) and not isinstance(value, type):
-            return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
-        if isinstance(value, dict) or hasattr(value, "items"):
-            return {str(key): plain(item) for key, item in value.items()}
-        if isinstance(value, list | tuple) or hasattr(value, "_mapping"):
-            return [plain(item) for item in value]
-        return str(value)
-
-    return json.dumps(plain(found))
