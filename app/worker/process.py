@@ -151,20 +151,22 @@ class WorkerProcess:
 
     @contextlib.asynccontextmanager
     async def _hearing(self) -> AsyncIterator[None]:
-        """Hear at once, not only at the next heartbeat, that somebody wants to cancel what runs here."""
+        """Hear at once, not only at the next heartbeat, what people want of this worker and of what runs here."""
         if self.settings.database_url is None:
             raise ValueError("A worker needs the setting database_url.")
 
         def hear(change: Change) -> None:
-            if change.kind == ledger.CANCEL and any(each.claimed.run.job_id == change.id for each in self._executions):
+            ours = {self.me.id, *(each.claimed.run.job_id for each in self._executions)}
+            if change.id in ours and (change.topic == topics.workers.name or change.kind == ledger.CANCEL):
                 self._look.set()
 
-        silence = topics.jobs.subscribe(hear)
+        silences = [topic.subscribe(hear) for topic in (topics.jobs, topics.workers)]
         try:
             async with listening(self.settings.database_url.get_secret_value()):
                 yield
         finally:
-            silence()
+            for silence in silences:
+                silence()
 
     async def _show_life(self) -> None:
         """Heartbeat (which also signs on), and a look at what people want of this worker and its jobs."""

@@ -58,13 +58,13 @@ def test_a_signature_groups_alike_failures_without_their_numbers() -> None:
         seen.add(failure.signature)
         assert failure.message == f"ValueError: row {number} is odd"
         assert "Traceback" in failure.error
-    assert seen == {"test.kind# ValueError tests/unit/test_worker.py:_fail"}
+    assert seen == {"test.kind2 ValueError tests/unit/test_worker.py:_fail row # is odd"}
 
 
 def test_a_refusal_says_its_sentence_and_no_traceback() -> None:
     failure = failures.failure_of("test.kind", Invalid("The file is empty."))
     assert (failure.code, failure.error) == ("VALIDATION_ERROR", "The file is empty.")
-    assert failure.signature == "test.kind Invalid"
+    assert failure.signature == "test.kind Invalid - The file is empty."
 
 
 def test_outages_may_pass_and_pauses_grow_as_the_task_wants_it() -> None:
