@@ -61,6 +61,7 @@ from tests.told import told_by
 from tests.untouched import picture
 
 PAGE = PageRequest()
+DAILY = Times("0 3 * * *", "UTC")
 
 
 @dataclass(frozen=True)
@@ -237,8 +238,8 @@ NOT_FOR_THE_LIMITED: dict[str, Call] = {
     "schedules.search": lambda t: schedules.search(t.tess, PAGE),
     "schedules.get": lambda t: schedules.get(t.tess, uuid7()),
     "schedules.runs": lambda t: schedules.runs(t.tess, uuid7(), PAGE),
-    "schedules.preview": lambda t: schedules.preview(t.tess, Times("0 3 * * *", "UTC")),
-    "schedules.change": lambda t: schedules.change(t.tess, uuid7(), *[Times("0 3 * * *", "UTC")] * 2, "mine"),
+    "schedules.preview": lambda t: schedules.preview(t.tess, DAILY),
+    "schedules.change": lambda t: schedules.change(t.tess, uuid7(), DAILY, DAILY, "mine"),
     "schedules.switch_on": lambda t: schedules.switch_on(t.tess, uuid7(), "mine"),
     "schedules.switch_off": lambda t: schedules.switch_off(t.tess, uuid7(), "mine"),
     "schedules.run_now": lambda t: schedules.run_now(t.tess, uuid7(), "mine"),
