@@ -31,12 +31,15 @@ class Together(Generic[Wish, Answer]):
         return await answer
 
     async def _serve(self) -> None:
+        some: list[tuple[Wish, asyncio.Future[Answer]]] = []
         try:
             while self._waiting:
                 some, self._waiting = self._waiting[:AT_MOST], self._waiting[AT_MOST:]
                 await self._answer(some)
         finally:
             self._busy = False
+            for _, answer in (*some, *self._waiting):
+                answer.cancel()  # only those that this was stopped over: nobody would ever answer them
 
     async def _answer(self, some: Sequence[tuple[Wish, asyncio.Future[Answer]]]) -> None:
         try:
