@@ -71,7 +71,10 @@ LISTS: Mapping[str, List] = MappingProxyType(
         "payments": List("Payments", _P.PAYMENTS_READ, payments.LISTING, payments.EXPORT, payments.matching),
         "datasets": List("Datasets", _P.DATASETS_READ, datasets.LISTING, datasets.EXPORT, datasets.matching),
         "imports": List("Imports", _P.DATASETS_READ, imports.LISTING, imports.EXPORT, imports.matching),
-        "jobs": List("Jobs", _P.JOBS_READ, jobs.LISTING, jobs.EXPORT, jobs.matching),
+        "jobs": List(
+            *("Jobs", _P.JOBS_READ, jobs.LISTING, jobs.EXPORT, jobs.matching),
+            partial(jobs.matching, limited=True),
+        ),
         "staff": List("Staff", _P.STAFF_READ, staff.LISTING, staff.EXPORT, staff.matching),
         "audit": List(
             *("Audit log", _P.AUDIT_READ, audit.LISTING, audit.EXPORT, audit.matching),

@@ -1,17 +1,23 @@
 """Jobs for the people who watch them: find, look at, retry, cancel."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
 
-from app import clock
+from app import clock, ledger
+from app.actor import Staff
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
-from app.models import JobStatus
+from app.ledger.tasks import DOCUMENT_GENERATE
+from app.models import Action, JobStatus
 from app.paging import PageRequest
+from app.permissions import Permission
 from app.services import jobs
-from tests.factories import add_job, check_counts
+from app.work import writing
+from tests.factories import add_job, add_user, check_counts
 from tests.people import Company
 
 
@@ -107,6 +113,65 @@ async def test_the_list_is_filtered_and_searched(company: Company, admin: asyncp
     assert await ids(PageRequest(search="0% BROK")) == [old]
     assert await ids(PageRequest(search="nordl")) == [new]
     assert await ids(PageRequest(search="%")) == [old]
+
+
+async def test_jobs_are_found_by_ids_people_and_what_they_were_asked_for(
+    company: Company, admin: asyncpg.Connection
+) -> None:
+    ada = await add_user(admin, company.acme, "Ada Lovelace", "ada@example.com")
+    task = replace(DOCUMENT_GENERATE, secrets=frozenset({"pass_phrase"}))
+    given: dict[str, Any] = {
+        "title": "Annual-report 2026",
+        "pass_phrase": "Secretive",
+        "deep": [{"password": "hidden-too"}],
+    }
+    async with writing(company.ann, Permission.JOBS_BULK) as work:
+        asked: dict[str, Any] = {"team_id": company.acme, "created_by": company.ann.staff_id, "priority": 5}
+        first = await ledger.submit(work, task, **asked, **given)
+        second = await ledger.submit(
+            work, DOCUMENT_GENERATE, team_id=company.nordlicht, created_by=None, title="Annual"
+        )
+        work.record(Action.JOB_RETRIED, first, reason="made by a test")
+    await admin.execute("UPDATE jobs SET user_id = $2 WHERE id = $1", first.id, ada)
+
+    async def found(words: str, actor: Staff = company.ann, **filters: str) -> list[object]:
+        request = PageRequest({name: (value,) for name, value in filters.items()}, search=words)
+        return [row.id for row in (await jobs.search(actor, request)).rows]
+
+    for actor, both in ((company.ann, [second.id, first.id]), (company.tess, [first.id])):
+        assert await found("annual", actor) == both
+        for words in ("REPORT annu", "2026", "lovelace", "ada@example.com", first.id.hex[-8:], str(first.id)):
+            assert await found(words, actor) == [first.id], words
+        for words in ("secretive", "hidden", "port", "report 2027", f"{first.id.hex[-7:]}0"):
+            assert await found(words, actor) == [], words
+    assert await found("Ann Adler") == [first.id]
+    assert await found("annual", company.vic) == [], "who may not read personal data finds nobody by them"
+    assert await found("", staff=str(company.ann.staff_id)) == await found("", priority="high") == [first.id]
+    assert await found("", queue="documents") == [second.id, first.id]
+    assert (
+        await found("", queue="imports") == await found("", worker=str(ada)) == await found("", schedule=str(ada)) == []
+    )
+    await admin.execute("UPDATE jobs SET input = '{}' WHERE id = $1", first.id)
+    assert await found("annual") == [second.id], "what was erased from an input is not found any more"
+
+
+async def test_counts_of_a_range_and_of_kinds_are_exact(company: Company, admin: asyncpg.Connection) -> None:
+    for status, kind in (("failed", "dataset.import"), ("queued", "dataset.import"), ("queued", "document.generate")):
+        await add_job(admin, company.acme, status, kind)
+    await add_job(admin, company.nordlicht, "succeeded")
+
+    async def standing(actor: Staff, **filters: str) -> tuple[int, dict[str, int]]:
+        page = await jobs.search(actor, PageRequest({name: (value,) for name, value in filters.items()}))
+        return page.count.value, {state: n for state, n in (page.tallies or {}).items() if n}
+
+    for created in ({}, {"created_at": "24h"}):
+        assert await standing(company.ann, **created) == (4, {"failed": 1, "queued": 2, "succeeded": 1})
+        assert await standing(company.tess, **created) == (3, {"failed": 1, "queued": 2})
+        assert await standing(company.ann, status="queued", kind="dataset.import", **created) == (
+            *(1, {"failed": 1, "queued": 1}),
+        )
+        assert await standing(company.ann, team=str(company.nordlicht), **created) == (1, {"succeeded": 1})
+    assert await standing(company.ann, user=str(company.acme)) == (0, {})
 
 
 @pytest.mark.parametrize(
