@@ -119,10 +119,10 @@ async def test_jobs_are_found_by_ids_people_and_what_they_were_asked_for(
     company: Company, admin: asyncpg.Connection
 ) -> None:
     ada = await add_user(admin, company.acme, "Ada Lovelace", "ada@example.com")
-    task = replace(DOCUMENT_GENERATE, secrets=frozenset({"pass_phrase"}))
+    task = replace(DOCUMENT_GENERATE, secrets=frozenset({"recipe"}))
     given: dict[str, Any] = {
         "title": "Annual-report 2026",
-        "pass_phrase": "Secretive",
+        "recipe": "Secretive",
         "deep": [{"password": "hidden-too"}],
     }
     async with writing(company.ann, Permission.JOBS_BULK) as work:
