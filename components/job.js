@@ -35,8 +35,8 @@ export default {
         d.fraction === null ? null : d.fraction < 0 ? h("div", { class: "prog" }, h("i", { class: "unknown", role: "progressbar", "aria-label": "Progress" })) : bar(d.fraction, "Progress"),
         d.numbers.length ? h("p", { class: "mut" }, d.numbers.map(this.word)) : null,
         d.inside ? h("details", null, [h("summary", null, "Where in the program"), h("pre", { tabindex: 0, "aria-label": "Where in the program" }, d.inside)]) : null,
-        d.stages.length ? h("ol", { class: "stages", "aria-label": "Stopping" }, d.stages.map(([words, at, why]) => h("li", { class: at ? "past" : "", key: words }, [
-          h("span", { class: "dot", "aria-hidden": "true" }, at ? "✓" : ""), h("div", null, [h("div", { class: "t" }, [words, at ? null : h("span", { class: "unseen" }, " (not yet)")]), at ? h("div", { class: "s" }, [when(at)]) : null, why ? h("div", { class: "s" }, why) : null])]))) : null,
+        d.stages.length ? h("ol", { class: "stages", "aria-label": "Stopping" }, d.stages.map(([words, at, why], i) => h("li", { class: at ? "past" : "", key: words }, [
+          h("span", { class: "dot", "aria-hidden": "true" }, at ? "✓" : ""), h("div", null, [h("div", { class: "t" }, [words, at ? null : h("span", { class: "unseen" }, " (not yet)")]), at ? h("div", { class: "s" }, [i && d.stages[i - 1][1] ? h("time", { datetime: at, title: new Date(at).toLocaleString("en-GB") }, `${duration(Math.max(0, (Date.parse(at) - Date.parse(d.stages[i - 1][1])) / 1000))} later`) : when(at)]) : null, why ? h("div", { class: "s" }, why) : null])]))) : null,
       ]);
     },
     attempts() {

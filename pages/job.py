@@ -1,15 +1,17 @@
 """One job: where it stands, what it was given and brought, and everything that happened to it."""
 
+import hashlib
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
+from uuid import UUID
 
 from nicegui import ui
 
 from app import clock, money, topics
 from app.models import Job, JobStatus
 from app.permissions import Permission
+from app.personal import Masked
 from app.services import audit_exports, documents, jobs, uploads
 from app.services.jobs import JobView
 from components import frame
@@ -144,7 +146,7 @@ def _part(seen: JobView, part: str) -> tuple[Any, str]:
 
 def _facts(view: View, seen: JobView) -> list[Fact]:
     job = seen.job
-    line = f"/queues?{urlencode({'q': job.queue})}" if view.may(Permission.QUEUES_READ) else ""
+    line = "/queues" if view.may(Permission.QUEUES_READ) else ""
     import_ = seen.import_
     return [
         Fact("Kind", job.kind),
@@ -152,19 +154,22 @@ def _facts(view: View, seen: JobView) -> list[Fact]:
         *([Fact("Priority", job.priority, "number")] if job.priority else []),
         Fact("Team", seen.team or None, opens=f"/teams/{job.team_id}" if job.team_id else ""),
         _asker(view, seen),
-        *([Fact("Schedule", seen.schedule, opens="/schedules")] if seen.schedule else []),
+        *([Fact("Schedule", seen.schedule, opens=f"/schedules/{job.schedule_id}")] if seen.schedule else []),
+        *_group(seen),
         *_payment(seen),
         *([Fact("Import", import_.filename, opens=f"/imports/{import_.id}")] if import_ else []),
         *([Fact("Dataset", seen.dataset[1], opens=f"/datasets/{seen.dataset[0]}")] if seen.dataset else []),
         Fact("Attempts", f"{job.attempts} of {job.max_attempts}"),
-        *_times(job),
+        *_times(seen),
         *([Fact("Cost", job_words.cost(job.cost_micros))] if job.cost_micros else []),
     ]
 
 
-def _times(job: Job) -> list[Fact]:
+def _times(seen: JobView) -> list[Fact]:
+    job = seen.job
     began, ended = job.run_started_at or job.started_at, job.finished_at
-    waited = (job.started_at - job.created_at).total_seconds() if job.started_at else None
+    first = seen.attempts[0].started_at if seen.attempts else job.started_at
+    waited = (first - job.created_at).total_seconds() if first else None
     ran = (ended - began).total_seconds() if began and ended else None
     facts = [Fact("Created", job.created_at, "time"), Fact("Started", began, "time"), Fact("Ended", ended, "time")]
     facts += [Fact("Waited", max(0.0, waited), "duration")] if waited is not None else []
@@ -176,6 +181,17 @@ def _asker(view: View, seen: JobView) -> Fact:
     if seen.started_by or not seen.customer or user_id is None:
         return Fact("Asked for by", seen.started_by or ("its schedule" if seen.job.schedule_id else None))
     return about(view, "Asked for by", seen.customer, "user", user_id, "name", opens=f"/users/{user_id}")
+
+
+def _group(seen: JobView) -> list[Fact]:
+    """The bulk act that it was part of last, and the failures like its own."""
+    acts = [act.detail["bulk"] for act in seen.acts if act.detail and "bulk" in act.detail]
+    facts = [Fact("Bulk act", str(acts[0])[-8:], opens=f"/bulk/{acts[0]}")] if acts else []
+    alike = seen.job.error_signature if seen.job.status == JobStatus.FAILED else None
+    if alike and not isinstance(alike, Masked):
+        id_ = UUID(hashlib.md5(alike.encode(), usedforsecurity=False).hexdigest())
+        facts.append(Fact("Cause", "Failures like this one", opens=f"/failures/{id_}"))
+    return facts
 
 
 def _payment(seen: JobView) -> list[Fact]:
