@@ -10,7 +10,7 @@ from uuid import UUID
 from app import __version__, clock, reasons
 from app.actor import Actor
 from app.errors import Conflict
-from app.ledger.tasks import label_of
+from app.ledger.tasks import QUEUES, label_of
 from app.models import Action, Worker
 from app.paging import Count, Page, PageRequest
 from app.permissions import Permission
@@ -43,6 +43,7 @@ class WorkerView:
     is_other_version: bool
     """Than that of the process which shows it."""
     queues: tuple[str, ...]
+    """From which it takes; "all" stands for all that need no connection of the owner."""
     concurrency: int
     state: WorkerState
     jobs: tuple[tuple[UUID, str], ...]
@@ -95,7 +96,7 @@ def _view(worker: Worker, drained_by: str, jobs: Sequence[Any]) -> WorkerView:
         worker.audit_label,
         worker.version,
         worker.version != __version__,
-        tuple(worker.queues),
+        _takes(worker.queues),
         worker.concurrency,
         _state(worker, len(jobs)),
         tuple((job.id, label_of(job.kind)) for job in jobs),
@@ -104,6 +105,11 @@ def _view(worker: Worker, drained_by: str, jobs: Sequence[Any]) -> WorkerView:
         worker.drain_requested_at,
         drained_by,
     )
+
+
+def _takes(queues: Sequence[str]) -> tuple[str, ...]:
+    others = tuple(name for name in queues if name not in QUEUES)
+    return ("all", *others) if set(QUEUES) <= set(queues) else tuple(queues)
 
 
 def _state(worker: Worker, jobs: int) -> WorkerState:

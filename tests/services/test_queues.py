@@ -9,6 +9,7 @@ import pytest
 from app import __version__, ledger
 from app.errors import Conflict, Forbidden, Invalid
 from app.ids import uuid7
+from app.ledger.tasks import MAINTENANCE, QUEUES
 from app.paging import PageRequest
 from app.services import audit, queues, workers
 from app.services.queues import QueueState, QueueView
@@ -114,7 +115,10 @@ async def test_pause_resume_and_limit_are_decided_with_a_reason(declared: Compan
 
 async def test_a_worker_is_drained_and_resumed(declared: Company, admin: asyncpg.Connection) -> None:
     me = await _worker(admin)
-    assert (await _only_worker(declared)).state is WorkerState.IDLE
+    seen = await _only_worker(declared)
+    assert (seen.state, seen.queues) == (WorkerState.IDLE, ("default", "imports"))
+    await admin.execute("UPDATE workers SET queues = $1", [*QUEUES, MAINTENANCE])
+    assert (await _only_worker(declared)).queues == ("all", MAINTENANCE)
     job_id = await add_job(admin, declared.acme, status="running", kind="dataset.import")
     await admin.execute("UPDATE jobs SET worker = $2 WHERE id = $1", job_id, me)
     seen = await _only_worker(declared)
