@@ -251,7 +251,8 @@ class _Desk:
 
         async def save(values: Values) -> str:
             erased = await erasure.erase(self.view.actor, uploads.bound(), user.id, values["email"], values["reason"])
-            return f"The personal data are erased, in {erased.entries:,} entries of the audit log, too."
+            entries = "1 entry" if erased.entries == 1 else f"{erased.entries:,} entries"
+            return f"The personal data are erased, in {entries} of the audit log, too."
 
         plan = [
             "Name, e-mail address and options go, and the words of their payments, jobs and documents.",
