@@ -16,6 +16,7 @@ from app import exact_json, topics
 from app.changes import plain
 from app.ledger.events import Run, end, held, put_in_queue, stop_if_unwanted, tell, tell_pages
 from app.ledger.queues import GOVERNED, make_room
+from app.ledger.runs import has_finished
 from app.models.job import Job, JobEvent, JobEventKind, JobStatus, Worker
 from app.work import LeaseLost, Work, keeping
 
@@ -46,7 +47,7 @@ class Later(Exception):
         self.delay, self.reason = delay, reason
 
 
-# A run that ended its job itself (by finish_in) is found as well, and nothing is left to do for it.
+# Found by their ids alone, see app.ledger.claims.
 _FINISH = text(
     """
     WITH governed AS (GOVERNED), given AS (
@@ -56,7 +57,7 @@ _FINISH = text(
         UPDATE jobs SET status = 'succeeded', finished_at = now(), lease_until = NULL, worker = NULL,
             result = CAST(answer AS jsonb), progress = 100, progress_done = coalesce(progress_total, progress_done),
             error = NULL, error_code = NULL, error_signature = NULL
-        FROM given WHERE id = job AND epoch = run AND status = 'running'
+        FROM given WHERE id = ANY (:jobs) AND id = job AND epoch = run AND status || '' = 'running'
         RETURNING jobs.id, team_id, queue, epoch, attempts, old.worker AS ran_by, run_cost_micros
     ), told AS (
         INSERT INTO job_events (job_id, team_id, at, kind, detail)
@@ -64,10 +65,7 @@ _FINISH = text(
             'worker', ran_by, 'cost_micros', run_cost_micros)
         FROM ended
     )
-    SELECT id, queue, (SELECT array_agg(name::text) FROM governed) AS governed FROM (
-        SELECT id, queue FROM ended
-        UNION ALL SELECT id, queue FROM given JOIN jobs ON id = job AND epoch = run WHERE status = 'succeeded'
-    ) AS done
+    SELECT id, queue, queue = ANY (ARRAY(SELECT name FROM governed)) AS governed FROM ended
     """.replace("GOVERNED", GOVERNED)
 )
 
@@ -81,10 +79,17 @@ async def finish_many(ends: Sequence[tuple[Run, Result]]) -> set[UUID]:
     }
     async with keeping("jobs: finish") as work:
         rows = (await work.execute(_FINISH, parameters)).all()
-        tell_pages(work, [row.id for row in rows])
-        if rows and rows[0].governed:
-            await make_room(work, Counter(row.queue for row in rows if row.queue in rows[0].governed))
-    return {row.id for row in rows}
+        ended = {row.id for row in rows}
+        tell_pages(work, ended)
+        made = Counter(row.queue for row in rows if row.governed)
+        for run, _ in ends:
+            # Its last act may have ended it, and only now somebody says so who can let others through.
+            if run.job_id not in ended and (queue := await has_finished(work, run)) is not None:
+                ended.add(run.job_id)
+                made[queue] += 1
+        if made:
+            await make_room(work, made)
+    return ended
 
 
 async def finish(run: Run, result: Result = None) -> None:

@@ -33,7 +33,7 @@ async def renew(run: Run, lease: float) -> bool:
         try:
             return _wanted(await _write(work, run, lease_until=func.now() + timedelta(seconds=lease)))
         except LeaseLost:
-            if await has_finished(work, run):
+            if await has_finished(work, run) is not None:
                 return False
             raise
 
@@ -110,10 +110,11 @@ async def asked_to_cancel(job_ids: Collection[UUID]) -> set[UUID]:
         return found
 
 
-async def has_finished(work: Work, run: Run) -> bool:
-    """Whether this very run has ended its job with success."""
-    ours = select(Job.status).where(Job.id == run.job_id, Job.epoch == run.epoch)
-    return bool(await work.scalar(ours) == JobStatus.SUCCEEDED)
+async def has_finished(work: Work, run: Run) -> str | None:
+    """The queue of the job that this very run has ended with success; None when it has not."""
+    ours = (Job.id == run.job_id, Job.epoch == run.epoch, Job.status == JobStatus.SUCCEEDED)
+    queue: str | None = await work.scalar(select(Job.queue).where(*ours))
+    return queue
 
 
 async def _write(work: Work, run: Run, **values: Any) -> Row[Any]:  # noqa: ANN401 - columns of a job
