@@ -41,7 +41,7 @@ from pages.words import plural
 _TOPICS = (topics.jobs, topics.datasets, topics.users, topics.teams, topics.payments, topics.audit)
 _CALM = "All is well: workers are alive, no queue is stuck, and nothing fails more than usual."
 SECONDS = 2.0
-ALERT_SECONDS = 15.0
+ALERT_SECONDS = 30.0
 """How often it is asked whether something is wrong, though nothing was told."""
 FULL = 0.9
 """Of the disk, from which on it is a warning."""
