@@ -29,15 +29,19 @@ class _Pane(JsonElement, component="quick.js"):
     """A native dialog at the right side; Escape closes it, and the focus goes back to where it was opened."""
 
     def __init__(self, glance: Glance) -> None:
-        self.closed: asyncio.Event = asyncio.Event()
+        self.answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         changes = [[name, plain(before), plain(after)] for name, before, after in glance.changes]
         parts = [[part, None] if isinstance(part, str) else list(part) for part in glance.parts]
         shown = {"at": glance.at.isoformat(), "changes": changes, "parts": parts}
         super().__init__({**asdict(glance), **shown})
-        self.on("close", lambda _: self.closed.set())
+        self.on("close", lambda _: self._resolve())
+
+    def _resolve(self) -> None:
+        if not self.answer.done():
+            self.answer.set_result(None)
 
     def _handle_delete(self) -> None:
-        self.closed.set()
+        self._resolve()
         super()._handle_delete()
 
 
@@ -48,7 +52,7 @@ async def look(glance: Glance) -> None:
         pane = _Pane(glance)
     here.dialogs += 1
     try:
-        await pane.closed.wait()
+        await pane.answer
     finally:
         here.dialogs -= 1
         if not pane.is_deleted:

@@ -31,9 +31,11 @@ async def addresses(admin: asyncpg.Connection, made: Made) -> dict[str, str]:
     )
     import_id = await admin.fetchval("SELECT id FROM imports WHERE dataset_id = $1", made.id)
     await admin.execute(
-        "INSERT INTO audit_entries (team_id, actor_name, actor_kind, action, target_type, target_id, target_label)"
-        " VALUES ($1, 'Ann Adler', 'staff', 'dataset.created', 'dataset', $2, 'Cities')",
-        *(made.team_id, str(made.id)),
+        # One that can be reverted.
+        "INSERT INTO audit_entries (team_id, actor_name, actor_kind, action, target_type, target_id, target_label,"
+        " before, after) SELECT team_id, 'Ann Adler', 'staff', 'dataset.renamed', 'dataset', id::text, 'Towns',"
+        " '{\"name\": \"Towns\"}', jsonb_build_object('name', name) FROM datasets WHERE id = $1",
+        made.id,
     )
     entry = await admin.fetchval("SELECT max(id) FROM audit_entries")
     user = await add_user(admin, made.team_id, "Ada Lovelace", "ada@example.com")
@@ -69,7 +71,7 @@ async def test_each_screen_opens_for_ann_and_refuses_nil_but_home(
         ("/datasets", "Datasets", ["Cities", "Acme", "2"]),
         ("/jobs", "Jobs", ["Failed", "Acme"]),
         ("/payments", "Payments", ["12.50\N{NO-BREAK SPACE}EUR", "Succeeded", "Acme", "Ada Lovelace"]),
-        ("/audit", "Audit log", ["Ann Adler created the dataset Cities"]),
+        ("/audit", "Audit log", ["Ann Adler renamed the dataset Towns to Cities"]),
     ],
 )
 async def test_lists_show_their_rows(

@@ -163,6 +163,6 @@ def _waits(task: asyncio.Task[Any]) -> bool:
     return any(waiter is dialog.answer for dialog in _open_dialogs())
 
 
-def _open_dialogs() -> Iterator[_Dialog]:
+def _open_dialogs() -> Iterator[_Dialog | _Pane]:
     for client in Client.instances.values():
-        yield from (element for element in client.elements.values() if isinstance(element, _Dialog))
+        yield from (element for element in client.elements.values() if isinstance(element, _Dialog | _Pane))
