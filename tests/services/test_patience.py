@@ -8,9 +8,7 @@ from app.config import Settings
 from app.ledger import Cancelled
 from app.worker import execution
 from app.worker.context import JobContext
-from tests.services.test_worker import Jobs, jobs, quick
-
-__all__ = ["jobs", "quick"]
+from tests.services.working import Jobs
 
 
 async def test_cleaning_up_is_not_cut(jobs: Jobs, quick: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
