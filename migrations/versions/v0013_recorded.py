@@ -54,7 +54,8 @@ BEGIN
         NEW.reason := '$personal';
     END IF;
     -- A label that ends with the end of the id tells nothing else: "payment 1f2e3d4c".
-    IF columns <> '{}' AND NEW.target_label NOT LIKE '% ' || right(replace(NEW.target_id, '-', ''), 8) THEN
+    IF NEW.target_type IN ('user', 'payment', 'job')
+        AND NEW.target_label NOT LIKE '% ' || right(replace(NEW.target_id, '-', ''), 8) THEN
         held := held || jsonb_build_object('target_label', NEW.target_label);
         NEW.target_label := '$personal';
     END IF;
@@ -187,6 +188,11 @@ BEGIN
     UPDATE public.job_events SET detail = '{}' WHERE job_id = ANY (jobs) AND detail <> '{}';
     UPDATE public.jobs j SET input = '{}', checkpoint = NULL, progress_text = '', result = NULL, error = NULL,
         error_signature = NULL WHERE j.id = ANY (jobs);
+    -- What staff typed to find them, and why.
+    UPDATE public.bulk_acts b SET reason = '', chosen = '{}'
+        WHERE b.reason ~* ANY (known) OR b.chosen::text ~* ANY (known);
+    UPDATE public.jobs j SET input = j.input - 'search' - 'filters'
+        WHERE j.kind = 'audit.export' AND j.status NOT IN ('queued', 'running') AND j.input::text ~* ANY (known);
     UPDATE public.bulk_items i SET message = NULL WHERE i.job_id = ANY (jobs) AND i.message IS NOT NULL;
     UPDATE public.users SET name = 'Erased user ' || right(replace(person::text, '-', ''), 8),
         email = 'erased-' || replace(person::text, '-', '') || '@erased.invalid', options = '{}',

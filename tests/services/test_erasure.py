@@ -10,9 +10,9 @@ from app import clock, drafts
 from app.config import Settings
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.masking import personal_columns
-from app.models import Job, JobEvent, Payment, User
+from app.models import BulkVerb, Job, JobEvent, Payment, User
 from app.paging import PageRequest
-from app.services import audit, erasure, teams, users
+from app.services import audit, audit_exports, bulk, erasure, teams, users
 from app.services.erasure import Erased
 from tests.factories import Desk, add_job, add_payment, add_user
 from tests.people import Company
@@ -74,6 +74,11 @@ async def test_nothing_of_them_is_left(
     bob = await users.create(company.ann, company.acme, "Bob", "bob@example.com")
     await users.deactivate(company.ann, bob.id, f"Wrote from {ADDRESS.upper()}.")
     near = await users.create(company.ann, company.acme, "Near", f"x{ADDRESS}")
+    looked = await audit_exports.start(company.ann, PageRequest(search=FORMER), "jsonl")
+    await admin.execute("UPDATE jobs SET status = 'succeeded', finished_at = now() WHERE id = $1", looked.id)
+    failed = await add_job(admin, company.acme)
+    request = PageRequest(search=FORMER)
+    await bulk.start(company.ann, BulkVerb.RETRY, bulk.Choice(request, [failed]), clock.now(), f"Of {FORMER}", 5)
     words = (NAME, "Lovelace", FORMER)
     assert {"public.users", "public.payments", "public.jobs", "public.job_events", "public.audit_personal"} <= set(
         await everywhere(admin, *words)
@@ -81,7 +86,7 @@ async def test_nothing_of_them_is_left(
     sealed = await admin.fetch("SELECT a.*::text FROM audit_entries a ORDER BY id")
     amounts = await admin.fetch("SELECT id, amount_minor, status, user_id FROM payments ORDER BY id")
     done = await erasure.erase(company.ann, desk.store, ada.id, ADDRESS, WHY)
-    assert done == Erased(entries=5, documents=1)
+    assert done == Erased(entries=7, documents=1)
     assert await everywhere(admin, *words) == {}
     assert await admin.fetchval("SELECT count(*) FROM audit_personal WHERE value ILIKE '% ' || $1 || '%'", ADDRESS) == 0
     assert not document.exists()
