@@ -19,6 +19,8 @@ from app.work import Work, reading
 
 STUCK_AFTER = timedelta(minutes=5)
 """A job may wait so long; if none of its queue started meanwhile, the queue is stuck."""
+LOST_FOR = timedelta(hours=1)
+"""A worker that was lost is told of for so long; then whoever is on call knows."""
 PAUSED_AFTER = timedelta(minutes=30)
 """A pause may last so long before somebody is asked whether they forgot it."""
 WINDOW = timedelta(hours=1)
@@ -104,7 +106,8 @@ def _workers(seen: _Seen) -> Iterator[Alert]:
         sentence = f"Nothing will run until a worker starts.{heard}"
         yield Alert(AlertKind.NO_WORKER, "", waiting, f"{_wait(waiting)}, and no worker is alive", sentence)
         return
-    lost = [worker for worker in seen.workers if worker not in seen.alive]
+    told_from = seen.now - LOST_FOR
+    lost = [worker for worker in seen.workers if told_from < worker.heartbeat_at <= seen.now - LATE]
     if lost:
         names = "; ".join(f"{one.audit_label}: {_long(seen.now - one.heartbeat_at)}" for one in lost[:3])
         title = "worker gives no sign of life" if len(lost) == 1 else "workers give no sign of life"

@@ -83,6 +83,7 @@ async def test_without_a_worker_alive_nothing_else_is_said_of_queues(incident: I
 async def test_a_lost_worker_beside_others_is_named(incident: Incident) -> None:
     await incident.worker()
     await incident.worker(heard=timedelta(seconds=45))
+    await incident.worker(heard=timedelta(hours=2))
     [alert] = await alerts.current(incident.company.ann)
     assert (alert.kind, alert.number, alert.is_serious) == (AlertKind.LOST, 1, False)
     assert "ship, process 7: 45 s" in alert.sentence
