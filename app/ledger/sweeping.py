@@ -9,14 +9,13 @@ from sqlalchemy.orm import load_only
 from app.ledger.engines.base import Delivery
 from app.ledger.events import deliver, end, put_in_queue, stop_if_unwanted, tell
 from app.ledger.queues import AT_MOST, release_all
-from app.models.job import Job, JobEventKind, JobMinute, JobStatus, Queue, Worker
+from app.models.job import Job, JobEventKind, JobStatus, Queue, Worker
 from app.work import Work, keeping
 
 _LOCK = 0x71645F7377656570  # "qd_sweep"
 _MOST_DOUBLINGS = 8
 _LOST_FOR = timedelta(days=1)
 """How long a worker that is gone without a word is still shown."""
-_PACE_KEPT = timedelta(days=2)
 _COLUMNS = load_only(
     Job.id, Job.team_id, Job.kind, Job.status, Job.epoch, Job.worker, Job.attempts, Job.max_attempts, Job.queue,
     Job.priority, Job.deliveries, Job.delivered_at, Job.run_after, Job.held_at, Job.run_cost_micros,
@@ -37,7 +36,6 @@ async def sweep(redeliver: float) -> int:
         sent = await _deliver_again(work, redeliver)
         released = await release_all(work)
         await work.execute(delete(Worker).where(Worker.heartbeat_at < func.now() - _LOST_FOR))
-        await work.execute(delete(JobMinute).where(JobMinute.minute < func.now() - _PACE_KEPT))
     return freed + stopped + sent + released
 
 
