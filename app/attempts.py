@@ -53,9 +53,17 @@ class Attempt:
 class Event(Protocol):
     """A line of a job's time line."""
 
-    kind: Any
-    at: Any
-    detail: Any
+    @property
+    def kind(self) -> str:
+        """What happened."""
+
+    @property
+    def at(self) -> datetime:
+        """When."""
+
+    @property
+    def detail(self) -> Any:  # noqa: ANN401 - JSON
+        """What is known of it."""
 
 
 _STARTS = {JobEventKind.CLAIMED, JobEventKind.TAKEN_OVER}

@@ -96,19 +96,16 @@ async def test_a_failed_one_tells_why_and_offers_two_ways_on(
     told = await admin.fetchval("SELECT detail::text FROM audit_entries WHERE action = 'job.retried'")
     assert json.loads(told) == {"from_start": True}
     again = await job_stories.failed(Story(admin, people.acme))
-    vic = await visit(people.vic, f"/jobs/{again}")
-    assert labels(vic) == []
-    assert "Traceback" not in "".join(vic.texts()), "a traceback is for those who can do something about it"
-
-
-async def test_resuming_keeps_the_checkpoint(admin: asyncpg.Connection, people: Company, visit: Visit) -> None:
-    job_id = await job_stories.failed(Story(admin, people.acme))
-    ann = await visit(people.ann, f"/jobs/{job_id}")
+    await ann.open(f"/jobs/{again}")
     ann.press("Resume from the checkpoint")
     await ann.answer("Why resume this job?", reason="The disk has room again")
-    await ann.hears("queued again")
-    kept = await admin.fetchval("SELECT checkpoint::text FROM jobs WHERE id = $1", job_id)
+    await ann.sees("Waits for a worker for ")
+    kept = await admin.fetchval("SELECT checkpoint::text FROM jobs WHERE id = $1", again)
     assert json.loads(kept)["page"] == 21
+    seen = await job_stories.failed(Story(admin, people.acme))
+    vic = await visit(people.vic, f"/jobs/{seen}")
+    assert labels(vic) == []
+    assert "Traceback" not in "".join(vic.texts()), "a traceback is for those who can do something about it"
 
 
 async def test_the_way_to_a_stop_is_told_step_by_step(admin: asyncpg.Connection, people: Company, visit: Visit) -> None:
@@ -133,11 +130,8 @@ async def test_the_way_to_a_stop_is_told_step_by_step(admin: asyncpg.Connection,
     await ann.open(f"/jobs/{ended}")
     assert said(ann) == "Cancelled by Ann Adler after 1 min 5 s"
     assert "The worker has seen that it shall stop" in line(ann)
-
-
-async def test_what_cannot_be_cancelled_says_why(admin: asyncpg.Connection, people: Company, visit: Visit) -> None:
-    job_id = await job_stories.running(Story(admin, people.acme), kind="dataset.delete", progress_text="")
-    ann = await visit(people.ann, f"/jobs/{job_id}")
+    lasting = await job_stories.running(Story(admin, people.acme), kind="dataset.delete", progress_text="")
+    await ann.open(f"/jobs/{lasting}")
     assert labels(ann) == []
     assert "It cannot be cancelled" in ann.find(kind="standing").contents["why"]
 
@@ -180,7 +174,9 @@ async def _queue(admin: asyncpg.Connection, *, paused: bool, by: Staff) -> None:
     )
 
 
-async def test_what_is_huge_is_cut_and_downloaded(admin: asyncpg.Connection, people: Company, visit: Visit) -> None:
+async def test_what_is_huge_is_cut_and_what_is_nobodys_has_the_same_page(
+    admin: asyncpg.Connection, people: Company, visit: Visit
+) -> None:
     huge = {"password": "hunter2-unmistakable", "rows": ["0123456789abcdef" * 8] * 2_000}
     job_id = await job_stories.succeeded(Story(admin, people.acme), input=huge)
     ann = await visit(people.ann, f"/jobs/{job_id}")
@@ -194,20 +190,13 @@ async def test_what_is_huge_is_cut_and_downloaded(admin: asyncpg.Connection, peo
     assert ann.find(title="Result").contents["value"]["pages"] == 50
     assert (await ann.http.get(f"/api/jobs/{job_id}/checkpoint.json")).status_code == httpx.codes.NOT_FOUND
     assert (await ann.http.get(f"/api/jobs/{job_id}/epoch.json")).status_code == httpx.codes.NOT_FOUND
-
-
-async def test_the_console_s_own_work_has_the_same_page(
-    admin: asyncpg.Connection, people: Company, visit: Visit
-) -> None:
-    job_id = await job_stories.succeeded(Story(admin, None))
-    ann = await visit(people.ann, f"/jobs/{job_id}")
+    own = await job_stories.succeeded(Story(admin, None))
+    await ann.open(f"/jobs/{own}")
     assert ann.find(kind="head").contents["sub"] == "The console's own work"
-    assert said(ann) == "Succeeded after 12.4 s"
-    assert facts(ann)["Team"] is None
-    tess = await visit(people.tess, f"/jobs/{job_id}")
+    assert (said(ann), facts(ann)["Team"]) == ("Succeeded after 12.4 s", None)
+    tess = await visit(people.tess, f"/jobs/{own}")
     assert tess.status == httpx.codes.NOT_FOUND
-    nobodys = await add_job(admin, people.nordlicht)
-    await tess.open(f"/jobs/{nobodys}")
+    await tess.open(f"/jobs/{await add_job(admin, people.nordlicht)}")
     assert tess.status == httpx.codes.NOT_FOUND
 
 
