@@ -67,13 +67,13 @@ export default {
     popstate() { this.wait(); },
     tools() {
       const d = this.d;
-      if (!d.search && !d.filters.length && !d.export) return null;
+      if (!d.search && !d.export && !d.filters.some((f) => f.name !== d.tallied?.name)) return null;
       return h("div", { class: "bar", role: "search", "aria-label": `Filter ${d.label}` }, [
         d.search ? h(Typed, {
           class: "search", type: "search", "aria-label": `Search ${d.label}`, placeholder: d.search, given: d.query.q?.[0] ?? "", onEnter: (q) => this.ask({ q }),
         }) : null,
         ...chips(this.shownBelow(), this.ask, this.menuToggled),
-        adder(d, this.ask, this.menuToggled),
+        adder({ ...d, filters: d.filters.filter((f) => f.name !== d.tallied?.name) }, this.ask, this.menuToggled),
         d.export ? this.exporter() : null,
       ]);
     },
@@ -82,14 +82,15 @@ export default {
       const d = this.d, above = d.tallied?.name;
       return above && (d.query[above]?.length ?? 0) < 2 ? { ...d, filters: d.filters.filter((f) => f.name !== above) } : d;
     },
-    /** The values of one filter with their numbers: one click shows those alone. */
+    /** The values of one filter with their numbers: one click shows those alone, with Ctrl those too. */
     tallies() {
       const d = this.d, name = d.tallied?.name;
       if (!name) return null;
       const now = d.query[name] ?? [], known = d.tallies, number = (n) => (n === undefined ? null : h("b", null, n.toLocaleString("en")));
       const all = known && Object.values(known).reduce((a, b) => a + b, 0);
       const one = (value, [word, tone]) => h("button", {
-        type: "button", class: ["tally", tone, now.length === 1 && now[0] === value && "on"], "aria-pressed": String(now.includes(value)), onClick: () => this.ask({ [name]: now.length === 1 && now[0] === value ? [] : [value] }),
+        type: "button", class: ["tally", tone, now.includes(value) && "on"], "aria-pressed": String(now.includes(value)),
+        onClick: (event) => this.ask({ [name]: event.ctrlKey || event.metaKey ? (now.includes(value) ? now.filter((v) => v !== value) : [...now, value]) : now.length === 1 && now[0] === value ? [] : [value] }),
       }, [word, known ? number(known[value] ?? 0) : null]);
       return h("div", { class: "tallies", role: "group", "aria-label": `${d.label} by state` }, [
         h("button", { type: "button", class: ["tally", !now.length && "on"], "aria-pressed": String(!now.length), onClick: () => this.ask({ [name]: [] }) }, ["All", known ? number(all) : null]),

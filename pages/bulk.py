@@ -166,12 +166,15 @@ _WHERE = {
 
 def _facts(seen: BulkView) -> list[Fact]:
     act = seen.act
-    chosen = ", ".join(f"{name.replace('_', ' ')}: {words}" for name, words in act.chosen.items())
+    failure = act.chosen.get("signature", "")
+    others = {name: words for name, words in act.chosen.items() if name != "signature"}
+    chosen = ", ".join(f"{name.replace('_', ' ')}: {words}" for name, words in others.items())
     return [
         Fact("Reason", act.reason),
         Fact("Asked for by", seen.asked_by or None),
         Fact("Team", seen.team or "All teams"),
         Fact("Chosen by", chosen or "everything in the list"),
+        *([Fact("Failure", failure[-8:], opens=f"/failures/{failure}")] if failure else []),
         Fact("Begun", act.created_at, "time"),
         Fact("Ended", seen.job.finished_at, "time"),
     ]

@@ -130,6 +130,31 @@ async def add_job(admin: asyncpg.Connection, team_id: UUID, status: str = "faile
     return job_id
 
 
+async def add_failure(admin: asyncpg.Connection, job_id: UUID, signature: str) -> UUID:
+    """Let a job fail like this; returns its group."""
+    await admin.execute("UPDATE jobs SET status = 'running' WHERE id = $1", job_id)
+    failed = "UPDATE jobs SET status = 'failed', error_signature = $2, finished_at = now() WHERE id = $1"
+    await admin.execute(failed, job_id, signature)
+    found: UUID = await admin.fetchval("SELECT md5($1)::uuid", signature)
+    return found
+
+
+async def add_bulk_act(admin: asyncpg.Connection, asked_by: UUID, job_id: UUID, words: str) -> UUID:
+    """A bulk act of all teams that refused a job, which also stands for the job that carries it out."""
+    bulk_id = uuid7()
+    await admin.execute(
+        "INSERT INTO bulk_acts (id, verb, asked_by, reason, rate, chosen, total, succeeded, refused, job_id,"
+        " created_at) VALUES ($1, 'retry', $2, $3, 5, $4, 2, 0, 1, $5, now())",
+        *(bulk_id, asked_by, words, json.dumps({"search": words}), job_id),
+    )
+    await admin.execute(
+        "INSERT INTO bulk_items (bulk_id, position, job_id, status, message)"
+        " VALUES ($1, 1, $2, 'refused', $3), ($1, 2, $2, 'waiting', NULL)",
+        *(bulk_id, job_id, words),
+    )
+    return bulk_id
+
+
 async def add_engine_room(admin: asyncpg.Connection) -> UUID:
     """A queue that is paused, a worker and a schedule; returns the schedule. Made twice, it is there once."""
     now, schedule_id, room = clock.now(), uuid7(), "engine-room"

@@ -49,7 +49,7 @@ async def get(work: Work, failure_id: UUID) -> Any:  # noqa: ANN401 - a row
     named = PageRequest({"signature": (str(failure_id),)})
     found = (await work.execute(_grouped(work, named))).one_or_none()
     if found is None:
-        raise NotFound("Nothing has failed like this, or you may not see it.")
+        raise NotFound("This failure does not exist, or you may not see it.")
     return found
 
 

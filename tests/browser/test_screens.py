@@ -16,7 +16,17 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error,
 from app.ids import uuid7
 from pages import SCREENS
 from tests.browser.conftest import Report, new_context
-from tests.factories import Made, add_engine_room, add_job, add_payment, add_user, add_values, make_dataset
+from tests.factories import (
+    Made,
+    add_bulk_act,
+    add_engine_room,
+    add_failure,
+    add_job,
+    add_payment,
+    add_user,
+    add_values,
+    make_dataset,
+)
 from tests.product import Product, drawn, status
 
 PHONE, DESK = (390, 844), (1440, 900)
@@ -48,12 +58,15 @@ class Records:
     user: UUID
     payment: UUID
     schedule: UUID
+    failure: UUID
+    bulk: UUID
 
     def address(self, path: str) -> str:
         """The address of a screen, with a real record in its path."""
         ids = {"datasets": self.dataset.id, "imports": self.import_, "jobs": self.job, "audit": self.entry,
                "staff": self.staff, "users": self.user, "teams": self.dataset.team_id,
-               "payments": self.payment, "schedules": self.schedule}  # fmt: skip
+               "payments": self.payment, "schedules": self.schedule, "failures": self.failure,
+               "bulk": self.bulk}  # fmt: skip
         return path.replace("{id}", str(ids.get(path.split("/")[1]))).replace("{row}", str(self.row))
 
 
@@ -73,6 +86,8 @@ async def records(product: Product) -> Records:
             await admin.fetchval("SELECT id FROM users WHERE name = $1", LONG),
             await admin.fetchval("SELECT id FROM payments LIMIT 1"),
             await add_engine_room(admin),
+            await admin.fetchval("SELECT id FROM failures LIMIT 1"),
+            await admin.fetchval("SELECT id FROM bulk_acts LIMIT 1"),
         )
 
 
@@ -92,6 +107,8 @@ async def _make(admin: asyncpg.Connection, product: Product) -> Made:
     intent = {"stripe_payment_intent": f"pi_{'x' * 60}", "failure": LONG, "description": LONG, "amount_minor": 2**60}
     await add_payment(admin, acme, user_id=user, status="failed", **intent)
     await admin.execute("UPDATE jobs SET error = $2, attempts = 3, finished_at = now() WHERE id = $1", job, LONG)
+    await add_failure(admin, job, f"dataset.import ValueError app/{'x' * 60}.py:read {LONG}")
+    await add_bulk_act(admin, product.company.ann.staff_id, job, LONG)
     groups = json.dumps([{"field": "people", "code": "not_a_number", "count": 1}])
     await admin.execute(
         "UPDATE imports SET rows_bad = 1, error_groups = $2, job_id = $3, started_at = now(), finished_at = now(),"

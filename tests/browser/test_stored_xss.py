@@ -17,7 +17,17 @@ from playwright.async_api import Page, expect
 from app.ids import uuid7
 from pages import SCREENS
 from tests.browser.conftest import OpenPage
-from tests.factories import Made, add_engine_room, add_job, add_payment, add_user, add_values, make_dataset
+from tests.factories import (
+    Made,
+    add_bulk_act,
+    add_engine_room,
+    add_failure,
+    add_job,
+    add_payment,
+    add_user,
+    add_values,
+    make_dataset,
+)
 from tests.product import Product
 
 MARK = "window.__xss"
@@ -126,11 +136,14 @@ async def attacked(admin: asyncpg.Connection, product: Product) -> Mapping[str, 
         *(uuid7(), product.company.sue.staff_id),
     )
     schedule = await add_engine_room(admin)
+    failure = await add_failure(admin, job, f"dataset.import {attack(0)}")
+    bulk = await add_bulk_act(admin, product.company.ann.staff_id, job, attack(1))
     await poison(admin)
     row = await admin.fetchval("SELECT id FROM dataset_rows WHERE dataset_number = $1 LIMIT 1", made.number)
     import_id = await admin.fetchval("SELECT id FROM imports WHERE dataset_id = $1", made.id)
     return {"datasets": made.id, "imports": import_id, "jobs": job, "audit": entry, "users": user, "teams": acme,
-            "payments": payment, "staff": product.company.tess.staff_id, "row": row, "schedules": schedule}  # fmt: skip
+            "payments": payment, "staff": product.company.tess.staff_id, "row": row, "schedules": schedule,
+            "failures": failure, "bulk": bulk}  # fmt: skip
 
 
 async def _entry(admin: asyncpg.Connection, made: Made, n: int) -> int:

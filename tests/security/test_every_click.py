@@ -176,6 +176,8 @@ async def test_a_page_of_a_viewer_holds_no_event_of_what_a_viewer_may_not_do(hou
 
 
 def _label(event: Event) -> str:
+    if event.name == "bulk":
+        return str(event.element._bulk_actions[event.args[0]].label)  # type: ignore[attr-defined] # lists
     index = event.args if isinstance(event.args, int) else event.args[1]
     return str(event.element._actions[index].label)  # type: ignore[attr-defined] # heads and lists
 

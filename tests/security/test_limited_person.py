@@ -130,6 +130,7 @@ async def _every_screen(console: Console) -> None:
     t = console.theirs
     ids = {"datasets": t.made.id, "imports": t.import_id, "jobs": t.job_id, "audit": t.entry_id, "users": t.user_id}
     ids |= {"teams": t.team_id, "payments": t.payment_id, "staff": t.ann.staff_id, "schedules": uuid7()}
+    ids |= {"failures": t.failure_id, "bulk": t.bulk_id}
     for screen in SCREENS:
         noun = screen.path.split("/")[1]
         if "{" in screen.path:
