@@ -24,7 +24,7 @@ from components.live import Live
 from components.pace import Pace
 from components.screen import View, screen
 from components.toasts import done
-from pages import job_words
+from pages import job_line, job_words
 from pages.customers import about
 from pages.words import CANCELLING, JOB, can_cancel_job, job_label, job_state, plural
 
@@ -53,7 +53,7 @@ async def job_screen(view: View) -> None:
     with ui.element("div").classes("two"):
         with ui.element("div").classes("screen"):
             parts = _parts(seen)
-        line = Timeline(job_words.line(seen, linked=linked), title="What happened")
+        line = Timeline(job_line.line(seen, linked=linked), title="What happened")
     if seen.job.status in _ENDED:
         return
 
@@ -65,7 +65,7 @@ async def job_screen(view: View) -> None:
         standing.replace(_standing(view, now, pace))
         facts.replace(_facts(view, now))
         attempts.replace(_runs(view, now), note=job_words.total(now))
-        line.replace(job_words.line(now, linked=linked))
+        line.replace(job_line.line(now, linked=linked))
         for part, shown in parts.items():
             if part != "input":  # which never changes
                 value, note = _part(now, part)

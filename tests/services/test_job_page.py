@@ -13,7 +13,7 @@ from app.expected import Usual, usual
 from app.models import JobEventKind
 from app.services import job_view, jobs
 from components.blocks import Entry
-from pages import job_words
+from pages import job_line, job_words
 from tests import job_stories
 from tests.job_stories import Story
 from tests.people import Company
@@ -106,7 +106,7 @@ async def test_a_long_time_line_keeps_what_tells(company: Company, admin: asyncp
         *(job_id, company.acme),
     )
     seen = await job_view.get(company.vic, job_id)
-    entries = job_words.line(seen, linked=False)
+    entries = job_line.line(seen, linked=False)
     assert [_said(entry) for entry in entries] == [
         "Offered to the workers again, 100 times",
         "Started (attempt 1, on worker-1)",
