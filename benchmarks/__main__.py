@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from app.startup import StartupProblem
-from benchmarks import audit, exports, grid, imports, report, screens, security
+from benchmarks import audit, exports, grid, imports, jobs, report, screens, security
 from benchmarks.options import Options
 
 BENCHMARKS = {
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "exports": exports,
     "security": security,
     "audit": audit,
+    "jobs": jobs,
 }
 
 
