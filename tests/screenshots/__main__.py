@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.async_api import async_playwright, expect
 
 from tests import chromium
-from tests.screenshots import company, states, story
+from tests.screenshots import company, incident, states, story
 from tests.screenshots.camera import Camera
 from tests.screenshots.stage import Stage, stage
 
@@ -25,7 +25,7 @@ async def main(folder: Path) -> None:
     if path is None:
         sys.exit(chromium.advice())
     await show_states(path, folder)
-    for scenes, demo in ((story.SCENES, False), (company.SCENES, True)):
+    for scenes, demo in ((story.SCENES, False), ((*company.SCENES, *incident.SCENES), True)):
         with tempfile.TemporaryDirectory(prefix="quarterdeck-") as made, stage(Path(made), demo=demo) as running:
             await play(running, Path(made), path, folder, scenes)
 
