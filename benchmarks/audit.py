@@ -22,6 +22,7 @@ from app.secret_files import new_secret
 from app.services import audit
 from app.worker import audit_words
 from app.worker.seals import Sealer
+from benchmarks import audit_writing
 from benchmarks.database import Bench, bench
 from benchmarks.framed import Question, framed
 from benchmarks.options import Options
@@ -73,7 +74,7 @@ async def run(options: Options) -> Sequence[Measure]:
         verified = await _per_second("verify_per_s", n, lambda: _verify(sealer))
         await _timed("words read", audit_words.read_on())
         await at.admin.execute("VACUUM ANALYZE audit_entries, audit_words, audit_personal")
-        return [sealed, verified, *await _questions(at, n)]
+        return [sealed, verified, *await _questions(at, n), await audit_writing.measured(at, sealer)]
 
 
 async def _fill(at: Bench, n: int) -> None:
