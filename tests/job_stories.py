@@ -57,7 +57,7 @@ class Story:
 
 async def running(story: Story, **columns: Any) -> UUID:
     """At work for 84 seconds, at half of its pages."""
-    defaults = {
+    defaults: dict[str, Any] = {
         "run_started_at": story.ago(84), "started_at": story.ago(84), "lease_until": story.ago(-40), "progress": 42,
         "progress_done": 21, "progress_total": 50, "progress_text": "Writing pages: 21 of 50", "worker": story.worker,
         "input": {"template": "report", "title": "Heat pumps in old houses", "language": "en", "pages": 50},
@@ -70,7 +70,7 @@ async def running(story: Story, **columns: Any) -> UUID:
 
 async def failed(story: Story, **columns: Any) -> UUID:
     """Failed for good on its third attempt, with a place to go on from."""
-    defaults = {
+    defaults: dict[str, Any] = {
         "attempts": 3, "epoch": 3, "error": TRACE, "error_code": "INTERNAL_ERROR", "finished_at": story.ago(20),
         "started_at": story.ago(200), "run_started_at": story.ago(32), "cost_micros": 31_400,
         "error_signature": "document.generate OSError app/worker/tasks/documents.py:keep",
@@ -96,7 +96,7 @@ async def failed(story: Story, **columns: Any) -> UUID:
 
 async def succeeded(story: Story, **columns: Any) -> UUID:
     """Done after 12.4 seconds."""
-    defaults = {
+    defaults: dict[str, Any] = {
         "finished_at": story.ago(60), "started_at": story.ago(72.4), "run_started_at": story.ago(72.4),
         "progress": 100, "result": {"pages": 50, "words": 18_204, "sha256": "9f2c" * 16},
         "input": {"template": "report", "title": "Heat pumps in old houses", "language": "en", "pages": 50},
@@ -110,8 +110,12 @@ async def succeeded(story: Story, **columns: Any) -> UUID:
 
 async def cancelled(story: Story, by: UUID) -> UUID:
     """Asked to stop, seen by its worker three seconds later, stopped two seconds after that."""
-    asked = {"cancel_requested_at": story.ago(30), "cancel_requested_by": by, "cancel_seen_at": story.ago(27)}
-    ended = {"finished_at": story.ago(25), "started_at": story.ago(90), "run_started_at": story.ago(90)}
+    asked: dict[str, Any] = {
+        "cancel_requested_at": story.ago(30),
+        "cancel_requested_by": by,
+        "cancel_seen_at": story.ago(27),
+    }
+    ended: dict[str, Any] = {"finished_at": story.ago(25), "started_at": story.ago(90), "run_started_at": story.ago(90)}
     job_id = await story.write("cancelled", **asked, **ended)
     await story.tell(300, "queued", delay=0, by=by)
     await story.start(90)

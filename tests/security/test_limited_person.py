@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -111,18 +112,23 @@ def _filled(path: str, theirs: Theirs) -> list[str]:
     """The addresses of a route; one without a name in it asks for no record."""
     known: dict[str, list[Any]] = {
         "dataset_id": [theirs.made.id], "import_id": [theirs.import_id], "job_id": [theirs.job_id],
-        "name": sorted(exports.LISTS), "rest": ["users", f"teams/{theirs.team_id}"], "token": [],
+        "part": ["input", "result", "checkpoint"], "name": sorted(exports.LISTS), "token": [],
+        "rest": ["users", f"teams/{theirs.team_id}"],
     }  # fmt: skip
     names = [name.partition(":")[0] for name in re.findall(r"{([^}]+)}", path)]
     assert set(names) <= set(known), f"{path}: say here what it names"
     if not names:
         return []
-    [name] = names
-    return [re.sub(r"{[^}]+}", str(value), path) + "?from=0&to=10" * ("/rows" in path) for value in known[name]]
+    pattern = re.sub(r"{([^}:]+)[^}]*}", r"{\1}", path) + "?from=0&to=10" * ("/rows" in path)
+    return [
+        pattern.format(**dict(zip(names, values, strict=True))) for values in product(*(known[name] for name in names))
+    ]
 
 
 async def _request(visitor: Visitor, method: str, path: str) -> Any:
-    return await visitor.http.request(method, path, headers={"origin": str(visitor.http.base_url).rstrip("/")})
+    body = {"reason": "To see what comes of it"} if method == "POST" else None
+    origin = str(visitor.http.base_url).rstrip("/")
+    return await visitor.http.request(method, path, headers={"origin": origin}, json=body)
 
 
 async def _every_screen(console: Console) -> None:
