@@ -89,7 +89,7 @@ export default {
       const now = d.query[name] ?? [], known = d.tallies, number = (n) => (n === undefined ? null : h("b", null, n.toLocaleString("en")));
       const all = known && Object.values(known).reduce((a, b) => a + b, 0);
       const one = (value, [word, tone]) => h("button", {
-        type: "button", class: ["tally", tone, now.includes(value) && "on"], "aria-pressed": String(now.includes(value)),
+        type: "button", class: ["tally", known?.[value] && tone, now.includes(value) && "on"], "aria-pressed": String(now.includes(value)),
         onClick: (event) => this.ask({ [name]: event.ctrlKey || event.metaKey ? (now.includes(value) ? now.filter((v) => v !== value) : [...now, value]) : now.length === 1 && now[0] === value ? [] : [value] }),
       }, [word, known ? number(known[value] ?? 0) : null]);
       return h("div", { class: "tallies", role: "group", "aria-label": `${d.label} by state` }, [
@@ -154,7 +154,7 @@ export default {
       }
       const plain = d.empty.by_default && !d.query.q && d.filters.every((f) => (d.query[f.name]?.join() ?? "") === (d.defaults[f.name] ?? ""));
       if (filtered && plain) return box(d.empty.by_default, d.empty.sentence, [h("button", { type: "button", class: "btn", onClick: this.clear }, "Show all")]);
-      if (filtered) return box("Nothing matches these filters", "Take one of them away to see more.", [clear]);
+      if (filtered) return box("Nothing matches these filters", d.query.q ? "Take one of them away, or search for other words." : "Take one of them away to see more.", [clear]);
       if (d.query.page) return box("This page of the list is empty", "", [h("button", { type: "button", class: "btn", onClick: () => this.ask({ page: [] }) }, "Go to the first page")]);
       return box(d.empty.title, d.empty.sentence, [d.empty.opens ? h("a", { class: "btn", href: d.empty.opens }, d.empty.link) : null]);
     },

@@ -6,13 +6,13 @@ from datetime import date
 from functools import partial
 from uuid import UUID
 
-from app import topics
+from app import clock, topics
 from app.actor import Staff
 from app.paging import Page, PageRequest
 from app.permissions import Permission
 from app.services import audit, staff, staff_sessions
 from app.services.audit import Activity
-from components.blocks import Fact, Facts, PageHead, Timeline
+from components.blocks import Fact, Facts, PageHead, Panel, Timeline
 from components.columns import TextColumn, TimeColumn
 from components.filters import ChoiceFilter, DayFilter, IdFilter, TimeRangeFilter
 from components.ids import record_id
@@ -43,38 +43,40 @@ async def activity_screen(view: View) -> None:
         trail=[("Staff", "/staff"), (member.name, f"/staff/{staff_id}")],
         sub=f"What {member.name} did here, and what was done to their account.",
     )
-    Facts(_days(staff_id, seen), title="By day")
-    DataTable(
-        "What they did",
-        load=partial(_acts, view.actor, staff_id),
-        columns=[
-            TimeColumn("at", label="When", sort="id", card=True),
-            TextColumn("sentence", label="What they did", read=sentence, opens="/audit/{id}", wide=True, card=True),
-            TextColumn("ip", label="From", quiet=True),
-        ],
-        filters=[
-            ChoiceFilter("action", choices=action_choices(), pinned=True),
-            TimeRangeFilter("at", label="When", pinned=True),
-            DayFilter("day", label="Go to day", pinned=True),
-            IdFilter("record"),
-        ],
-        actions=[RowAction("Look", glance)],
-        live=topics.audit,
-        empty=Empty("Nothing yet", "What they do appears here."),
-    )
-    if view.may(Permission.SESSIONS_READ):
+    Facts(_days(staff_id, seen), title="By day").classes("days")
+    with Panel("What they did"):
         DataTable(
-            "Signed in on",
-            load=partial(staff_sessions.search, view.actor, staff_id),
+            "What they did",
+            load=partial(_acts, view.actor, staff_id),
             columns=[
-                TextColumn("device", card=True),
-                TextColumn("ip", label="Address", card=True),
-                TimeColumn("created_at", label="Signed in"),
-                TimeColumn("last_seen_at", label="Last seen", card=True),
+                TimeColumn("at", label="When", sort="id", card=True),
+                TextColumn("sentence", label="What they did", read=sentence, opens="/audit/{id}", wide=True, card=True),
+                TextColumn("ip", label="From", quiet=True),
             ],
-            key="sessions",
-            empty=Empty("Signed in nowhere", ""),
+            filters=[
+                ChoiceFilter("action", choices=action_choices(), pinned=True),
+                TimeRangeFilter("at", label="When", pinned=True),
+                DayFilter("day", label="Go to day", pinned=True),
+                IdFilter("record"),
+            ],
+            actions=[RowAction("Look", glance)],
+            live=topics.audit,
+            empty=Empty("Nothing yet", "What they do appears here."),
         )
+    if view.may(Permission.SESSIONS_READ):
+        with Panel("Signed in on"):
+            DataTable(
+                "Signed in on",
+                load=partial(staff_sessions.search, view.actor, staff_id),
+                columns=[
+                    TextColumn("device", card=True),
+                    TextColumn("ip", label="Address", card=True),
+                    TimeColumn("created_at", label="Signed in"),
+                    TimeColumn("last_seen_at", label="Last seen", card=True),
+                ],
+                key="sessions",
+                empty=Empty("Signed in nowhere", ""),
+            )
     Timeline([audit_entry(entry, linked=True) for entry in seen.done_to], title="What was done to them")
 
 
@@ -96,4 +98,5 @@ def _days(staff_id: UUID, seen: Activity) -> Sequence[Fact]:
 
 
 def _day(day: date) -> str:
-    return f"{day:%a} {day.day} {day:%b %Y}"
+    year = "" if day.year == clock.now().year else f" {day.year}"
+    return f"{day:%a} {day.day} {day:%b}{year}"

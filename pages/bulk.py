@@ -27,6 +27,7 @@ ITEM: dict[str, tuple[str, Tone]] = {
     BulkStatus.SUCCEEDED: ("Done", "ok"),
     BulkStatus.WAITING: ("Not yet", "idle"),
 }
+ALL_TEAMS = "All teams"
 _STOPPED: tuple[str, Tone] = ("Stopped", "warn")
 
 
@@ -42,11 +43,11 @@ async def bulk_acts_screen(view: View) -> None:
             StatusColumn("status", read=job_state, shows={**JOB, "cancelling": CANCELLING}, card=True),
             ProgressColumn("progress", read=_fraction),
             NumberColumn("refused", read=lambda act: act.refused or None),
-            TextColumn("team", opens="/teams/{team_id}"),
+            TextColumn("team", read=lambda act: act.team or ALL_TEAMS, opens="/teams/{team_id}"),
             TextColumn("reason", quiet=True, wide=True),
             TimeColumn("created_at", card=True),
         ],
-        filters=[ChoiceFilter("verb", choices=BulkVerb, pinned=True)],
+        filters=[ChoiceFilter("verb", label="Act", choices=BulkVerb, pinned=True)],
         live=topics.jobs,
         empty=Empty("No bulk acts yet", "Tick jobs in the list, or open a group of failures.", "Open jobs", "/jobs"),
     )
@@ -137,7 +138,7 @@ def _ways(view: View, seen: BulkView) -> list[Action]:
             done("It goes on.")
             await frame.redraw()
 
-    ways = [Action("Its own job", opens=f"/jobs/{job.id}")]
+    ways = [Action("Open its job", opens=f"/jobs/{job.id}")]
     if job.can_cancel:
         ways.append(Action("Stop", stop, needs=Permission.JOBS_CANCEL))
     elif job.can_retry and seen.tallies[BulkStatus.WAITING]:
@@ -172,8 +173,8 @@ def _facts(seen: BulkView) -> list[Fact]:
     return [
         Fact("Reason", act.reason),
         Fact("Asked for by", seen.asked_by or None),
-        Fact("Team", seen.team or "All teams"),
-        Fact("Chosen by", chosen or "everything in the list"),
+        Fact("Team", seen.team or ALL_TEAMS),
+        Fact("Chosen by", chosen[:1].upper() + chosen[1:] or "Everything in the list"),
         *([Fact("Failure", failure[-8:], opens=f"/failures/{failure}")] if failure else []),
         Fact("Begun", act.created_at, "time"),
         Fact("Ended", seen.job.finished_at, "time"),

@@ -15,7 +15,7 @@ from app.permissions import Permission
 from app.services import failures, jobs
 from app.services.failures import FailureView, Standing
 from components import frame
-from components.blocks import Action, Fact, Facts, Folded, Note, PageHead
+from components.blocks import Action, Fact, Facts, Folded, Note, PageHead, Panel
 from components.columns import Column, NumberColumn, SparkColumn, StatusColumn, TextColumn, TimeColumn, Tone
 from components.filters import ChoiceFilter, IdFilter
 from components.ids import record_id
@@ -82,24 +82,30 @@ async def failure_screen(view: View) -> None:
         facts = Facts(_facts(seen), title="About this failure")
         with ui.element("div").classes("screen"):
             _sample(view, seen)
-            line = Sparkline(group.lately, label="Seen, last 24 hours", value=_times(group), tone="bad")
+            line = Sparkline(
+                group.lately,
+                label="Seen, last 24 hours",
+                value=_times(group),
+                tone="bad" if any(group.lately) else "idle",
+            )
 
     async def alike(request: PageRequest) -> Page[Any]:
         return await jobs.search(view.actor, replace(request, filters={"signature": (str(failure_id),)}))
 
-    DataTable(
-        "Jobs that failed so",
-        load=alike,
-        columns=[
-            TextColumn("kind", read=job_label, opens="/jobs/{id}", card=True),
-            StatusColumn("status", read=job_state, shows={**JOB, "cancelling": CANCELLING}, card=True),
-            TextColumn("team", opens="/teams/{team_id}"),
-            TextColumn("error", label="Last word", quiet=True, wide=True),
-            TimeColumn("created_at", card=True),
-        ],
-        size=10,
-        live=topics.jobs,
-    )
+    with Panel("Its jobs"):
+        DataTable(
+            "Jobs that failed so",
+            load=alike,
+            columns=[
+                TextColumn("kind", read=job_label, opens="/jobs/{id}", card=True),
+                StatusColumn("status", read=job_state, shows={**JOB, "cancelling": CANCELLING}, card=True),
+                TextColumn("team", opens="/teams/{team_id}"),
+                TextColumn("error", label="Last word", quiet=True, wide=True),
+                TimeColumn("created_at", card=True),
+            ],
+            size=10,
+            live=topics.jobs,
+        )
 
     async def again() -> None:
         now = await failures.get(view.actor, failure_id)
@@ -126,12 +132,19 @@ def _columns(zone: str) -> list[Column]:
         TextColumn("kind", read=job_label, quiet=True),
         NumberColumn("failed", sort="failed", card=True),
         NumberColumn("waiting", label="Retrying", read=lambda g: g.waiting or None),
-        NumberColumn("seen", label="Ever", sort="seen"),
+        NumberColumn("seen", label="Ever seen", sort="seen"),
         NumberColumn("teams"),
-        SparkColumn("lately", label="24 h", tone="bad", said=lambda g: f"Seen an hour: {said(g.lately)}"),
+        SparkColumn(
+            "lately", label="Last 24 h", read=_lately, tone="bad", said=lambda g: f"Seen an hour: {said(g.lately)}"
+        ),
         TimeColumn("first_seen_at", label="First seen", sort="first_seen_at"),
         TimeColumn("last_seen_at", label="Last seen", sort="last_seen_at", card=True),
     ]
+
+
+def _lately(group: Any) -> list[int] | None:  # noqa: ANN401 - a row of the list
+    """None where nothing was seen: a flat line would look like something."""
+    return group.lately if any(group.lately) else None
 
 
 def _words(group: Any) -> str:  # noqa: ANN401 - a row of the list
@@ -179,8 +192,8 @@ def _facts(seen: FailureView) -> list[Fact]:
     hit = [team.name for team in seen.teams][:NAMED]
     more = group.teams - len(hit)
     return [
-        Fact("Stand failed", group.failed, "number", f"/jobs?signature={group.id}&status=failed"),
-        Fact("Tried again by themselves", group.waiting, "number", f"/jobs?signature={group.id}&status=queued"),
+        Fact("Failed now", group.failed, "number", f"/jobs?signature={group.id}&status=failed"),
+        Fact("Waiting to retry", group.waiting, "number", f"/jobs?signature={group.id}&status=queued"),
         Fact("Ever seen", group.seen, "number"),
         Fact("First seen", group.first_seen_at, "time"),
         Fact("Last seen", group.last_seen_at, "time"),
@@ -198,7 +211,7 @@ def _sample(view: View, seen: FailureView) -> None:
     if seen.latest is None or not seen.latest.error:
         return
     sentence, _, inside = seen.latest.error.partition("\n")
-    code = f"Code {seen.latest.error_code}. " if seen.latest.error_code else ""
-    Note(sentence[:300], f"{code}That was the latest of them.", link="Open job", opens=_job(seen.latest), small=True)
+    code = f"Code {seen.latest.error_code}." if seen.latest.error_code else ""
+    Note(sentence[:300], f"The latest of them. {code}".strip(), link="Open job", opens=_job(seen.latest), small=True)
     if inside.strip() and view.may(Permission.JOBS_RETRY):
         Folded("Where in the program", inside.strip()[:20_000])

@@ -26,7 +26,7 @@ from components.screen import View, screen
 from components.toasts import done
 from pages import job_line, job_words
 from pages.customers import about
-from pages.words import CANCELLING, JOB, can_cancel_job, job_label, job_state, plural
+from pages.words import CANCELLING, CONSOLE, JOB, can_cancel_job, job_label, job_state, plural
 
 _ENDED = {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED}
 _TITLES = {"input": "Input", "result": "Result", "checkpoint": "Checkpoint"}
@@ -152,7 +152,7 @@ def _facts(view: View, seen: JobView) -> list[Fact]:
         Fact("Kind", job.kind),
         Fact("Queue", job.queue, opens=line),
         *([Fact("Priority", job.priority, "number")] if job.priority else []),
-        Fact("Team", seen.team or None, opens=f"/teams/{job.team_id}" if job.team_id else ""),
+        Fact("Team", seen.team or CONSOLE, opens=f"/teams/{job.team_id}" if job.team_id else ""),
         _asker(view, seen),
         *([Fact("Schedule", seen.schedule, opens=f"/schedules/{job.schedule_id}")] if seen.schedule else []),
         *_group(seen),
@@ -179,7 +179,7 @@ def _times(seen: JobView) -> list[Fact]:
 def _asker(view: View, seen: JobView) -> Fact:
     user_id = seen.job.user_id
     if seen.started_by or not seen.customer or user_id is None:
-        return Fact("Asked for by", seen.started_by or ("its schedule" if seen.job.schedule_id else None))
+        return Fact("Asked for by", seen.started_by or ("The schedule" if seen.job.schedule_id else None))
     return about(view, "Asked for by", seen.customer, "user", user_id, "name", opens=f"/users/{user_id}")
 
 

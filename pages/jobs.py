@@ -30,7 +30,7 @@ from components.table import DataTable, Empty, RowAction
 from components.ticking import Ticking
 from components.toasts import done
 from pages.consents import of_selection
-from pages.words import CANCELLING, JOB, can_cancel_job, job_label, job_state, plural
+from pages.words import CANCELLING, CONSOLE, JOB, can_cancel_job, job_label, job_state, plural
 
 SECONDS = 15.0
 """How often the lines above the list are drawn anew though nothing was told."""
@@ -81,7 +81,7 @@ def _columns() -> list[Column]:
         IdColumn("id", opens="/jobs/{id}"),
         TextColumn("kind", read=job_label, opens="/jobs/{id}", card=True),
         StatusColumn("status", read=job_state, shows={**JOB, "cancelling": CANCELLING}, card=True),
-        TextColumn("team", opens="/teams/{team_id}"),
+        TextColumn("team", read=lambda job: job.team or CONSOLE, opens="/teams/{team_id}"),
         TextColumn(
             "who", label="Asked by", read=lambda job: job.user or job.asked_by or None, opens="/users/{user_id}"
         ),

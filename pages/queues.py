@@ -161,7 +161,7 @@ async def _limit(view: View, queue: QueueView) -> None:
         "Jobs at the same time",
         "number",
         str(queue.max_running or ""),
-        f"Over all workers. {plural(queue.running, 'job')} of it run now. Empty: no limit.",
+        f"Over all workers. Running now: {queue.running:,}. Leave it empty for no limit.",
         required=False,
     )
     plan = ["What runs goes on. Jobs that find no room wait, the most urgent and then the oldest first."]

@@ -25,6 +25,8 @@ JOB: Mapping[str, tuple[str, Tone]] = {
     JobStatus.CANCELLED: ("Cancelled", "warn"),
 }
 CANCELLING: tuple[str, Tone] = ("Cancelling", "warn")
+CONSOLE = "Console"
+"""What stands for the team of a job that the console does for its own good."""
 
 
 def job_label(job: Any) -> str:  # noqa: ANN401 - a job, or a row of a list of jobs

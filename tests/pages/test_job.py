@@ -193,7 +193,7 @@ async def test_what_is_huge_is_cut_and_what_is_nobodys_has_the_same_page(
     own = await job_stories.succeeded(Story(admin, None))
     await ann.open(f"/jobs/{own}")
     assert ann.find(kind="head").contents["sub"] == "The console's own work"
-    assert (said(ann), facts(ann)["Team"]) == ("Succeeded after 12.4 s", None)
+    assert (said(ann), facts(ann)["Team"]) == ("Succeeded after 12.4 s", "Console")
     tess = await visit(people.tess, f"/jobs/{own}")
     assert tess.status == httpx.codes.NOT_FOUND
     await tess.open(f"/jobs/{await add_job(admin, people.nordlicht)}")

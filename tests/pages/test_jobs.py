@@ -100,7 +100,7 @@ async def test_from_a_failure_to_an_act_to_its_outcome(
     (act,) = (await bulk.search(people.ann, PageRequest())).rows
     await Desk.of(people.ann, settings).run(act.job_id)
     await ann.sees("All jobs are settled", "Done")
-    assert [a["label"] for a in ann.find(kind="head").contents["actions"]] == ["Its own job"]
+    assert [a["label"] for a in ann.find(kind="head").contents["actions"]] == ["Open its job"]
 
     group = await visit(people.ann, f"/failures/{rows[1][0]}")
     await group.sees("No answer from <address> in # s", "New today", "Nordlicht", "Broken", "inside", "Open job")
