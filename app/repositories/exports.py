@@ -46,10 +46,12 @@ async def copy(
     request: PageRequest,
     sink: Sink,
     *,
-    most: int = MOST_ROWS,
+    most: int | None = None,
 ) -> int:
-    """Write what matches to ``sink`` in the order of the list, with a head; returns how many rows, ``most`` at most."""
-    listed = _first(work, query, listing, _readable(work, columns), request, most).subquery()
+    """Write what matches to ``sink`` in the order of the list, with a head; returns how many rows, at most ``most``, or
+    :data:`MOST_ROWS`.
+    """
+    listed = _first(work, query, listing, _readable(work, columns), request, most or MOST_ROWS).subquery()
     statement = select(*(_cell(listed.c[head]) for head in columns)).compile(
         dialect=_DIALECT, compile_kwargs={"render_postcompile": True}
     )
@@ -62,7 +64,7 @@ async def copy(
 
 async def has_more(work: Work, query: Query, listing: Listing, request: PageRequest) -> bool:
     """Whether more matches than a file takes."""
-    beyond = _first(work, query, listing, {"id": listing.id}, request).offset(MOST_ROWS).limit(1)
+    beyond = _first(work, query, listing, {"id": listing.id}, request, MOST_ROWS).offset(MOST_ROWS).limit(1)
     return bool(await work.scalar(select(exists(beyond))))
 
 
@@ -80,7 +82,7 @@ def _first(
     listing: Listing,
     columns: Mapping[str, Any],
     request: PageRequest,
-    most: int = MOST_ROWS,
+    most: int,
 ) -> Query:
     """The first rows of a list, with the columns of its file."""
     sort = request.sort or listing.default
