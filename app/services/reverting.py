@@ -65,7 +65,7 @@ async def plan(actor: Actor, entry_id: int) -> Plan:
         except NotFound:
             return Plan(refused="The record is not there any more.", needs=rule.needs)
         fields = _fields(entry, record)
-        objection = await _objection(work, entry, fields) or await rule.objects(work, UUID(entry.target_id))
+        objection = await _objection(work, entry, record, fields) or await rule.objects(work, UUID(entry.target_id))
         return Plan(fields, objection, rule.needs)
 
 
@@ -104,7 +104,7 @@ async def _put_back(work: Work, entry: Any, rule: Rule, why: str) -> None:  # no
     await rule.check(work, target, entry.before)
     record: Any = await work.get(rule.model, target, lock=True)
     fields = _fields(entry, record)
-    if objection := await _objection(work, entry, fields):
+    if objection := await _objection(work, entry, record, fields):
         raise Conflict(objection)
     left = record.team_id if isinstance(record, User) else None
     label = str(record.name) if rule.becomes in _RENAMES else None
@@ -148,8 +148,10 @@ def _fields(entry: Any, record: Base) -> list[Restored]:  # noqa: ANN401 - a row
     return told
 
 
-async def _objection(work: Work, entry: Any, fields: Sequence[Restored]) -> str:  # noqa: ANN401 - a row of the log
+async def _objection(work: Work, entry: Any, record: Base, fields: Sequence[Restored]) -> str:  # noqa: ANN401 - a row
     """What speaks against it now: somebody was there since, or it was done already."""
+    if isinstance(record, User) and record.erased_at is not None:
+        return "The personal data of this user are erased. Nothing of them can be changed any more."
     if done := await audit_table.reverted_by(work, entry):
         return f"This change was reverted already, by entry {done:,}."
     changed = [restored.name for restored in fields if not restored.holds]

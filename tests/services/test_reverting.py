@@ -100,6 +100,17 @@ async def test_every_change_that_may_be_reverted_is_put_back_and_back_again(
         await reverting.revert(ann, (await latest(company)).id, WHY)
 
 
+async def test_nothing_of_an_erased_user_is_put_back(company: Company, admin: asyncpg.Connection, otto: UUID) -> None:
+    """Erasing leaves a user deactivated, as an act before may have done."""
+    await users.deactivate(company.ann, otto, "Left")
+    entry = (await latest(company)).id
+    await admin.execute("UPDATE users SET erased_at = now() WHERE id = $1", otto)
+    erased = "The personal data of this user are erased."
+    assert (await reverting.plan(company.ann, entry)).refused.startswith(erased)
+    with pytest.raises(Conflict, match=erased):
+        await reverting.revert(company.ann, entry, WHY)
+
+
 async def test_what_somebody_changed_since_is_named_and_stays(company: Company, otto: UUID) -> None:
     ann, was = company.ann, {"theme": "light", "pages": 20}
     await users.edit_options(ann, otto, {"theme": "dark", "pages": 30}, was, "Asked")
