@@ -178,7 +178,7 @@ async def _begin(
         return None
     job = await ledger.submit(work, JOBS_BULK, team_id=team_id, created_by=work.who.id, bulk_id=act.id)
     act.job_id = job.id
-    detail = {"verb": verb.value, "rate": rate, **{f"chosen {name}": words for name, words in act.chosen.items()}}
+    detail = {"verb": verb.value, "rate": rate, **_recorded(act.chosen)}
     work.record_bulk(Action.BULK_STARTED, act, BulkItem, act.total, reason=why, detail=detail)
     return act
 
@@ -193,6 +193,13 @@ def _told(choice: Choice) -> dict[str, Any]:
         return {"ticked": len(choice.ids)}
     told = {name: ", ".join(values) for name, values in choice.request.filters.items()}
     return told | ({"search": choice.request.search} if choice.request.search else {})
+
+
+def _recorded(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The same under the names by which the log keeps what somebody typed apart: it may name a person."""
+    apart = {name: told[name] for name in ("ticked", "search") if name in told}
+    filters = {name: words for name, words in told.items() if name not in apart}
+    return apart | ({"filters": filters} if filters else {})
 
 
 _DONE = {BulkVerb.RETRY: "retried", BulkVerb.CANCEL: "cancelled"}

@@ -75,10 +75,21 @@ async def test_what_is_ticked_or_matches_is_retried_one_by_one(
     assert (await jobs.get(company.ann, late)).job.status == "failed", "it came after the plan"
     started, faster, retried = await entries(company)
     assert started[:4] == ("bulk.started", "Retry of 2 jobs", "staff", "the disk is free again")
-    assert started[4] == {"rows": 2, "verb": "retry", "rate": 50, "chosen status": "failed"}
+    assert started[4] == {"rows": 2, "verb": "retry", "rate": 50, "filters": {"status": "failed"}}
     assert (faster[0], retried[0]) == ("job.retried", "job.retried")
     assert retried[2:] == ("system", "the disk is free again", {"bulk": str(act)})
     await check_counts(admin)
+
+
+async def test_what_somebody_searched_for_is_kept_apart_from_the_sealed_entry(
+    company: Company, admin: asyncpg.Connection
+) -> None:
+    searched = (await add_job(admin, company.acme)).hex[-8:]  # it may as well be somebody's name
+    found = bulk.Choice(PageRequest(search=searched))
+    await bulk.start(company.ann, RETRY, found, (await bulk.plan(company.ann, RETRY, found)).at, "fixed", 50)
+    sealed = await admin.fetchval("SELECT e::text FROM audit_entries e WHERE action = 'bulk.started'")
+    assert searched not in sealed
+    assert (await entries(company))[0][4] == {"rows": 1, "verb": "retry", "rate": 50, "search": searched}
 
 
 async def test_cancel_stops_what_waits_and_gives_up_what_failed(
