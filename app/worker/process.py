@@ -146,6 +146,8 @@ class WorkerProcess:
                 await act()
             except UNREACHABLE as problem:
                 log.warning("The worker waits for the database: %s", problem)
+            except Exception:  # one loop must not end the whole worker, and with it every job that runs here
+                log.exception("A part of the worker failed. It tries again.")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for((at_once or never).wait(), seconds)
 

@@ -85,14 +85,14 @@ class Sealer:
                 return False
             async with keeping("audit log: verify") as work:
                 before = await state.current(work)
-            looked, check = await (self._all(before) if before.is_asked else self._some(before))
+            looked, check = await (self._all(before, turn) if before.is_asked else self._some(before))
             async with keeping("audit log: verified") as work:
                 strays = await verifying.nowhere(work) if check.turn == 0 else _strays(before.problems)
                 outside = [*strays, *await self._compared(work)]
                 found = state.merged(() if before.is_asked else before.problems, looked, outside=outside)
                 await state.keep(work, replace(check, problems=found), before)
-        for problem in set(found) - set(before.problems):
-            log.error("The audit log was tampered with, or damaged: %s", problem.sentence)
+            for problem in set(found) - set(before.problems):
+                log.error("The audit log was tampered with, or damaged: %s", problem.sentence)
         return True
 
     async def _some(self, before: state.Check) -> tuple[list[Looked], state.Check]:
@@ -103,8 +103,11 @@ class Sealer:
         up_to = max((look.up_to for look in fresh if look.up_to is not None), default=before.up_to)
         return [*fresh, *older], replace(before, seen=seen, turn=turn if turn <= seen else 0, up_to=up_to)
 
-    async def _all(self, before: state.Check) -> tuple[list[Looked], state.Check]:
-        looked = [look async for look in verifying.whole(self.keys.public)]
+    async def _all(self, before: state.Check, turn: Work) -> tuple[list[Looked], state.Check]:
+        looked = []
+        async for look in verifying.whole(self.keys.public):
+            looked.append(look)
+            await turn.scalar(_STILL_HERE)
         seen = next((look.last for look in reversed(looked) if look.last is not None), -1)
         up_to = max((look.up_to for look in looked if look.up_to is not None), default=None)
         return looked, replace(before, seen=seen, turn=0, up_to=up_to, whole_at=before.asked_at)
@@ -138,7 +141,7 @@ class Sealer:
         """Leave a checkpoint where the log has grown since the last one. One that it denies is never written over."""
         try:
             return await self._mark()
-        except (OSError, checkpoints.Unreadable) as problem:
+        except OSError as problem:
             log.warning("No checkpoint of the audit log could be left: %s", problem)
             return None
 
@@ -154,8 +157,13 @@ class Sealer:
         return await self._leave(checkpoints.made_of(newest, self.keys.signer))
 
     def _latest(self) -> Checkpoint | None:
-        path = self.folder / checkpoints.LATEST
-        return checkpoints.read(path) if path.exists() else None
+        """The newest that can be read: a spoilt file neither stops the sealing nor takes the others' word."""
+        for path in reversed(checkpoints.kept(self.folder)):
+            try:
+                return checkpoints.read(path)
+            except checkpoints.Unreadable as problem:
+                log.warning("%s", problem)
+        return None
 
     async def _leave(self, checkpoint: Checkpoint) -> Checkpoint:
         if (address := self.settings.checkpoint_webhook) is not None:
@@ -183,3 +191,5 @@ def _strays(problems: Sequence[Problem]) -> list[Problem]:
 
 
 _ALONE = select(func.pg_try_advisory_xact_lock(func.hashtext("quarterdeck: audit log, verify")))
+_STILL_HERE = select(1)
+"""Looking at everything takes long, and the database ends whoever is silent in the middle of a transaction."""

@@ -244,6 +244,25 @@ async def test_a_worker_waits_for_a_database_that_does_not_answer(
     assert "could not be claimed now" in caplog.text
 
 
+async def test_a_part_that_fails_ends_neither_the_worker_nor_itself(
+    quick: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    process, tries, again = WorkerProcess(quick), 0, asyncio.Event()
+
+    async def act() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise ValueError("nobody thought of this")
+        again.set()
+
+    loop = asyncio.get_running_loop().create_task(process._every(0.001, act))
+    await again.wait()
+    loop.cancel()
+    assert "A part of the worker failed. It tries again." in caplog.text
+    assert "nobody thought of this" in caplog.text
+
+
 async def test_a_worker_needs_the_engine_s_connection(quick: Settings) -> None:
     with pytest.raises(ValueError, match="engine_url"):
         await WorkerProcess(quick.model_copy(update={"engine_url": None}))._consume()
