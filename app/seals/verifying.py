@@ -183,7 +183,8 @@ def _entries(window: _Window, seal: Seal, before: _Before) -> Iterator[Problem]:
     if not _is_sound(seal, joined) or merkle.root(hashes) != seal.root:
         yield found(Damage.SEAL, seal=seal.seq, what="its list of entries is not the one that it was made of")
         return
-    oldest, past = before.at - LATE if before.at else None, window.history
+    # A clock that was put back makes no entry back-dated: the seal itself says then that it is the older one.
+    oldest, past = min(before.at, seal.at) - LATE if before.at else None, window.history
     for id_, hashed in zip(chain.numbers(seal.ranges), hashes, strict=True):
         if (row := window.rows.get(id_)) is None:
             yield found(Damage.MISSING, entry=id_, seal=seal.seq)
@@ -235,11 +236,13 @@ _TWICE = """
     WHERE s.seq BETWEEN $1 AND $2 LIMIT 20
 """
 _PERSONAL = "SELECT id, what FROM audit_personal_damage($1::bigint[], $2::text[])"
-# Of transactions that there were not yet; or among what came with a backup, and was not in it.
+# Of transactions that there were not yet, once those of this server count; or among what came with a backup, and was
+# not in it.
 _NOWHERE = """
-    WITH newest AS (SELECT floor FROM audit_seals ORDER BY seq DESC LIMIT 1)
+    WITH newest AS (SELECT floor, cluster FROM audit_seals ORDER BY seq DESC LIMIT 1)
     (SELECT e.id FROM audit_entries e, newest n
-        WHERE e.xid >= pg_snapshot_xmax(pg_current_snapshot()) AND e.id > n.floor ORDER BY e.xid, e.id LIMIT 20)
+        WHERE n.cluster = (SELECT system_identifier FROM pg_control_system())
+        AND e.xid >= pg_snapshot_xmax(pg_current_snapshot()) AND e.id > n.floor ORDER BY e.xid, e.id LIMIT 20)
     UNION ALL
     (SELECT e.id FROM audit_entries e, newest n WHERE n.floor > $1 AND e.id <= n.floor
         AND NOT e.id <@ (SELECT coalesce(range_agg(s.ids), '{}') FROM audit_seals s) LIMIT 20)

@@ -274,10 +274,11 @@ BEGIN
         'columns', nullif(to_jsonb(columns), '[]')))) AS of FROM gone GROUP BY name)
     SELECT jsonb_object_agg(name, of), min(name) INTO tables, first FROM operations;
     IF tables IS NULL THEN RETURN NULL; END IF;
-    INSERT INTO public.audit_entries (actor_name, actor_kind, request, action, target_type, target_id, target_label,
+    -- Now, not when the transaction began: one that was open for hours back-dates nothing.
+    INSERT INTO public.audit_entries (at, actor_name, actor_kind, request, action, target_type, target_id, target_label,
         detail)
-    VALUES (session_user, 'database', nullif(current_setting('app.request', true), ''), 'database.changed', 'database',
-        first, first, jsonb_build_object('tables', tables));
+    VALUES (clock_timestamp(), session_user, 'database', nullif(current_setting('app.request', true), ''),
+        'database.changed', 'database', first, first, jsonb_build_object('tables', tables));
     DELETE FROM public.audit_pending WHERE xid = pg_current_xact_id()::text;
     PERFORM pg_notify('quarterdeck', '["audit",null,"created"]');
     RETURN NULL;

@@ -72,6 +72,15 @@ async def test_what_is_not_watched_is_written_by_nobody_but_the_keeper_and_the_d
                 assert not may, (role, right, table)
 
 
+async def test_a_transaction_that_was_open_for_long_back_dates_nothing(
+    company: Company, admin: asyncpg.Connection, database: Database
+) -> None:
+    async with raw(database, "quarterdeck_platform") as connection:
+        began = await connection.fetchval("SELECT now()")
+        await connection.execute("UPDATE teams SET name = 'Acme Inc.' WHERE id = $1", company.acme)
+    assert await admin.fetchval("SELECT at > $1 FROM audit_entries ORDER BY id DESC LIMIT 1", began)
+
+
 @pytest.mark.parametrize("role", ["quarterdeck_platform", "quarterdeck_team"])
 async def test_raw_sql_leaves_an_entry(
     role: str, company: Company, admin: asyncpg.Connection, database: Database

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from app.config import Settings
-from app.seals import chain, checkpoints, leaves, verifying
+from app.seals import chain, checkpoints, leaves, sealing, verifying
 from app.seals.damage import Damage
 from app.seals.sealing import _built, _Place
 from tests.services.sealed import Log, log_of
@@ -320,3 +320,33 @@ async def test_a_clock_that_is_a_little_late_is_no_crime(log: Log) -> None:
     await log.sealer.seal()
     assert await log.verified() == []
     assert timedelta(minutes=50) < verifying.LATE
+
+
+async def test_a_clock_that_was_put_back_is_no_crime_either(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as ahead:
+        ahead.setattr("app.seals.sealing._NOW", sealing._NOW.replace("()", "() + interval '1 day'", 1))
+        await log.sealed(1)
+    await log.sealed(1, 1)
+    assert await log.verified() == []
+
+
+async def test_a_backup_that_was_just_restored_is_not_called_tampered_with(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its entries have numbers of transactions that there never were on this server, until it is sealed here."""
+    xid = "(pg_current_xact_id()::text::bigint + 1000000)::text::xid8"
+    monkeypatch.setattr(verifying, "_NOWHERE", verifying._NOWHERE.replace("SELECT system_identifier", "SELECT 4711"))
+    await log.admin.execute(INSERT.format(id=DEFAULT_ID, at="now()", xid=xid))
+    await log.sealer.seal()
+    assert await log.verified() == []
+
+
+async def test_a_checkpoint_that_cannot_be_read_stops_nothing(log: Log) -> None:
+    left = await log.sealer.mark()
+    assert left is not None
+    (log.folder / "latest.json").write_text("{")
+    fresh = log_of(log.sealer.settings, log.admin)
+    assert await fresh.sealed(1), "the one of the day is known still"
+    again = await fresh.sealer.mark()
+    assert again is not None
+    assert checkpoints.read(log.folder / "latest.json") == again
