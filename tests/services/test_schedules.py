@@ -180,12 +180,17 @@ async def test_the_jobs_of_schedules_do_what_they_say(
         (folder / name).write_bytes(b"half")
         if name != "new.json":
             os.utime(folder / name, (0, 0))
+    half = settings.data_dir / "audit" / "half.part"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half")
+    os.utime(half, (0, 0))
     await admin.execute(
         "INSERT INTO job_minutes SELECT now() - n * interval '1 day', 'default', 'x', 0, 1, 1, 1, 0, 0, 0, 1"
         " FROM generate_series(0, 9) AS n"
     )
     context = await _running(admin, settings, await schedules.run_now(company.ann, tidy, "to see it"))
-    assert await tidying.remove_abandoned_files(context) == {"files": 3, "bytes": 12}
+    assert await tidying.remove_abandoned_files(context) == {"files": 4, "bytes": 16}
+    assert not half.exists(), "an export of the audit log that was never finished"
     assert {file.name for file in folder.iterdir()} == {"taken.data", "new.json"}
     assert await tidying.forget_old_figures(context) == {"minutes": 8}
     assert await admin.fetchval("SELECT min(minute) > now() - interval '2 days' FROM job_minutes")

@@ -19,7 +19,8 @@ FIGURES_KEPT = timedelta(days=2)
 async def remove_abandoned_files(ctx: JobContext, **_: Any) -> dict[str, Any]:  # noqa: ANN401 - nothing is asked
     """Free the disk of files that nobody will come back for."""
     removed = await asyncio.to_thread(remove_uploads, ctx.data_dir / "uploads")
-    removed += await asyncio.to_thread(remove_halves, ctx.data_dir / "documents")
+    for folder in ("documents", "audit"):
+        removed += await asyncio.to_thread(remove_halves, ctx.data_dir / folder)
     return {"files": removed.files, "bytes": removed.bytes}
 
 
