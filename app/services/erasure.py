@@ -20,7 +20,7 @@ from app.services import uploads
 from app.topics import jobs, payments, teams, users
 from app.work import Subject, writing
 
-TIMEOUT = 60.0
+TIMEOUT = 300.0
 """Seconds: every personal value of the log is looked through for the person's addresses."""
 
 
