@@ -42,7 +42,8 @@ async def start(actor: Actor, request: PageRequest, format_: str) -> Job:
         raise Invalid(format="Choose a format.")
     async with writing(actor, Permission.LISTS_EXPORT) as work:
         _check(work.who, Format(format_))
-        audit_table.matching(filters.allowed(work, request))  # refuses what cannot be asked
+        asked = filters.allowed(work, request)
+        audit_table.matching(asked)  # refuses what cannot be asked
         team = _team(work.who, request)
         job = await ledger.submit(
             work,
@@ -52,6 +53,7 @@ async def start(actor: Actor, request: PageRequest, format_: str) -> Job:
             format=format_,
             filters={name: list(values) for name, values in request.filters.items()},
             search=request.search,
+            exact=asked.exact,
             oldest_first=request.sort is not None and not request.sort.descending,
         )
         detail = {"format": format_, "filters": _said(request), "search": request.search, "job": str(job.id)}

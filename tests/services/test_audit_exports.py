@@ -13,6 +13,7 @@ import app.worker.tasks.audit  # noqa: F401 - binds the function that the job ru
 from app.config import Settings
 from app.errors import Forbidden, Invalid, NotFound
 from app.paging import PageRequest
+from app.permissions import Permission
 from app.services import audit, audit_exports, users
 from tests.factories import Desk, add_user
 from tests.people import Company
@@ -65,6 +66,17 @@ async def test_json_lines_hold_what_was_sealed_and_no_personal_values(
     latest = (await audit.search(company.ann, PageRequest(size=2))).rows
     assert [row.action for row in latest] == ["document.downloaded", "list.exported"]
     assert latest[1].detail["filters"] == {"action": "user.plan_changed", "team": str(company.acme)}
+
+
+async def test_who_sees_personal_data_masked_finds_nothing_by_them(
+    company: Company, admin: asyncpg.Connection, desk: Desk, told: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = frozenset({Permission.AUDIT_READ, Permission.LISTS_EXPORT, Permission.JOBS_READ})
+    with monkeypatch.context() as fewer:
+        fewer.setattr("app.entrance.granted", lambda *_, **__: both)
+        job = await audit_exports.start(company.vic, PageRequest(search="4312"), "jsonl")
+    await desk.run(job.id)
+    assert json.loads(await admin.fetchval("SELECT result FROM jobs WHERE id = $1", job.id))["entries"] == 0
 
 
 async def test_csv_is_for_reading(company: Company, desk: Desk, told: None) -> None:

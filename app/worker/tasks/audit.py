@@ -33,12 +33,13 @@ async def export_entries(
     filters: Mapping[str, Sequence[str]],
     search: str,
     oldest_first: bool,
+    exact: bool = False,
     **_: Any,  # noqa: ANN401 - words for people
 ) -> dict[str, Any]:
-    """Write the file whole, or leave none. Doing it again writes it again."""
+    """Write the file whole, or leave none. Doing it again writes it again. ``exact``: words find nothing personal."""
     asked = {name: tuple(values) for name, values in filters.items()}
     sort = Sort("id", descending=not oldest_first)
-    request = PageRequest(MappingProxyType(asked), search=search, sort=sort)
+    request = PageRequest(MappingProxyType(asked), search=search, sort=sort, exact=exact)
     target = audit_files.path(ctx.data_dir, ctx.job_id, format)
     with _Unfinished(target) as file:
         async with reading(ctx.actor, Permission.AUDIT_READ, timeout=TIMEOUT) as work:
