@@ -89,7 +89,12 @@ def _alerts(view: View, wrong: Sequence[Alert]) -> None:
 
 
 def _wrong(found: Sequence[Alert]) -> list[Waiting]:
-    return [Waiting(a.number, a.title, a.sentence, _where(a), "bad" if a.is_serious else "warn") for a in found]
+    return [Waiting(a.number, _title(a), a.sentence, _where(a), "bad" if a.is_serious else "warn") for a in found]
+
+
+def _title(alert: Alert) -> str:
+    """What its number counts: where no job waits yet, the workers, of which there are none."""
+    return "workers are alive" if alert.kind is AlertKind.NO_WORKER and not alert.number else alert.title
 
 
 def _where(alert: Alert) -> str:

@@ -8,7 +8,7 @@ from app import exact_json
 from app.models import SENTENCES, Action
 from app.permissions import Role
 from components.blocks import Part
-from pages.words import PLAN, ROW, STAFF, TEAM, USER
+from pages.words import PLAN, ROW, STAFF, TEAM, USER, plural
 
 LINKS = {
     "dataset": "/datasets/{}",
@@ -76,7 +76,7 @@ def parts(entry: Any) -> list[Part]:  # noqa: ANN401 - a row of the audit log
     if entry.action == Action.USER_MOVED and entry.detail:
         tail = f"to {entry.detail.get('team', 'another team')}"
     told += [f" {tail}"] if tail else []
-    return [*told, *_changed(entry), *_numbers(entry.detail or {})]
+    return [*told, *_changed(entry), *_numbers(entry.action, entry.detail or {})]
 
 
 def sentence(entry: Any) -> str:  # noqa: ANN401 - a row of the audit log
@@ -218,12 +218,12 @@ def _brief(value: Any) -> str:  # noqa: ANN401 - a JSON value
     return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
 
 
-def _numbers(detail: Mapping[str, Any]) -> list[Part]:
+def _numbers(action: str, detail: Mapping[str, Any]) -> list[Part]:
     said = []
-    if isinstance(detail.get("rows"), int):
-        said.append(f"{detail['rows']:,} rows")
+    if isinstance(detail.get("rows"), int) and action != Action.BULK_STARTED:  # whose name counts its jobs
+        said.append(plural(detail["rows"], "row"))
     if detail.get("bad"):
-        said.append(f"{detail['bad']:,} bad rows left out")
+        said.append(f"{plural(detail['bad'], 'bad row')} left out")
     if "field" in detail:
         said.append(str(detail["field"]))
     if "dataset" in detail:

@@ -42,7 +42,7 @@ async def test_the_people_on_call_pause_limit_and_resume_a_queue_and_drain_a_wor
     visit: Visit, people: Company, admin: asyncpg.Connection
 ) -> None:
     home = await visit(people.ann, "/")
-    await home.sees("and no worker is alive")
+    await home.sees("workers are alive", "Nothing will run until a worker starts.")
     await _declare()
     worker = uuid7()
     await admin.execute(
