@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 
 from app.errors import NotFound
-from app.models import Dataset, DatasetRow, Job
+from app.models import Dataset, DatasetRow, DatasetStatus, Job
 from app.repositories import datasets as datasets_table
 from app.repositories.datasets import Field
 from app.work import Work
@@ -48,7 +48,8 @@ async def dataset_of_row(work: Work, row: DatasetRow) -> UUID:
 
 async def fields_of_row(work: Work, row: DatasetRow) -> Sequence[Field]:
     """The fields that a row's values obey now."""
-    schema = await work.scalar(select(Dataset.schema_id).where(Dataset.number == row.dataset_number))
+    standing = (Dataset.number == row.dataset_number, Dataset.status == DatasetStatus.ACTIVE)
+    schema = await work.scalar(select(Dataset.schema_id).where(*standing))
     if schema is None:
         raise NotFound("The dataset of this row does not exist any more.")
     return await datasets_table.fields(work, schema)

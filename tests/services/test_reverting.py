@@ -157,6 +157,9 @@ async def test_a_value_must_fit_its_field_of_today(company: Company, admin: asyn
     await admin.execute("DELETE FROM schema_fields WHERE key = 'price'")
     with pytest.raises(Conflict, match="has no field “price” any more"):
         await reverting.revert(company.ann, first.id, WHY)
+    await admin.execute("UPDATE datasets SET status = 'deleting'")
+    with pytest.raises(NotFound, match="does not exist any more"):
+        await reverting.revert(company.ann, first.id, WHY)
 
 
 async def test_a_deleted_dataset_is_restored_until_its_rows_go(
