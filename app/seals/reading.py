@@ -16,6 +16,9 @@ from app.seals.damage import Damage, Problem, found
 from app.seals.exporting import TYPE, VERSION
 from app.seals.keys import PublicKeys
 
+_MOST = 2**53
+"""What JSON can count to."""
+
 
 @dataclass(slots=True)
 class Report:
@@ -95,7 +98,10 @@ def _end(path: Path, number: int, end: Any, keys: PublicKeys, report: Report) ->
         return
     if "signature" in end:
         message = leaves.canonical({name: value for name, value in end.items() if name != "signature"})
-        signature = bytes.fromhex(str(end["signature"]))
+        try:
+            signature = bytes.fromhex(str(end["signature"]))
+        except ValueError:
+            signature = b""
         report.is_whole = bool(signing.is_signed(keys, str(end.get("key_id")), signature, message))
         if not report.is_whole:
             yield found(Damage.FILE, line=number, what="is not signed by a key of ours")
@@ -125,6 +131,9 @@ def _seal(told: Mapping[str, Any]) -> Seal | None:
     """A seal as the file tells it; None: it does not."""
     try:
         said = told["signed"]
+        counted, named = (said[name] for name in ("seq", "version", "n", "total")), (said["ids"], told["key_id"])
+        if not all(type(one) is int and 0 <= one < _MOST for one in counted) or not all(type(o) is str for o in named):
+            return None
         (from_xid, _, from_id), (next_xid, _, next_id) = said["from"].partition("/"), said["next"].partition("/")
         seal = Seal(
             seq=said["seq"],

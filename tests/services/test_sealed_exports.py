@@ -133,6 +133,32 @@ async def test_a_last_line_that_was_made_anew_lacks_the_key(log: Log, tmp_path: 
     ]
 
 
+@pytest.mark.parametrize(
+    ("was", "made"),
+    [
+        (b'"n":4', b'"n":"4"'),
+        (b'"seq":2', b'"seq":[2]'),
+        (b'"ids":"{[7,11)}"', b'"ids":7'),
+        (b'"total":10', b'"total":100000000000000000000'),
+    ],
+)
+async def test_what_is_no_seal_is_named_whatever_it_is(log: Log, tmp_path: Path, was: bytes, made: bytes) -> None:
+    path = tmp_path / "log.jsonl"
+    lines = await exported(log, Command("root"), path, [1, 10])
+    assert was in lines[4]
+    await asyncio.to_thread(path.write_bytes, b"".join([*lines[:4], lines[4].replace(was, made), lines[5]]))
+    assert "Line 5 of the file is no seal." in sentences(reading.verify(path, log.sealer.keys.public))
+
+
+async def test_a_signature_that_is_none_is_named(log: Log, tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    *lines, end = await exported(log, Command("root"), path, [1])
+    await asyncio.to_thread(path.write_bytes, b"".join([*lines, end.replace(b'"signature":"', b'"signature":"x')]))
+    report = reading.verify(path, log.sealer.keys.public)
+    assert "is not signed by a key of ours" in sentences(report)[-1]
+    assert not report.is_whole
+
+
 async def test_one_entry_can_be_proved(log: Log) -> None:
     async with asking(Command("root"), Permission.AUDIT_READ) as work:
         assert len(await exporting.proof(work, 7)) == 4
