@@ -54,6 +54,8 @@ class Execution:
     _result: Mapping[str, Any] | None = field(default=None, init=False)
     _error: Exception | None = field(default=None, init=False)
     _completed: bool = field(default=False, init=False)
+    returned: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    """The task itself has ended; what became of the job is being written down."""
 
     def __post_init__(self) -> None:
         job = self.claimed
@@ -71,11 +73,14 @@ class Execution:
                     await ledger.fail(self.claimed.run, failures.unknown(self.claimed.kind))
                     return
                 await self._call_renewing(self._runnable)
+                self.returned.set()
                 await self._insist(self._runnable)
             except LeaseLost:
                 await self._tell_rejected()
             except AppError as problem:
                 log.warning("How the run ended could not be written: %s It is mended later.", problem.message)
+            finally:
+                self.returned.set()
 
     def stop(self, ending: Ending) -> None:
         """Stop the run from outside; the first reason counts."""

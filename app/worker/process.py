@@ -67,6 +67,9 @@ class WorkerProcess:
     """Somebody wants something of this worker."""
     _executions: set[Execution] = field(default_factory=set, init=False)
     _has_signed_on: bool = field(default=False, init=False)
+    _group: asyncio.TaskGroup = field(init=False)
+    _ends: asyncio.Semaphore = field(init=False)
+    """How many ends of runs may be waiting to be written down."""
     _claim: Together[UUID, Claimed | None] = field(init=False)
     _finish: Together[tuple[Run, Result], bool] = field(init=False)
 
@@ -77,6 +80,7 @@ class WorkerProcess:
         """Work until asked to stop; outlives restarts of the database."""
         settings = self.settings
         async with asyncio.TaskGroup() as group, self._hearing():
+            self._group, self._ends = group, asyncio.Semaphore(settings.worker_concurrency)
             self._claim, self._finish = Together(group, self._claim_many), Together(group, self._finish_many)
             consumer = group.create_task(self._consume())
             loops = [
@@ -119,8 +123,17 @@ class WorkerProcess:
             return
         execution = Execution(claimed, self.me, self.settings, self._end_well)
         self._executions.add(execution)
+        running = self._group.create_task(self._see_through(execution))
+        # The next job may start while the end of this one is written down, but ends do not pile up.
+        await execution.returned.wait()
+        await self._ends.acquire()
+        running.add_done_callback(lambda _: self._ends.release())
+
+    async def _see_through(self, execution: Execution) -> None:
         try:
             await execution.run()
+        except Exception:
+            log.exception("Job %s was left in its middle. It is mended later.", execution.claimed.run.job_id)
         finally:
             self._executions.discard(execution)
 

@@ -24,21 +24,29 @@ GRANT INSERT, UPDATE (next_run_at, last_run_at, last_job_id) ON schedules TO qua
 """
 
 # Who moved where is found once for each statement; what only tells of progress leaves at once.
+# A transaction counts in a lane that no other one uses: two that met in one, one of them holding the lock of a queue
+# that the other is about to take, would wait for each other.
 COUNTERS = """
 CREATE OR REPLACE FUNCTION count_jobs() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE lane smallint := pg_backend_pid() % 8;
+DECLARE lane smallint;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         IF NOT EXISTS (SELECT FROM new_rows n JOIN old_rows o USING (id)
             WHERE n.status <> o.status OR n.queue <> o.queue) THEN RETURN NULL; END IF;
+    END IF;
+    lane := coalesce((SELECT slot FROM generate_series(0, 7) AS slot
+        WHERE pg_try_advisory_xact_lock(hashtext('quarterdeck job counters'), slot) LIMIT 1), pg_backend_pid() % 8);
+    IF TG_OP = 'UPDATE' THEN
         WITH changed AS MATERIALIZED (
             SELECT n.team_id, n.kind, n.queue, n.status, n.created_at, o.queue AS queue_before,
-                o.status AS status_before, o.run_after AS due, n.run_started_at, n.started_at, n.finished_at
+                o.status AS status_before, o.run_after AS due, n.run_started_at, n.started_at, n.finished_at,
+                o.started_at AS started_before, o.finished_at AS finished_before
             FROM new_rows n JOIN old_rows o USING (id) WHERE n.status <> o.status OR n.queue <> o.queue
         ), moved AS MATERIALIZED (
-            SELECT team_id, kind, queue, status, created_at, 1 AS d FROM changed
-            UNION ALL SELECT team_id, kind, queue_before, status_before, created_at, -1 FROM changed
+            SELECT team_id, kind, queue, status, created_at, started_at, finished_at, 1 AS d FROM changed
+            UNION ALL SELECT team_id, kind, queue_before, status_before, created_at, started_before, finished_before, -1
+            FROM changed
         ), by_team AS (
             INSERT INTO public.job_counts AS c (team_id, kind, status, slot, n)
             SELECT coalesce(team_id, '00000000-0000-0000-0000-000000000000'), kind, status, lane, sum(d) FROM moved
@@ -53,6 +61,10 @@ BEGIN
             SELECT 'jobs_asked', team_id, kind || '|' || status,
                 date_bin('15 minutes', created_at, 'epoch'), sum(d), 0
             FROM moved GROUP BY 2, 3, 4 HAVING sum(d) <> 0
+            UNION ALL SELECT 'jobs', team_id, kind || '|' || status, date_bin('15 minutes', finished_at, 'epoch'),
+                sum(d), sum(d * coalesce(round(extract(epoch FROM finished_at - started_at) * 1000), 0))::bigint
+            FROM moved WHERE finished_at IS NOT NULL AND status IN ('succeeded', 'failed', 'cancelled')
+            GROUP BY 2, 3, 4
         )
         INSERT INTO public.job_minutes AS c
             (minute, queue, kind, slot, started, waited_ms, succeeded, failed, cancelled, retried, ran_ms)
@@ -101,6 +113,15 @@ SIDES = (
     + "\n    END IF;"
 )
 
+# Whoever ends has moved, and is counted above with the others of its statement.
+ENDS = """
+DROP TRIGGER stats_update ON jobs;
+CREATE TRIGGER stats_update AFTER UPDATE ON jobs FOR EACH ROW
+    WHEN ((OLD.finished_at IS NOT NULL OR NEW.finished_at IS NOT NULL)
+        AND OLD.status = NEW.status AND OLD.queue = NEW.queue)
+    EXECUTE FUNCTION stats_jobs_update();
+"""
+
 # Where the jobs stand that were there before.
 BEFORE = """
 INSERT INTO job_totals (queue, kind, status, slot, n)
@@ -117,6 +138,7 @@ def upgrade() -> None:
     _indexes()
     run(GRANTS)
     run(COUNTERS.replace("CREATE_OR_DELETE", SIDES))
+    run(ENDS)
     run(BEFORE)
 
 
