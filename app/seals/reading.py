@@ -26,7 +26,9 @@ class Report:
 
     entries: int = 0
     waiting: int = 0
-    """Entries that were not sealed yet when the file was made: nothing proves them."""
+    """Entries that were not sealed yet when the file was made: only the signature under the whole file proves them."""
+    unproved: int | None = None
+    """The line of the first of them."""
     seals: int = 0
     is_whole: bool = False
     """A key of ours signed that these are all lines."""
@@ -50,6 +52,9 @@ def verify(path: Path, keys: PublicKeys) -> Report:
             report.problems += verifying.signed(seal, keys)
     report.seals = len(seals)
     _read(path, seals, keys, report)
+    if report.unproved is not None and not report.is_whole:
+        what = "tells of an entry without a seal, in a file that nobody signed: nothing proves it"
+        report.problems.append(found(Damage.FILE, line=report.unproved, what=what))
     return report
 
 
@@ -62,7 +67,9 @@ def _read(path: Path, seals: Mapping[int, Seal], keys: PublicKeys, report: Repor
             report.problems.append(found(Damage.FILE, line=1, what="is not that of an export that this version knows"))
         elif "entry" in told:
             report.entries += 1
-            report.waiting += told.get("seal") is None
+            if told.get("seal") is None:
+                report.waiting += 1
+                report.unproved = report.unproved or number
             report.problems += _entry(number, told, seals)
         elif "end" in told:
             ended = True

@@ -133,6 +133,13 @@ async def test_a_last_line_that_was_made_anew_lacks_the_key(log: Log, tmp_path: 
     ]
 
 
+async def test_nobody_proves_an_entry_without_a_seal_in_a_file_that_nobody_signed(log: Log, tmp_path: Path) -> None:
+    await exported(log, Command("root"), tmp_path / "log.jsonl", [11, 1], signed=False)
+    assert sentences(reading.verify(tmp_path / "log.jsonl", log.sealer.keys.public)) == [
+        "Line 2 of the file tells of an entry without a seal, in a file that nobody signed: nothing proves it."
+    ]
+
+
 @pytest.mark.parametrize(
     ("was", "made"),
     [
