@@ -31,7 +31,7 @@ STARTS = 300
 LEAST = 0.5
 START_P99 = 50
 _LOOK, _PAUSE = 0.005, 0.02
-_LEFT = "SELECT EXISTS (SELECT FROM jobs WHERE kind = $1 AND status IN ('queued', 'running'))"
+_LEFT = "SELECT sum(n) > 0 FROM job_totals WHERE kind = $1 AND status IN ('queued', 'running')"
 _LEFT_BARE = "SELECT EXISTS (SELECT FROM engine.pgqueuer WHERE entrypoint = $1)"
 _WAITED = """
     SELECT 1000 * extract(epoch FROM started_at - created_at)::float8 FROM jobs WHERE kind = $1

@@ -25,6 +25,8 @@ from tests.people import Company
 NOW = datetime(2026, 4, 2, 10, 7, tzinfo=UTC)
 QUARTER = "to_timestamp(floor(extract(epoch FROM {}) / 900) * 900)"
 ALWAYS = "to_timestamp(0)"
+COUNTED_ELSEWHERE = {Metric.FAILURES, Metric.FAILURES_NOW}
+"""How often a job ever failed stands nowhere but in its events: tests/services/test_failures.py counts these."""
 FACTS = f"""
     SELECT 'teams' AS metric, id AS team_id, status AS dimension, {ALWAYS} AS bucket, 1 AS n, 0 AS total FROM teams
     UNION ALL SELECT 'datasets', team_id, status, {ALWAYS}, 1, 0 FROM datasets
@@ -38,6 +40,7 @@ FACTS = f"""
     UNION ALL SELECT 'jobs', team_id, kind || '|' || status, {QUARTER.format("finished_at")}, 1,
         coalesce(round(extract(epoch FROM finished_at - started_at) * 1000), 0)
         FROM jobs WHERE finished_at IS NOT NULL AND status IN ('succeeded', 'failed', 'cancelled')
+    UNION ALL SELECT 'jobs_asked', team_id, kind || '|' || status, {QUARTER.format("created_at")}, 1, 0 FROM jobs
     UNION ALL SELECT 'active', team_id, '', date_trunc('day', day AT TIME ZONE 'UTC', 'UTC'), 1, 0 FROM user_days
     UNION ALL SELECT 'actions', team_id, action, {QUARTER.format("at")}, 1, 0 FROM audit_entries
         WHERE actor_kind = 'staff'
@@ -224,7 +227,8 @@ async def test_every_number_equals_the_recount_of_the_facts(
         await act()
     await admin.execute("UPDATE payments SET refunded_minor = amount_minor / 2")
     await admin.execute("UPDATE jobs SET status = 'failed', finished_at = created_at")
-    assert {key[0] for key in await told(admin, all_teams=True)} == {metric.value for metric in Metric}
+    metrics = {metric.value for metric in Metric} - COUNTED_ELSEWHERE
+    assert {key[0] for key in await told(admin, all_teams=True)} == metrics
     for n in range(160):
         async with admin.transaction():
             await chance.happen()
