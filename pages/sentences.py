@@ -212,8 +212,8 @@ def _brief(value: Any) -> str:  # noqa: ANN401 - a JSON value
     """A value that fits into a sentence."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
+    if isinstance(value, int | float | Decimal):
+        return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
     text = "nothing" if _is_nothing(value) else " ".join(as_text(value).split())
     return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
 

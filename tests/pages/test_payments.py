@@ -97,7 +97,7 @@ async def test_one_payment_with_its_links_and_its_time_line(
     of_job = await visit(people.ann, f"/jobs/{job}")
     await of_job.sees(EUROS, "Uma Ode")
     jobs = await visit(people.ann, "/jobs")
-    await jobs.sees("Uma Ode", str(paid))
+    await jobs.sees("Uma Ode", str(job))
 
 
 async def test_the_payment_is_held_beside_stripe(

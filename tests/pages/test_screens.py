@@ -8,7 +8,17 @@ import pytest
 
 from components.table import DataTable
 from pages import SCREENS
-from tests.factories import Made, add_engine_room, add_job, add_payment, add_user, add_values, make_dataset
+from tests.factories import (
+    Made,
+    add_bulk_act,
+    add_engine_room,
+    add_failure,
+    add_job,
+    add_payment,
+    add_user,
+    add_values,
+    make_dataset,
+)
 from tests.pages.visitor import Visit
 from tests.people import Company
 
@@ -25,6 +35,7 @@ async def made(admin: asyncpg.Connection, people: Company) -> Made:
 async def addresses(admin: asyncpg.Connection, made: Made) -> dict[str, str]:
     """Each screen's path with a real record in it."""
     job = await add_job(admin, made.team_id, kind="dataset.import")
+    failure = await add_failure(admin, job, "dataset.import ValueError app/worker.py:read No")
     row = await admin.fetchval("SELECT id FROM dataset_rows WHERE dataset_number = $1 LIMIT 1", made.number)
     await admin.execute(
         "UPDATE imports SET job_id = $1, started_at = now(), finished_at = now() WHERE dataset_id = $2", job, made.id
@@ -42,7 +53,8 @@ async def addresses(admin: asyncpg.Connection, made: Made) -> dict[str, str]:
     ids: dict[str, Any] = {"datasets": made.id, "imports": import_id, "jobs": job, "audit": entry}
     ids |= {"users": user, "teams": made.team_id, "payments": await add_payment(admin, made.team_id, user_id=user)}
     ids["staff"] = await admin.fetchval("SELECT id FROM staff WHERE email = 'tess@example.com'")
-    ids["schedules"] = await add_engine_room(admin)
+    ids |= {"schedules": await add_engine_room(admin), "failures": failure}
+    ids["bulk"] = await add_bulk_act(admin, ids["staff"], job, "They failed alike.")
     return {
         s.path: s.path.replace("{id}", str(ids.get(s.path.split("/")[1]))).replace("{row}", str(row)) for s in SCREENS
     }

@@ -8,7 +8,10 @@ from app.migrate import LOGINS, ROLES
 from app.models import GLOBAL_TABLES
 
 # What is about the console itself, and sums over all teams: only people who see all teams read them.
-NULL_TEAM = {"audit_entries", "audit_personal", "audit_words", "stats_deltas", "stats_buckets", "jobs", "job_events"}
+NULL_TEAM = {
+    *("audit_entries", "audit_personal", "audit_words", "stats_deltas", "stats_buckets"),
+    *("jobs", "job_events", "job_words", "bulk_acts", "bulk_items"),
+}
 BY_ID = {"teams"}  # a team is its own team
 KEEPER_READS_ONLY_SO_MUCH = {
     "staff_sessions": {"id", "last_seen_at"},
