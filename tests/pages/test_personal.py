@@ -62,7 +62,8 @@ async def test_no_screen_shows_them(
     everywhere = {"/users", "/users/{id}", "/payments", "/payments/{id}", "/jobs", "/jobs/{id}", "/teams/{id}"}
     rights = {**ROLE_PERMISSIONS, Role.SUPER_ADMIN: frozenset(Permission) - {Permission.PERSONAL_READ}}
     monkeypatch.setattr(permissions, "ROLE_PERMISSIONS", MappingProxyType(rights))
-    for person, known in ((people.vic, everywhere), (people.sue, everywhere | {"/audit", "/audit/{id}", "/"})):
+    masked = everywhere | {"/bulk/{id}"}  # a reason: whoever wrote it may have named somebody
+    for person, known in ((people.vic, masked), (people.sue, masked | {"/audit", "/audit/{id}", "/"})):
         shown = await _shown(settings, running, person, where)
         assert {path: found for path, text in shown.items() if (found := where_told(text))} == {}
         assert {path for path, text in shown.items() if DOTS in text} == known
