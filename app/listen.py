@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from app import cancellation
 from app.topics import CHANNEL, TOPICS, Change
 
 log = logging.getLogger(__name__)
 
+_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -33,7 +35,9 @@ async def _listen(url: str) -> None:
                 tries = 0
                 await lost.wait()
             log.warning("The connection for live updates was lost; trying again.")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as problem:
+        except (*_LOST, asyncio.CancelledError) as problem:
+            if isinstance(problem, asyncio.CancelledError) and cancellation.is_meant():
+                raise
             log.warning("No live updates: %s. Trying again.", problem or type(problem).__name__)
         await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
         tries += 1

@@ -8,6 +8,7 @@ Each opening asks the database whether the actor is still who they were, whether
 time limit for this one transaction. What a page knows about a person is for hiding buttons; this is the check.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 
-from app import asking, db, masking
+from app import asking, cancellation, db, masking
 from app.actor import Actor
 from app.changes import Changes
 from app.db_errors import of_driver, translated
@@ -282,6 +283,10 @@ async def _transaction() -> AsyncIterator[AsyncSession]:
         raise Unavailable("Too many people ask the database at this moment. Try again in a moment.") from problem
     except (OSError, TimeoutError, asyncpg.InterfaceError) as problem:
         raise Unavailable("The database does not answer. Try again in a moment.") from problem
+    except asyncio.CancelledError as problem:
+        if cancellation.is_meant():
+            raise
+        raise Unavailable("The database went away. Try again in a moment.") from problem
 
 
 __all__ = ["RECENT", "LeaseLost", "Subject", "UnrecordedWrite", "Who", "Work", "keeping", "reading", "writing"]

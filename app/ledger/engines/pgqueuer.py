@@ -19,6 +19,7 @@ from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import Channel, JobId
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
+from app import cancellation
 from app.ledger.engines.base import Delivery, Intake
 from app.work import Work
 
@@ -28,6 +29,8 @@ POLL_SECONDS = 5.0
 LONGEST_PAUSE = 10.0
 PRUNE_SECONDS = 3600.0
 _PRUNE = "DELETE FROM engine.pgqueuer_log WHERE created < now() - interval '1 day'"
+
+_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +78,9 @@ class PgQueuerEngine:
                 async with _connection(url) as connection:
                     pause = 0.1
                     await _Consumer.consume(connection, handle, queues, concurrency, intake)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as problem:
+            except (*_LOST, asyncio.CancelledError) as problem:
+                if isinstance(problem, asyncio.CancelledError) and cancellation.is_meant():
+                    raise
                 log.warning("No deliveries: %s. Connecting again in %g s.", problem or type(problem).__name__, pause)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(intake.stopping.wait(), pause)
