@@ -91,7 +91,7 @@ async def test_a_run_gets_them_and_nothing_that_it_tells_holds_them(
         seen.update(given)
         await ctx.progress(1, 2, f"Sending with {KEY}")
         await ctx.save({"password": PHRASE, "done": 1})
-        logging.getLogger("a.library").warning("Sent %s", {"key": KEY})
+        logging.getLogger("elsewhere").warning("Sent %s", {"key": KEY})
         raise ValueError(f"{CODE} was refused by {given['to']}")
 
     monkeypatch.setitem(registry._runnables, SEND.kind, registry.Runnable(SEND, leaks))
