@@ -29,7 +29,7 @@ test: style ## Install what tests need, check, and run every test
 	@rm -f .coverage .coverage.*
 	@$(BIN)/mypy > .venv/mypy.log 2>&1 & types=$$!; \
 	trap 'kill $$types 2>/dev/null' INT TERM; \
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=90; tests=$$?; \
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=90; tests=$$?; \
 	wait $$types; types=$$?; echo "$(BIN)/mypy"; cat .venv/mypy.log; exit $$((tests | types))
 
 check: style ## Lint, format, types, and who may import whom

@@ -31,8 +31,8 @@ TEMPLATE = "quarterdeck_template"
 PASSWORD = "only for tests"
 HERE = Path(__file__).parent
 LONGEST_FIRST = ("processes", "browser", "security", "pages", "services", "migrations", "unit", "rules")
-ELSEWHERE = {"processes", "browser"}
-"""Folders of tests that start what they test in processes of its own."""
+ELSEWHERE = {"processes", "browser", "pages"}
+"""Folders of tests that start what they test in processes of its own, or that look at screens, which are not measured."""
 ROOM = 3 << 30
 _numbers = itertools.count(1)
 _measured: set[str] = set()

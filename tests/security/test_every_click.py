@@ -27,6 +27,7 @@ from app.embedded import EmbeddedPostgres
 from app.permissions import ROLE_PERMISSIONS, Permission, Role
 from components.blocks import PageHead
 from components.table import DataTable
+from components.ticking import Ticking
 from pages import SCREENS
 from tests.conftest import cloned, settings_for
 from tests.factories import Desk, Made, add_job, add_user, add_values, make_dataset
@@ -91,6 +92,8 @@ async def house(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFacto
         made = await make_dataset(admin, people.acme, "Cities", FIELDS)
         await add_values(admin, made, [{"city": "Ulm", "people": 1}])
         where = [*(await addresses(admin, made)).values(), *await _other_states(admin, people, made)]
+        # What asks by the clock would ask in the middle of somebody's click, and be taken for it.
+        stack.enter_context(pytest.MonkeyPatch.context()).setattr(Ticking, "_tick", _never)
         running = await stack.enter_async_context(application(settings))
         always = standing()
         sent = await _sent(admin, Desk.of(people.sue, settings))
@@ -241,6 +244,10 @@ async def _take_the_rights_away(house: House) -> None:
 def _all(house: House) -> Iterator[Event]:
     for visitor in house.sues:
         yield from events(visitor, house.sent)
+
+
+async def _never(_ticking: Ticking, _seconds: float) -> None:
+    """No time passes."""
 
 
 async def _answer(house: House, door: Door, visitor: Visitor, dialog: Element, said: dict[str, str]) -> None:
