@@ -32,7 +32,7 @@ PASSWORD = "only for tests"
 HERE = Path(__file__).parent
 LONGEST_FIRST = ("processes", "browser", "security", "pages", "services", "migrations", "unit", "rules")
 ELSEWHERE = {"processes", "browser", "pages"}
-"""Folders of tests that start what they test in processes of its own, or that look at screens, which are not measured."""
+"""Folders of tests that start what they test in processes of its own, or that look at screens."""
 ROOM = 3 << 30
 _numbers = itertools.count(1)
 _measured: set[str] = set()
