@@ -123,7 +123,7 @@ async def _all(at: Bench, n: int) -> list[_Asked]:
     person = await at.admin.fetchval("SELECT actor_id FROM audit_entries WHERE id = $1", n // 2)
     kind, record = await at.admin.fetchrow("SELECT target_type, target_id FROM audit_entries WHERE id = $1", n // 2)
     by_record = PageRequest({"record": (f"{kind}:{record}",)})
-    word = f"Record {RECORDS // 2}"
+    word = f"before {n // 2}"  # of one entry, and of none's personal words, which the reference does not look through
     found = "id = ANY (ARRAY(SELECT entry_id FROM audit_words WHERE words @@ $1::text::tsquery))"
     return [
         _Asked("first", PageRequest()),
