@@ -61,7 +61,7 @@ async def restarting(tmp_path: Path) -> AsyncIterator[Restarting]:
 async def test_t8_the_database_restarts_in_the_middle(restarting: Restarting, tmp_path: Path) -> None:
     jobs, workers, log = restarting.jobs, Workers(restarting.settings), tmp_path / "steps"
     long = await jobs.submit(STEPS, steps=12, pause=0.1, log=str(log))
-    worker = workers.start()
+    worker = workers.start(lease_seconds=5.0, redeliver_seconds=1.0)  # what was lost is found within seconds
     try:
         await stepped(log, 5)
         waiting = await jobs.submit(NOOP, delay=1)
