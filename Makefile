@@ -58,18 +58,21 @@ lock: dev ## Write both lock files anew from pyproject.toml
 sbom: dev ## Write docs/sbom.cdx.json and docs/licenses.md anew from requirements.lock
 	@exec $(BIN)/python -m tests.bill
 
-# Installing: pip checks every hash; the product itself is linked with the locked setuptools, so nothing else is asked.
+# Installing resolves nothing, so no later release can matter: each lock is complete, pip takes exactly what it names,
+# checks every hash, and is asked afterwards whether all of it fits. The product is linked with the locked setuptools.
+INSTALL = $(PIP) --no-deps --require-hashes -r
+LINK = $(PIP) --no-deps --no-build-isolation -e . && $(BIN)/python -m pip --disable-pip-version-check check >/dev/null
 # What was installed is kept beside it: nothing happens until a lock or pyproject.toml reads differently.
 runtime: python
 	@cat pyproject.toml requirements.lock | cmp -s - .venv/requirements.lock || { \
 	    echo "Installing Quarterdeck in .venv. The first time takes a minute or two." && \
-	    $(PIP) --require-hashes -r requirements.lock && $(PIP) --no-deps --no-build-isolation -e . && \
+	    $(INSTALL) requirements.lock && $(LINK) && \
 	    cat pyproject.toml requirements.lock > .venv/requirements.lock; }
 
 dev: python
 	@cat pyproject.toml requirements-dev.lock | cmp -s - .venv/requirements-dev.lock || { \
 	    echo "Installing Quarterdeck and its tools in .venv. The first time takes a minute or two." && \
-	    $(PIP) --require-hashes -r requirements-dev.lock && $(PIP) --no-deps --no-build-isolation -e . && \
+	    $(INSTALL) requirements-dev.lock && $(LINK) && \
 	    cat pyproject.toml requirements.lock > .venv/requirements.lock && \
 	    cat pyproject.toml requirements-dev.lock > .venv/requirements-dev.lock; }
 
