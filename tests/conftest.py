@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 import pytest_asyncio
 from coverage import Coverage
@@ -34,6 +35,9 @@ LONGEST_FIRST = ("processes", "browser", "security", "pages", "services", "migra
 ELSEWHERE = {"processes", "browser", "pages"}
 """Folders of tests that start what they test in processes of its own, or that look at screens."""
 ROOM = 3 << 30
+# How long a case takes says nothing of the product on a busy machine, and the first one reads all of Unicode.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 _numbers = itertools.count(1)
 _measured: set[str] = set()
 

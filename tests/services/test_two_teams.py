@@ -125,7 +125,6 @@ steps = st.lists(st.tuples(st.integers(0, 1), st.booleans(), st.sampled_from(sor
 
 @bounds(
     max_examples=EXAMPLES,
-    deadline=None,
     database=None,
     phases=[Phase.generate],  # the world does not go back, so nothing could be shrunk in it
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

@@ -215,7 +215,7 @@ def test_a_plan_with_broken_rules_is_refused(key: str, rules: dict[str, Any], wo
 LETTERS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     table=st.lists(st.tuples(LETTERS, LETTERS, LETTERS), max_size=12),
     delimiter=st.sampled_from([",", "\t", ";"]),
