@@ -34,7 +34,7 @@ from app.supervise.connections import environment
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.conftest import TEMPLATE
 from tests.people import PASSWORD, Company, found_company
-from tests.processes.running import free_port
+from tests.ports import free_port
 from tests.warm import Warm
 
 COOKIE = "__Host-quarterdeck"

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.processes.running import free_port
+from tests.ports import free_port
 from tests.warm import unmeasured
 
 KEY = "sk_test_shop"

@@ -1,7 +1,6 @@
 """The grid, its filters, the upload and the column table, in Chromium, over invented rows."""
 
 import re
-import socket
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -13,6 +12,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.grid_hands import cell, go_to, seen, top_numbers
+from tests.ports import free_port
 from tests.warm import Warm
 
 pytestmark = pytest.mark.browser
@@ -23,9 +23,7 @@ Open = Callable[..., Awaitable[Page]]
 @pytest.fixture(scope="module")
 def harness() -> Iterator[str]:
     """The address of the harness, a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = Warm("tests.browser.grid_harness", str(port))
     address = f"http://127.0.0.1:{port}"
     try:

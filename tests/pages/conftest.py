@@ -1,7 +1,6 @@
 """A company and who visits it; the gallery of components, served by a process of its own, and a browser for it."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
@@ -16,6 +15,7 @@ from app.config import Settings
 from app.permissions import Role
 from tests.pages.visitor import Visit, Visitor, application, visiting
 from tests.people import Company, found_company
+from tests.ports import free_port
 from tests.warm import Warm
 
 START = 30
@@ -40,14 +40,8 @@ async def visit(settings: Settings, people: Company) -> AsyncIterator[Visit]:
         yield opened
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _serve(role: Role) -> Iterator[str]:
-    port = _free_port()
+    port = free_port()
     process = Warm("tests.gallery", str(port), role.value)
     origin = f"http://127.0.0.1:{port}"
     try:

@@ -3,7 +3,6 @@
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,18 +14,13 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped] # it ships no types
 
+from tests.ports import free_port
 from tests.warm import Warm, unmeasured
 
 COMMAND = [sys.executable, "-P", "-m", "app"]
 
 
 ENVIRONMENT = unmeasured({name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")})
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def quarterdeck(

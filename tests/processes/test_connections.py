@@ -11,6 +11,7 @@ from app.config import Settings
 from app.startup import StartupProblem
 from app.supervise.connections import environment, for_web, for_worker, resolve, running
 from app.supervise.listening import check_listening
+from tests.ports import free_port
 
 
 def settings(data_dir: Path, **values: object) -> Settings:
@@ -148,9 +149,3 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 def test_an_address_that_is_not_ours_is_named(tmp_path: Path, host: str, sentence: str) -> None:
     with pytest.raises(StartupProblem, match=sentence):
         check_listening(settings(tmp_path, host=host, insecure_http=True))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port

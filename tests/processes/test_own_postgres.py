@@ -27,7 +27,8 @@ from app.supervise import own_database, reaching
 from app.supervise.connections import resolve
 from app.supervise.login_passwords import engine_url
 from tests.factories import Desk
-from tests.processes.running import Up, free_port, quarterdeck, refusal, up
+from tests.ports import free_port
+from tests.processes.running import Up, quarterdeck, refusal, up
 from tests.processes.their_server import APP, DBA, SECRETS, WORKER, Theirs, filled, make_certificate, tls_in_front
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]

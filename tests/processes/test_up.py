@@ -13,7 +13,8 @@ import psutil  # type: ignore[import-untyped] # it ships no types
 import pytest
 
 from app.embedded import EmbeddedPostgres
-from tests.processes.running import Up, free_port, quarterdeck, refusal, up
+from tests.ports import free_port
+from tests.processes.running import Up, quarterdeck, refusal, up
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 

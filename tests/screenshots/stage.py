@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped] # it ships no types
 
 from tests.people import PASSWORD
-from tests.processes.running import COMMAND, ENVIRONMENT, free_port, quarterdeck
+from tests.ports import free_port
+from tests.processes.running import COMMAND, ENVIRONMENT, quarterdeck
 
 STAFF = {
     "ana": ("Ana Kovács", "super_admin"),

@@ -11,7 +11,7 @@ import httpx
 from playwright.async_api import Page, expect
 
 from app.permissions import Role
-from tests.processes.running import free_port
+from tests.ports import free_port
 from tests.screenshots.camera import Camera
 from tests.warm import unmeasured
 

@@ -5,7 +5,6 @@ import html
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from tests.browser.conftest import open_page
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.conftest import TEMPLATE
 from tests.people import PASSWORD, found_company
+from tests.ports import free_port
 from tests.product import START_SECONDS, TOTP_KEY, password_hash, product
 from tests.warm import unmeasured
 
@@ -152,9 +152,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def site(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     asyncio.run(_prepare(server))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {
         **unmeasured(os.environ),
         "QUARTERDECK_PORT": str(port),

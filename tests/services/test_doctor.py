@@ -23,7 +23,8 @@ from app.repositories.checkup import Sign
 from tests.conftest import Database
 from tests.factories import add_job
 from tests.people import Company
-from tests.processes.running import free_port, quarterdeck
+from tests.ports import free_port
+from tests.processes.running import quarterdeck
 
 DELTAS = (
     "INSERT INTO stats_deltas (metric, dimension, bucket, n, total)"

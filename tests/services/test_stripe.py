@@ -13,7 +13,7 @@ from app.config import Settings
 from app.integrations import stripe
 from app.integrations.stripe import Connection, Problem, Trouble
 from app.models import PaymentStatus
-from tests.processes.running import free_port
+from tests.ports import free_port
 from tests.stripe_shop import BAD_CARD, KEY, REFUSALS, Shop, shop
 
 __all__ = ["shop"]
