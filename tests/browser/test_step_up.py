@@ -37,6 +37,7 @@ async def test_a_dangerous_click_asks_and_goes_on(
     await expect(form.get_by_label("Reason")).to_have_value(WHY)
 
     await form.get_by_role("button", name="Suspend team").click()
+    await expect(question.get_by_label("Password")).to_be_focused()
     await page.keyboard.type("not my password")
     await page.keyboard.press("Enter")
     await expect(question.get_by_role("alert")).to_have_text("This is not right. Check it and try again.")

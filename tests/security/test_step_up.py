@@ -70,18 +70,18 @@ async def test_proof_by_nobody_or_for_an_ended_session(site: Site, behind: async
     assert not await proved(behind, gone)
 
 
+@pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize("path", [STEP_UP, LOCKED])
 async def test_brute_force_of_a_proof(site: Site, behind: asyncpg.Connection, path: str) -> None:
     """Whoever holds the device, or its cookie, may try a few times; the right password then waits, too."""
     thief = await aged(site, behind, "nil@example.com")
     async with site.http(thief) as client:
         said = [(await client.post(path, data={"secret": f"guess {n}"})).status_code for n in range(6)]
-        assert set(said[:2]) <= {400, 422, 429}
-        assert said[-1] == 429
+        assert set(said[:4]) <= {400, 422}
+        assert said[4:] == [429, 429]
         answer = await client.post(path, data={"secret": PASSWORD})
         assert answer.status_code == 429
     assert not await proved(behind, thief)
-    await behind.execute("DELETE FROM sign_in_tries")
 
 
 async def test_password_of_a_proof_stays_out_of_the_log(site: Site, behind: asyncpg.Connection) -> None:
