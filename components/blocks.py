@@ -61,7 +61,7 @@ class PageHead(Block):
     ) -> None:
         here = frame.current()
         self._actions = [a for a in actions if a.needs is None or here.actor.may(a.needs)]
-        here.crumbs(list(trail), title)
+        frame.crumbs(list(trail), title)
         buttons = [{"label": a.label, "opens": a.opens, "main": a.main, "danger": a.danger} for a in self._actions]
         super().__init__({"title": title, "sub": sub, "status": status, "id": plain(id), "actions": buttons})
         self.on("act", self._act)

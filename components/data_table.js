@@ -36,6 +36,7 @@ export default {
       if (address === location.pathname + location.search) return;
       this.wait();
       go(address);
+      if ("page" in changes) window.scrollTo({ top: 0, behavior: "smooth" });
     },
     clear() { this.ask(Object.fromEntries(["q", ...this.d.filters.map((f) => f.name)].map((n) => [n, []]))); },
     wait() { this.busy = Date.now(); },

@@ -1,12 +1,12 @@
-"""What one open page knows about itself: who looks, where they are, and what wants to hear of a changed address."""
+"""What one open page knows about itself: who looks, where they are, and what the screen on it says of itself."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 from nicegui import Client, background_tasks, ui
@@ -16,13 +16,26 @@ from app import topics
 from app.actor import Staff
 from app.errors import NotProved, NotSignedIn, StepUpRequired
 from components.refusals import explain
-from components.screen import Query
+from components.screen import Opening
 from components.toasts import quiet, refused
 
 if TYPE_CHECKING:
     from components.element import JsonElement
 
-Listener = Callable[[Query], None]
+
+class Root(Element):
+    """What one screen is drawn in: off the tree at first, where nobody sees it, then in its place."""
+
+    def __init__(self, opening: Opening) -> None:
+        super().__init__("div")
+        self.classes("screen")
+        self.opening = opening
+        self.marks: Mapping[str, int] = topics.marks()
+        """How far the topics were when the screen began to ask: what is told meanwhile, it may not have seen."""
+        self.first_loads: list[asyncio.Task[None]] = []
+        """Loads that the screen has started; the shell waits for them, for a moment."""
+        self.trail: list[tuple[str, str]] = []
+        self.title = "Quarterdeck"
 
 
 @dataclass(eq=False, slots=True)
@@ -33,65 +46,34 @@ class Frame:
     actor: Staff
     redraw: Callable[[], Awaitable[None]]
     """Draws the screen anew, as if it had just been opened."""
+    opening: Opening
+    """What the browser's address says, and who of the screen wants to hear of it."""
     top: JsonElement | None = None
     nav: JsonElement | None = None
     turn: int = 0
     """Counts openings of screens: an older one never overwrites a newer one."""
-    listeners: list[tuple[Element, Listener]] = field(default_factory=list)
-    said: tuple[list[tuple[str, str]], str] = field(default_factory=lambda: ([], "Quarterdeck"))
-    settled: bool = True
-    """False while a screen is drawn that nobody sees yet."""
+    root: Root | None = None
+    """The screen that people see."""
     question: Element | None = None
     """Where the person is asked who they are (``components.step_up``)."""
     dialogs: int = 0
     """How many dialogs are open: nothing live moves meanwhile."""
-    marks: Mapping[str, int] = field(default_factory=topics.marks)
-    """How far the topics were when the screen on its way began to ask: what is told meanwhile, it may not have seen."""
-    first_loads: list[asyncio.Task[None]] = field(default_factory=list)
-    """Loads that the screen being drawn has started; the shell waits for them, for a moment."""
 
     @property
     def address(self) -> str:
         """The path and query string on screen."""
-        return self.client.sub_pages_router.current_path
+        return self.opening.address
 
-    @property
-    def path(self) -> str:
-        """The path on screen, without its query string."""
-        return urlsplit(self.address).path
-
-    @property
-    def query(self) -> Query:
-        """The query string on screen."""
-        return query_of(self.address)
-
-    def on_query(self, owner: Element, listener: Listener) -> None:
-        """Tell ``listener`` whenever the query string changes while ``owner`` is on screen."""
-        self.listeners.append((owner, listener))
-
-    def tell_query(self) -> None:
-        """The query string changed and the screen stayed."""
-        self.listeners = [pair for pair in self.listeners if not pair[0].is_deleted]
-        for _, listener in self.listeners:
-            listener(self.query)
-
-    def crumbs(self, trail: list[tuple[str, str]], title: str) -> None:
-        """Say where we are, in the top bar and in the browser's title: links first, the screen's own name last."""
-        self.said = (trail, title)
-        if self.settled:
-            self.settle()
-
-    def settle(self) -> None:
-        """The screen is in place: what it said of itself counts now."""
-        self.settled = True
-        trail, title = self.said
+    def settle(self, root: Root) -> None:
+        """The screen is in place: what it says of itself counts now."""
+        self.root = root
         if self.top is not None:
-            self.top.show({**self.top.contents, "trail": trail, "title": title})
-        if self.nav is not None and trail:
+            self.top.show({**self.top.contents, "trail": root.trail, "title": root.title})
+        if self.nav is not None and root.trail:
             # A record belongs to the screen that its trail begins with, wherever its own address lies.
-            self.nav.show({**self.nav.contents, "current": trail[0][1]})
+            self.nav.show({**self.nav.contents, "current": root.trail[0][1]})
         with self.client.layout:
-            ui.page_title(f"{title} · Quarterdeck")
+            ui.page_title(f"{root.title} · Quarterdeck")
 
     def rename(self, name: str) -> None:
         """The person who looks has another name now."""
@@ -130,9 +112,24 @@ def current() -> Frame:
     return _frames[ui.context.client]
 
 
-def query_of(address: str) -> Query:
-    """Read the query string of an address."""
-    return {name: tuple(values) for name, values in parse_qs(urlsplit(address).query, keep_blank_values=True).items()}
+def root() -> Root | None:
+    """The screen that is being drawn, or acted upon; None: whatever is, belongs to no screen."""
+    parent = ui.context.slot.parent
+    return next((one for one in (parent, *parent.ancestors()) if isinstance(one, Root)), current().root)
+
+
+def opening() -> Opening:
+    """The opening of the screen that is being drawn, or acted upon."""
+    here = root()
+    return current().opening if here is None else here.opening
+
+
+def crumbs(trail: list[tuple[str, str]], title: str) -> None:
+    """Say where we are, in the top bar and in the browser's title: links first, the screen's own name last."""
+    if (here := root()) is not None:
+        here.trail, here.title = trail, title
+        if here is current().root:
+            current().settle(here)
 
 
 def navigate(address: str) -> None:
@@ -143,7 +140,8 @@ def navigate(address: str) -> None:
 def first_load(owner: Element, load: Coroutine[None, None, None]) -> asyncio.Task[None]:
     """Start a load in the background; the shell waits for it, for a moment, before it shows the screen."""
     task: asyncio.Task[None] = background_tasks.create(load, name="first load", context=owner)
-    current().first_loads.append(task)
+    if (here := root()) is not None:
+        here.first_loads.append(task)
     return task
 
 

@@ -8,6 +8,7 @@ import { Edits } from "grid_edits";
 import { BLOCK, RowSource, viewQuery } from "grid_source";
 import { STATES } from "grid_states";
 import { Rail, RowWindow, ROW } from "grid_window";
+import { keep, kept } from "quarterdeck/places.js";
 
 AgGrid.ModuleRegistry.registerModules([AgGrid.AllCommunityModule]);
 const token = (name) => `var(--${name})`;
@@ -113,6 +114,8 @@ export default {
       this.showOrder();
       this.drawn = true;
       this.top = 0;
+      const place = kept("grid");
+      if (place) this.comeBack(place);
       this.said = `${number(this.all)}${this.kind === "at_least" ? " or more" : ""} rows`;
       this.state = this.all ? "" : this.about.words.length ? "nomatch" : "empty";
     },
@@ -156,7 +159,24 @@ export default {
     scrolled() {
       if (!this.drawn) return;
       this.top = this.window.top();
+      this.keep({ top: this.top });
       this.window.follow(this.all, true);
+    },
+    keep(change) {
+      this.spot = { ...this.spot, ...change };
+      keep("grid", this.spot);
+    },
+    /** To the rows that were on screen, and to the one that was opened from here: once AG Grid has room for them. */
+    comeBack(place, frames = 60) {
+      if (this.leaving) return;
+      this.goTo(place.top ?? 0);
+      if (this.top < (place.top ?? 0) && frames) return requestAnimationFrame(() => this.comeBack(place, frames - 1));
+      if (place.row !== undefined) this.window.focus(place.row, this.all);
+      this.spot = place;
+    },
+    opened(event) {
+      const row = event.target.closest("a[href]")?.closest("[row-index]");
+      if (row) this.keep({ row: this.window.base + Number(row.getAttribute("row-index")) });
     },
     goTo(index) {
       if (this.drawn) this.top = this.window.show(index, this.all);
@@ -268,7 +288,7 @@ export default {
     const broken = this.broken && h("div", { class: "qd-notice qd-wrong", role: "alert" }, [h("span", this.broken), h("button", { type: "button", class: "qd-button", onClick: this.reload }, "Try again")]);
     const covered = this.state && this.state !== "loading";
     return h("section", { class: ["qd-grid", { "qd-dim": this.state === "loading", "qd-covered": covered, "qd-windowed": this.drawn && this.window.part(this.all) }], role: "region", "aria-label": this.label, "aria-busy": this.state === "loading" }, [
-      h("div", { class: "qd-body", onKeydownCapture: this.keys }, [
+      h("div", { class: "qd-body", onKeydownCapture: this.keys, onClickCapture: this.opened }, [
         h("div", { class: "qd-table", id: this.rowsId, ref: "table", inert: covered || undefined }),
         this.drawn && this.window.part(this.all) ? h(Rail, { top: this.top, total: this.all, page: this.window.page(), controls: this.rowsId, onMove: this.goTo }) : null,
         this.state ? h("div", { class: ["qd-state", { "qd-over": this.state === "loading" && this.drawn }] }, STATES[this.state](this)) : null,

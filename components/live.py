@@ -37,8 +37,9 @@ class Live(Element, component="live.js"):
         self._frame = frame.current()
         heard = [topic] if isinstance(topic, Topic) else topic
         self._unsubscribe = [one.subscribe(self._hear) for one in heard]
-        for change in (change for one in heard for change in one.since(self._frame.marks[one.name])):
-            self._hear(change)
+        if (root := frame.root()) is not None:
+            for change in (change for one in heard for change in one.since(root.marks[one.name])):
+                self._hear(change)
 
     def _hear(self, change: Change) -> None:
         if self._about is not None and change.id is not None and str(change.id) != self._about:

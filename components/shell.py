@@ -6,23 +6,23 @@ out. So nothing flickers, and a direct open of what is not there is still answer
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nicegui import Client, background_tasks, ui
+from nicegui import Client, background_tasks
 from nicegui.element import Element
 from nicegui.elements.sub_pages import SubPages
 
-from app import topics
 from app.actor import Staff
 from app.errors import Locked, NotFound, NotSignedIn, StepUpRequired
 from app.permissions import ROLE_PERMISSIONS, Permission
 from components import frame
 from components.blocks import ErrorCard, Note, PageHead, Skeleton
 from components.element import JsonElement
-from components.frame import Frame, query_of
+from components.frame import Frame, Root
+from components.place import Place
 from components.refusals import Refusal, missing_permission, no_rights
-from components.screen import Screen, View
+from components.screen import Opening, Screen, View
 from components.step_up import ask
 
 PATIENCE_AT_OPEN, PATIENCE_AT_CHANGE = 0.3, 0.25
@@ -47,79 +47,114 @@ class Top(JsonElement, component="top.js"):
 
 
 class Stage(SubPages):
-    """NiceGUI's sub pages, with our words when there is no such page."""
+    """NiceGUI's sub pages, with our words when there is no such page. ``place`` makes where one stands."""
+
+    def __init__(self, routes: Mapping[str, Callable[[], None]], place: Callable[[], Place]) -> None:
+        self._place = place
+        super().__init__(dict(routes))
 
     def _render_404(self) -> None:
-        draw_error(NotFound("There is no page at this address. Check it, or start from Home."), "Not found")
-        frame.current().settle()
+        here = frame.current()
+        with self._place(), Root(here.opening) as root:
+            draw_error(NotFound("There is no page at this address. Check it, or start from Home."), "Not found")
+        here.settle(root)
+
+    def _scroll_to_top(self, *, behavior: str) -> None:
+        """The browser's part of a place scrolls: to the top, or to where one was (``place.js``)."""
 
 
 class Shell:
     """Draws the frame for one tab and changes screens within it."""
 
     def __init__(self, client: Client, actor: Staff, screens: Sequence[Screen], around: Surroundings) -> None:
-        self.frame = frame.bind(Frame(client, actor, self.redraw))
+        router = client.sub_pages_router
+        self.frame = frame.bind(Frame(client, actor, self.redraw, Opening(router.current_path)))
         self.screens = screens
         self._drawn: _Drawing | None = None
+        self._coming: _Drawing | None = None
+        self._navigates = self._goes = False
         client.on_exception(self.frame.handle)
         self._draw_around(around)
         client.layout.on("locked", self._unlock)
-        self._open = client.sub_pages_router._handle_open  # noqa: SLF001 - to draw before showing; tested
-        client.sub_pages_router._handle_open = self._change  # type: ignore[assignment]  # noqa: SLF001 - same
+        self._open, self._go = router._handle_open, router._handle_navigate  # noqa: SLF001 - to draw before showing
+        router._handle_open = self._change  # type: ignore[assignment]  # noqa: SLF001 - same; tested
+        router._handle_navigate = self._navigate  # type: ignore[assignment]  # noqa: SLF001 - same
 
     async def first(self) -> None:
         """Draw the screen of a direct open, waiting a moment for it, and set the HTTP status."""
-        self._drawn = drawing = self._prepare(self.frame.address)
+        self._drawn = drawing = self._prepare(self.frame.opening)
         if drawing is not None:
             await drawing.wait(PATIENCE_AT_OPEN)
             self.frame.client.status_code = drawing.refusal.status if drawing.refusal else 200
         with self.frame.client.content:
-            self.stage = Stage({screen.path: self._show for screen in self.screens})
+            self.stage = Stage({screen.path: self._show for screen in self.screens}, self._place_anew)
+
+    async def _navigate(self, address: str) -> None:
+        """NiceGUI's ``_handle_navigate``: somebody goes to an address, which the browser does not show yet."""
+        self._navigates = True
+        await self._go(address)
 
     async def _change(self, address: str) -> bool:
         """NiceGUI's ``_handle_open``, with the new screen drawn first."""
+        navigates, self._navigates = self._navigates, False
         here = self.frame
-        if address.partition("?")[0] == here.path:
-            with here.client:
-                answer = await self._open(address)
-            here.tell_query()
-            return answer
-        return await self._replace(address)
+        if address.partition("?")[0] != here.opening.path:
+            return await self._replace(Opening(address), navigates=navigates)
+        if self._leaves:
+            here.turn += 1  # whoever filters what they see does not want to leave it any more
+            self._coming = None
+        self.place.show(address, navigates=navigates)
+        here.opening.move(address)
+        with here.client:
+            return await self._open(address)
 
     async def redraw(self) -> None:
         """Draw the screen anew, as if it had just been opened. What stands there stays until the new one is complete;
-        and for good when the session is locked meanwhile: whoever comes back finds what they typed.
+        and for good when the session is locked meanwhile: whoever comes back finds what they typed. Whoever is on
+        their way to another screen is not held back.
         """
-        await self._replace(self.frame.address, anew=True)
+        if not self._leaves:
+            await self._replace(self.frame.opening)
 
-    async def _replace(self, address: str, *, anew: bool = False) -> bool:
-        drawing = self._prepare(address)
-        turn = self.frame.turn
+    @property
+    def _leaves(self) -> bool:
+        """Whether another screen is on its way."""
+        return self._coming is not None and self._coming.opening is not self.frame.opening
+
+    async def _replace(self, opening: Opening, *, navigates: bool = False) -> bool:
+        here, anew = self.frame, opening is self.frame.opening
+        self._coming = drawing = self._prepare(opening)
+        turn = here.turn
         if drawing is not None:
             await drawing.wait(None if anew else PATIENCE_AT_CHANGE)
-        if turn != self.frame.turn or (anew and drawing is not None and drawing.locked):
+        if turn != here.turn or (anew and drawing is not None and drawing.locked):
             if drawing is not None:
                 drawing.drop()
+            if self._coming is drawing:
+                self._coming = None
             return True
         if anew:
             self.stage._reset_match()  # noqa: SLF001 - as NiceGUI's own refresh does
         if self._drawn is not None and not self._drawn.task.done():
             self._drawn.drop()
-        self._drawn = drawing
-        with self.frame.client:
-            return await self._open(address)
+        self._drawn, self._coming, here.opening, self._goes = drawing, None, opening, navigates
+        with here.client:
+            return await self._open(opening.address)
 
     def _show(self) -> None:
         """The builder of every route: put in place what was drawn."""
         if self._drawn is not None:
-            self.nav.show({**self.nav.contents, "current": self.frame.path})
-            self._drawn.put(ui.context.slot.parent)
+            self.nav.show({**self.nav.contents, "current": self.frame.opening.path})
+            self._drawn.put(self._place_anew())
 
-    def _prepare(self, address: str) -> "_Drawing | None":
+    def _place_anew(self) -> Place:
+        self.place = Place(self.frame.opening, navigates=self._goes)
+        return self.place
+
+    def _prepare(self, opening: Opening) -> "_Drawing | None":
         self.frame.turn += 1
-        self.frame.settled = False
-        screen, params = self._find(address.partition("?")[0])
-        return None if screen is None else _Drawing(self.frame, screen, params, address)
+        screen, params = self._find(opening.path)
+        return None if screen is None else _Drawing(self.frame, screen, params, opening)
 
     def _find(self, path: str) -> tuple[Screen | None, Mapping[str, str]]:
         for screen in self.screens:
@@ -137,7 +172,7 @@ class Shell:
         entries = [s for s in self.screens if s.menu is not None and (s.path == "/" or actor.may(s.needs))]
         with self.frame.client.layout:
             links = [[s.menu, s.title, s.path, s.icon] for s in entries]
-            self.frame.nav = self.nav = Nav({"entries": links, "current": self.frame.path})
+            self.frame.nav = self.nav = Nav({"entries": links, "current": self.frame.opening.path})
             self.frame.top = Top(
                 {
                     "environment": around.environment, "color": around.color, "insecure": around.insecure,
@@ -152,16 +187,14 @@ class Shell:
 class _Drawing:
     """One screen being drawn off the tree."""
 
-    def __init__(self, here: Frame, screen: Screen, params: Mapping[str, str], address: str) -> None:
-        self.here, self.screen, self.turn = here, screen, here.turn
+    def __init__(self, here: Frame, screen: Screen, params: Mapping[str, str], opening: Opening) -> None:
+        self.here, self.screen, self.turn, self.opening = here, screen, here.turn, opening
         self.refusal: Refusal | None = None
         self.locked = False
-        here.first_loads.clear()
-        here.marks = topics.marks()
         with here.client.content:
-            self.root = Element("div").classes("screen")
+            self.root = Root(opening)
         _detach(self.root)
-        view = View(here.actor, here.client, address.partition("?")[0], params, query_of(address))
+        view = View(here.actor, here.client, opening, params)
         self.task = background_tasks.create(self._draw(view), name=f"draw {view.path}", context=self.root)
 
     async def wait(self, patience: float | None) -> None:
@@ -170,29 +203,29 @@ class _Drawing:
         """
         end = asyncio.get_running_loop().time() + (patience or 0)
         await asyncio.wait({self.task}, timeout=patience)
-        if loads := {load for load in self.here.first_loads if not load.done()}:
+        if loads := {load for load in self.root.first_loads if not load.done()}:
             await asyncio.wait(loads, timeout=max(0, end - asyncio.get_running_loop().time()))
 
-    def put(self, parent: Element) -> None:
+    def put(self, place: Place) -> None:
         """Show it: now if it is complete, else grey bars until it is."""
         if self.task.done():
-            self._settle(parent)
+            self._settle(place)
             return
-        with parent:
+        with place:
             bars = Skeleton()
 
         def swap(task: "asyncio.Task[None]") -> None:
             if not task.cancelled() and not bars.is_deleted:
                 bars.delete()
-                self._settle(parent)
+                self._settle(place)
 
         self.task.add_done_callback(swap)
 
-    def _settle(self, parent: Element) -> None:
-        self.root.parent_slot = parent.default_slot
-        parent.default_slot.children.append(self.root)
-        parent.update()
-        self.here.settle()
+    def _settle(self, place: Place) -> None:
+        self.root.parent_slot = place.default_slot
+        place.default_slot.children.append(self.root)
+        place.update()
+        self.here.settle(self.root)
 
     def drop(self) -> None:
         """Forget it: a newer screen was asked for."""

@@ -87,7 +87,7 @@ class DataTable(JsonElement, component="data_table.js"):
         tallied: Tallied | None = None,
         defaults: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._frame = frame.current()
+        self._frame, self._opening = frame.current(), frame.opening()
         self._load, self._columns, self._filters = load, columns, filters
         self._actions = [a for a in actions if a.needs is None or self._frame.actor.may(a.needs)]
         self._key, self._row_id, self._sort, self._size = key, row_id, sort, size
@@ -114,8 +114,8 @@ class DataTable(JsonElement, component="data_table.js"):
             "empty": asdict(empty or Empty()),
             "export": self._export is not None,
         }
-        super().__init__(self._spec | {"rows": None, "query": self._own_query(self._frame.query), "stamp": 0})
-        self._frame.on_query(self, lambda _query: self.reload())
+        super().__init__(self._spec | {"rows": None, "query": self._own_query(self._opening.query), "stamp": 0})
+        self._opening.on_query(self, lambda _query: self.reload())
         self._unsubscribe = live.subscribe(self._hear) if live else None
         self.on("act", self._act)
         self.on("bulk", self._act_on_many)
@@ -142,7 +142,7 @@ class DataTable(JsonElement, component="data_table.js"):
         self._turn += 1
         turn, started = self._turn, time.perf_counter()
         try:
-            request = self._request(self._frame.query)
+            request = self._request(self._opening.query)
         except Invalid as error:
             return self._fail(explain(error))
         [answer] = await asyncio.gather(self._load(request), return_exceptions=True)
@@ -187,7 +187,7 @@ class DataTable(JsonElement, component="data_table.js"):
                 "seconds": f"{seconds:.2f}",
                 "next": page.next.encode() if page.next else None,
                 "previous": page.previous.encode() if page.previous else None,
-                "query": self._own_query(self._frame.query),
+                "query": self._own_query(self._opening.query),
                 "sort": self._sort.encode() if self._sort else "",
                 "fresh": self._fresh,
                 "now": clock.now().isoformat(),
@@ -197,7 +197,7 @@ class DataTable(JsonElement, component="data_table.js"):
 
     def _fail(self, refusal: Refusal) -> None:
         self._stamp += 1
-        query = self._own_query(self._frame.query)
+        query = self._own_query(self._opening.query)
         self.show(self._spec | {"rows": [], "query": query, "error": asdict(refusal), "stamp": self._stamp})
 
     def _row(self, key: str, row: object) -> list[Any]:
@@ -233,7 +233,7 @@ class DataTable(JsonElement, component="data_table.js"):
 
     async def _refresh(self) -> None:
         turn, started = self._turn, time.perf_counter()
-        request = self._request(self._frame.query)
+        request = self._request(self._opening.query)
         size = min(MOST_ROWS, request.size + self._fresh)
         [answer] = await asyncio.gather(self._load(replace(request, size=size)), return_exceptions=True)
         if turn != self._turn or self.is_deleted:
@@ -279,7 +279,7 @@ class DataTable(JsonElement, component="data_table.js"):
     async def _act_on_many(self, event: GenericEventArguments) -> None:
         """With those ticked, or with all that match what the list asks now."""
         index, sent = event.args
-        ids, request = read_ids(sent), replace(self._request(self._frame.query), cursor=None)
+        ids, request = read_ids(sent), replace(self._request(self._opening.query), cursor=None)
         if ids is not None and not ids:
             return
         count = self._count if ids is None else Count(len(ids))
@@ -292,7 +292,7 @@ class DataTable(JsonElement, component="data_table.js"):
         """Say what the file will hold; the browser fetches it, so that a refusal never takes the screen's place."""
         label = self._spec["label"]
         if self._export and await confirm(f"Export {label} as CSV?", submit="Export CSV", plan=plan(self._count)):
-            self.run_method("save", self._export.address(self._own_query(self._frame.query), self._sort))
+            self.run_method("save", self._export.address(self._own_query(self._opening.query), self._sort))
 
     def _handle_delete(self) -> None:
         if self._unsubscribe:

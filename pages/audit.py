@@ -71,7 +71,7 @@ async def audit_screen(view: View) -> None:
 
 async def _export(view: View) -> None:
     """Have a job write what the filters leave, and go to where it can be taken away."""
-    request = PageRequest.read(frame.current().query)
+    request = PageRequest.read(view.query)
 
     async def save(values: Values) -> None:
         made.append(await audit_exports.start(view.actor, request, values["format"]))

@@ -1,7 +1,6 @@
 """One dataset: its grid, filters in the URL, editing cell by cell, rename and delete."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from app import topics
 from app.conditions import Condition, parse_filters
@@ -73,8 +72,8 @@ class _Page:
             GridField(f.key, f.label, f.type, f.required, f.enum, _float(f.minimum), _float(f.maximum))
             for f in self.dataset.fields
         ]
-        here = frame.current()
-        query = urlsplit(here.address).query
+        opening = self.view.opening
+        query = opening.query_string
         bar = FilterBar(fields, self._conditions(query))
         self.grid = grid = DataGrid(
             self.dataset.name,
@@ -90,11 +89,11 @@ class _Page:
         )
 
         def changed(_query: object) -> None:
-            now = urlsplit(here.address).query
+            now = opening.query_string
             bar.show(self._conditions(now))
             grid.show(now, scan=self._scans(now))
 
-        here.on_query(grid, changed)
+        opening.on_query(grid, changed)
         Hears(topics.rows, self.heard, about=self.dataset.id)
 
     async def edit(self, edit: Edit) -> None:

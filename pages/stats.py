@@ -26,7 +26,7 @@ async def stats_screen(view: View) -> None:
     """The range, the zone, the currency and which cards are tables stand in the URL."""
     PageHead("Stats", sub="Exact at this moment, over all teams that you see.")
     shown = _Shown(view)
-    frame.current().on_query(shown.bar, shown.change)
+    view.opening.on_query(shown.bar, shown.change)
     Live(_TOPICS, shown.again, every=SECONDS)
 
 

@@ -23,6 +23,8 @@ from app.errors import Conflict, Invalid, Unavailable
 from components.column_types import ColumnChoice, ColumnTypes
 from components.grid import DataGrid, Edit, GridField, Tone
 from components.grid_filters import FilterBar
+from components.place import Place
+from components.screen import Opening
 from components.upload import FileDrop, Uploaded
 
 COMPONENTS = Path(__file__).parents[2] / "components"
@@ -173,6 +175,7 @@ def grid_page(size: int) -> None:
         return path.partition("?")[2]
 
     now = query(router.current_path)
+    place = Place(Opening(router.current_path))
     ui.element("h1")
     bar = FilterBar(FIELDS, parse_filters(now))
     grid = DataGrid(
@@ -190,6 +193,7 @@ def grid_page(size: int) -> None:
 
     def moved(path: str) -> None:
         if not grid.is_deleted:
+            place.show(path, navigates=True)
             grid.show(query(path), scan="forever" in path)
             bar.show(parse_filters(query(path)))
 
