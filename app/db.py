@@ -8,7 +8,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import QueuePool
 
-from app import exact_json
+from app import driver, exact_json
 from app.config import Settings
 from app.errors import Unavailable
 
@@ -33,7 +33,7 @@ def configure(settings: Settings) -> None:
 
     async def connect() -> asyncpg.Connection:
         # The driver reads the address itself: it knows sslmode and its kin, SQLAlchemy does not.
-        return await asyncpg.connect(secret.get_secret_value(), timeout=5, server_settings=session)
+        return await driver.connect(secret.get_secret_value(), timeout=5, server_settings=session)
 
     _engine = create_async_engine(
         make_url(secret.get_secret_value()).set(drivername="postgresql+asyncpg"),

@@ -5,14 +5,11 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
-
-from app import cancellation
+from app import cancellation, driver
 from app.topics import CHANNEL, TOPICS, Change
 
 log = logging.getLogger(__name__)
 
-_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -35,7 +32,7 @@ async def _listen(url: str) -> None:
                 tries = 0
                 await lost.wait()
             log.warning("The connection for live updates was lost; trying again.")
-        except (*_LOST, asyncio.CancelledError) as problem:
+        except (*driver.LOST, asyncio.CancelledError) as problem:
             if isinstance(problem, asyncio.CancelledError) and cancellation.is_meant():
                 raise
             log.warning("No live updates: %s. Trying again.", problem or type(problem).__name__)
@@ -46,7 +43,7 @@ async def _listen(url: str) -> None:
 @asynccontextmanager
 async def _heard(url: str) -> AsyncIterator[asyncio.Event]:
     """A connection whose messages are heard; the event comes when it is lost."""
-    connection = await asyncpg.connect(url, timeout=5)
+    connection = await driver.connect(url, timeout=5)
     try:
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())

@@ -14,6 +14,7 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from sqlalchemy import Connection, inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app import driver
 from app.ledger.engines.pgqueuer import queries
 from app.models import Base
 from app.startup import StartupProblem
@@ -35,7 +36,7 @@ class SchemaProblem(StartupProblem):
 
 async def prepare(admin_url: str, passwords: Mapping[str, str], *, database: str = DATABASE) -> None:
     """Make the roles and the database. ``admin_url`` is a superuser's, of any database; ``passwords`` by login role."""
-    connection = await asyncpg.connect(admin_url)
+    connection = await driver.connect(admin_url)
     try:
         for role in (*LOGINS, *ROLES):
             kind = "LOGIN NOINHERIT" if role in LOGINS else "NOLOGIN"
@@ -95,7 +96,7 @@ async def upgrade(migration_url: str) -> None:
 
 async def _connect(migration_url: str) -> asyncpg.Connection:
     """As the owner, whoever signs in. The driver reads the address itself: it knows sslmode, SQLAlchemy does not."""
-    connection = await asyncpg.connect(migration_url, timeout=PATIENCE, server_settings=SESSION)
+    connection = await driver.connect(migration_url, timeout=PATIENCE, server_settings=SESSION)
     await connection.execute(f"SET ROLE {OWNER}")
     return connection
 

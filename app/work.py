@@ -281,7 +281,7 @@ async def _transaction() -> AsyncIterator[AsyncSession]:
         raise of_driver(problem) from problem
     except PoolTimeoutError as problem:
         raise Unavailable("Too many people ask the database at this moment. Try again in a moment.") from problem
-    except (OSError, TimeoutError, asyncpg.InterfaceError) as problem:
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as problem:
         raise Unavailable("The database does not answer. Try again in a moment.") from problem
     except asyncio.CancelledError as problem:
         if cancellation.is_meant():

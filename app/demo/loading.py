@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 
+from app import driver
 from app.demo import company
 from app.demo.writer import write
 from app.models import Action
@@ -94,7 +95,7 @@ async def clear(owner_url: str) -> None:
 
 async def _owner(url: str) -> asyncpg.Connection:
     """As the owner of the tables, whoever signs in."""
-    connection = await asyncpg.connect(url)
+    connection = await driver.connect(url)
     await connection.execute("SET ROLE quarterdeck_owner")
     # The demo tells its own history: what it writes is no change by anybody.
     await connection.execute("SET app.unrecorded = 'on'")

@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import asyncpg
-
-from app import clock
+from app import clock, driver
 
 AHEAD = 3
 """Months that are there before they begin."""
@@ -38,7 +36,7 @@ async def make(connection: Any, days: Iterable[date]) -> int:  # noqa: ANN401 - 
 
 async def make_ahead(owner_url: str) -> int:
     """Make this month and the next ones. Gives up after two seconds of waiting for somebody: there is time enough."""
-    connection = await asyncpg.connect(owner_url, timeout=5, server_settings={"lock_timeout": "2000"})
+    connection = await driver.connect(owner_url, timeout=5, server_settings={"lock_timeout": "2000"})
     try:
         await connection.execute("SET ROLE quarterdeck_owner")
         return await make(connection, needed(clock.now()))

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from app import driver
 from app.startup import StartupProblem
 
 OLDEST = 18
@@ -68,7 +69,7 @@ async def connection(field: str, url: SecretStr, *, patience: float = PATIENCE) 
     """
     parts = address(field, url)
     try:
-        opened = await asyncpg.connect(url.get_secret_value(), timeout=patience, server_settings=SESSION)
+        opened = await driver.connect(url.get_secret_value(), timeout=patience, server_settings=SESSION)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise Unreachable(why(field, parts, error), error) from None
     try:

@@ -11,6 +11,7 @@ from uuid import UUID
 from app import disclosure, ledger
 from app.actor import System
 from app.config import Settings
+from app.driver import until_lost
 from app.ledger import Cancelled, Later, Run
 from app.work import Work, keeping
 
@@ -59,14 +60,17 @@ class JobContext:
     @asynccontextmanager
     async def keeping(self, purpose: str) -> AsyncIterator[Work]:
         """Keep the books of the job's team, fenced: a run that has lost its job can write nothing. A job of no team
-        reaches only the books that span teams.
+        reaches only the books that span teams. The block ends with its connection, whatever it waits for: nobody keeps
+        a job for a run whose transaction is gone.
 
         Raises:
             LeaseLost: another run has the job.
+            Unavailable: the connection was lost.
         """
         async with keeping(purpose, team_id=self.actor.team_id) as work:
             await ledger.hold(work, self.run)
-            yield work
+            async with until_lost(await work.raw()):
+                yield work
 
     async def progress(
         self, done: int, total: int | None = None, text: str = "", *, percent: int | None = None

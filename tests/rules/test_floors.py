@@ -55,7 +55,7 @@ SQL_TEXT_NAMES = {"sqlalchemy.text", "sqlalchemy.sql.text", "sqlalchemy.sql.expr
 OUT_OF_REACH = {
     "pages": (
         *("sqlalchemy", "asyncpg", "alembic", "app.db", "app.work", "app.entrance", "app.repositories", "app.ledger"),
-        *("app.listen", "app.crypto", "app.main", "app.api", "app.worker"),
+        *("app.listen", "app.driver", "app.crypto", "app.main", "app.api", "app.worker"),
     ),
     "components": ("sqlalchemy", "asyncpg", "app.services", "app.models", "app.db", "app.work", "app.main", "pages"),
 }
@@ -164,6 +164,19 @@ def test_each_outside_library_has_one_door(library: str, doors: tuple[str, ...])
         if not any(path == door or path.startswith(door + "/") for door in doors)
     }
     assert not wrong, f"Only {doors} may import {library}: {sorted(wrong)}"
+
+
+def test_every_connection_ends_what_it_is_busy_with() -> None:
+    makes = {"asyncpg.connect", "asyncpg.create_pool", "asyncpg.Connection", "asyncpg.pool.create_pool"}
+    made = [(path, name, call) for path in sources("app", "migrations") for name, call in calls(path)]
+    wrong = [at(path, call) for path, name, call in made if name in makes and str(path) != "app/driver.py"]
+    wrong += [
+        at(path, call)
+        for path, name, call in made
+        if name.endswith("create_async_engine") and "async_creator" not in {word.arg for word in call.keywords}
+    ]
+    wrong += [str(path) for path in sources("app", "migrations") if makes & set(imports(path)) - {"asyncpg.Connection"}]
+    assert not wrong, f"app.driver connects: its COPY does not outlive the connection: {wrong}"
 
 
 @pytest.mark.parametrize(("folder", "forbidden"), OUT_OF_REACH.items(), ids=str)

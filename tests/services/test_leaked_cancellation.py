@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 
 from app.errors import Unavailable
@@ -13,6 +14,12 @@ async def test_a_cancellation_that_nobody_meant_is_an_outage(company: Company) -
     with pytest.raises(Unavailable, match="went away"):
         async with keeping("tests"):
             raise asyncio.CancelledError
+
+
+async def test_a_question_between_the_last_words_of_a_server_and_its_end_is_an_outage(company: Company) -> None:
+    with pytest.raises(Unavailable, match="does not answer"):
+        async with keeping("tests"):
+            raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
 
 
 async def test_a_cancellation_that_somebody_meant_ends_the_task(company: Company) -> None:

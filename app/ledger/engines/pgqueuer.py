@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
@@ -16,10 +16,11 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.models import Context
 from pgqueuer.domain.models import Job as Message
 from pgqueuer.domain.settings import DBSettings
-from pgqueuer.domain.types import Channel, JobId
+from pgqueuer.domain.types import Channel, JobId, QueueManagerId
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
-from app import cancellation
+from app import cancellation, driver
+from app.driver import LOST, until_lost
 from app.ledger.engines.base import Delivery, Intake
 from app.work import Work
 
@@ -29,8 +30,11 @@ POLL_SECONDS = 5.0
 LONGEST_PAUSE = 10.0
 PRUNE_SECONDS = 3600.0
 _PRUNE = "DELETE FROM engine.pgqueuer_log WHERE created < now() - interval '1 day'"
-
-_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+_RETURN = """
+UPDATE engine.pgqueuer SET status = 'queued', queue_manager_id = NULL, updated = now()
+WHERE queue_manager_id = $1 AND status = 'picked'
+"""
+"""What a lost connection took and could not tick off is brought once more; what runs already is not claimed again."""
 
 log = logging.getLogger(__name__)
 
@@ -71,76 +75,92 @@ class PgQueuerEngine:
         concurrency: int,
         intake: Intake,
     ) -> None:
-        """Consume on one connection, and on another one after the database went away."""
+        """Consume on one connection, and on another one after the database went away: what is in hand goes on
+        meanwhile, and belongs to no connection.
+        """
         pause = 0.1
-        while not intake.stopping.is_set():
-            try:
-                async with _connection(url) as connection:
-                    pause = 0.1
-                    await _Consumer.consume(connection, handle, queues, concurrency, intake)
-            except (*_LOST, asyncio.CancelledError) as problem:
-                if isinstance(problem, asyncio.CancelledError) and cancellation.is_meant():
-                    raise
-                log.warning("No deliveries: %s. Connecting again in %g s.", problem or type(problem).__name__, pause)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(intake.stopping.wait(), pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+        async with asyncio.TaskGroup() as group:
+            hands = _Hands(group, handle, concurrency)
+            while not intake.stopping.is_set():
+                try:
+                    async with _connection(url) as connection:
+                        pause = 0.1
+                        await _Consumer.consume(connection, queues, hands, intake)
+                except (*LOST, asyncio.CancelledError) as problem:
+                    if isinstance(problem, asyncio.CancelledError) and cancellation.is_meant():
+                        raise
+                    why = problem or type(problem).__name__
+                    log.warning("No deliveries: %s. Connecting again in %g s.", why, pause)
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(intake.stopping.wait(), pause)
+                    pause = min(pause * 2, LONGEST_PAUSE)
 
 
 @contextlib.asynccontextmanager
 async def _connection(url: str) -> AsyncGenerator[asyncpg.Connection, None]:
-    connection = await asyncpg.connect(url, timeout=5, server_settings={"application_name": "quarterdeck engine"})
+    connection = await driver.connect(url, timeout=5, server_settings={"application_name": "quarterdeck engine"})
     try:
         yield connection
     finally:
         connection.terminate()
 
 
-@contextlib.asynccontextmanager
-async def _until_lost(connection: asyncpg.Connection) -> AsyncGenerator[None, None]:
-    """Stop with TimeoutError as soon as the connection is lost: PgQueuer itself sees it at its next question."""
-    async with asyncio.timeout(None) as patience:
+class _Hands:
+    """What a worker has in hand, at most ``limit`` deliveries, whichever connection brought them."""
 
-        def lose(_: object) -> None:
-            patience.reschedule(asyncio.get_running_loop().time())
+    def __init__(self, group: asyncio.TaskGroup, handle: Callable[[UUID], Awaitable[None]], limit: int) -> None:
+        self.limit = limit
+        self.busy: set[asyncio.Task[None]] = set()
+        self.freed = asyncio.Event()
+        """Perhaps there is room again."""
+        self.taker = QueueManagerId(uuid4())
+        """As whom all connections take messages."""
+        self._group, self._handle = group, handle
 
-        connection.add_termination_listener(lose)
+    def take(self, job_id: UUID) -> None:
+        """Handle a delivery."""
+        task = self._group.create_task(self._handle_one(job_id))
+        self.busy.add(task)
+        task.add_done_callback(self._let_go)
+
+    async def _handle_one(self, job_id: UUID) -> None:
         try:
-            yield
-        finally:
-            connection.remove_termination_listener(lose)
+            await self._handle(job_id)
+        except Exception:  # one delivery must not end the others
+            log.exception("A delivery of job %s failed. It will be delivered again.", job_id)
+
+    def _let_go(self, task: asyncio.Task[None]) -> None:
+        self.busy.discard(task)
+        self.freed.set()
 
 
 class _Consumer(QueueManager):
     """PgQueuer's own loop, with exactly our limit. Its own refuses a limit of one, and polls while all are busy."""
 
-    limit = 1
     pruned_at = float("-inf")
-    freed: asyncio.Event
+    hands: _Hands
     intake: Intake
 
     @classmethod
     async def consume(
-        cls,
-        connection: asyncpg.Connection,
-        handle: Callable[[UUID], Awaitable[None]],
-        queues: Collection[str],
-        concurrency: int,
-        intake: Intake,
+        cls, connection: asyncpg.Connection, queues: Collection[str], hands: _Hands, intake: Intake
     ) -> None:
         consumer = cls(queries(AsyncpgDriver(connection)), Channel(SETTINGS.channel))
-        consumer.limit, consumer.freed, consumer.intake = concurrency, asyncio.Event(), intake
-        consumer.shutdown = intake.stopping
+        consumer.queue_manager_id, consumer.hands = hands.taker, hands
+        consumer.intake, consumer.shutdown = intake, intake.stopping
 
         async def deliver(message: Message) -> None:
-            await handle(UUID((message.payload or b"").decode()))
+            # The message has done its part: if its job is not claimed now, the ledger sends another one. PgQueuer
+            # waits for what it has dispatched before it lets go of a lost connection.
+            hands.take(UUID((message.payload or b"").decode()))
 
         for queue in queues:
             consumer.entrypoint(queue, accepts_context=False)(deliver)
-        async with _until_lost(connection):
+        async with until_lost(connection):
+            await connection.execute(_RETURN, hands.taker)
             await consumer.run(
                 dequeue_timeout=timedelta(seconds=POLL_SECONDS),
-                batch_size=concurrency,
+                batch_size=hands.limit,
                 log_aggregation_interval=timedelta(0),  # nobody reads its statistics: the ledger has the truth
             )
 
@@ -167,12 +187,14 @@ class _Consumer(QueueManager):
 
     async def _room(self) -> int:
         """Wait until more may run, and say how many; none when this worker stops instead."""
-        while (room := self.limit - len(self.job_context)) <= 0:
-            self.freed.clear()
-            await self.freed.wait()
+        hands = self.hands
+        # What is just being dispatched counts twice for a moment.
+        while (room := hands.limit - len(self.job_context) - len(hands.busy)) <= 0:
+            hands.freed.clear()
+            await hands.freed.wait()
         return room if await self.intake.opened() else 0
 
     def forget_job(self, job_id: JobId, context: Context, task: asyncio.Task[None]) -> None:
-        """PgQueuer calls it when a delivery has been handled, however that ended."""
+        """PgQueuer calls it when a delivery has been dispatched."""
         super().forget_job(job_id, context, task)
-        self.freed.set()
+        self.hands.freed.set()
