@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 
 import app.worker.tasks.datasets
+import app.worker.tasks.import_cleanup
 import app.worker.tasks.imports  # noqa: F401 - binds the functions that jobs run
 from app import clock, ledger
 from app.actor import Actor

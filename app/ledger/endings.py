@@ -14,8 +14,9 @@ from sqlalchemy import and_, not_, select, text
 
 from app import exact_json, topics
 from app.changes import plain
-from app.ledger.events import Run, end, held, put_in_queue, stop_if_unwanted, tell, tell_pages
+from app.ledger.events import Run, end, held, put_in_queue, tell, tell_pages
 from app.ledger.queues import GOVERNED, make_room
+from app.ledger.requests import end_badly, stop_if_unwanted
 from app.ledger.runs import has_finished
 from app.models.job import Job, JobEvent, JobEventKind, JobStatus, Worker
 from app.work import LeaseLost, Work, keeping
@@ -130,8 +131,7 @@ async def fail(run: Run, failure: Failure, *, retry_in: float | None = None) -> 
         why = {**_attempt(job), "code": failure.code, "message": failure.message, "error": failure.error}
         job.error, job.error_code, job.error_signature = failure.error, failure.code, failure.signature
         if retry_in is None or job.attempts >= job.max_attempts:
-            end(job, JobStatus.FAILED, now)
-            await work.flush()
+            await end_badly(work, job, JobStatus.FAILED, now)
             tell(work, job, JobEventKind.FAILED, **why)
         elif not await stop_if_unwanted(work, job, now, **why):
             job.worker = None
@@ -166,8 +166,7 @@ async def cancelled(run: Run) -> None:
     async with keeping("jobs: cancelled") as work:
         job, now = await held(work, run)
         told = _attempt(job)
-        end(job, JobStatus.CANCELLED, now)
-        await work.flush()
+        await end_badly(work, job, JobStatus.CANCELLED, now)
         tell(work, job, JobEventKind.CANCELLED, **told, by=job.cancel_requested_by)
         await make_room(work, {job.queue: 1})
 

@@ -112,18 +112,6 @@ async def deliver(work: Work, deliveries: Sequence[Delivery]) -> list[bool]:
     return await engine().deliver(work, deliveries)
 
 
-async def stop_if_unwanted(work: Work, job: Job, now: datetime, **detail: object) -> bool:
-    """End a job that somebody asked to cancel, instead of letting it wait again: no worker would ever take it.
-    ``detail`` tells of the run that it had.
-    """
-    if job.cancel_requested_at is None:
-        return False
-    end(job, JobStatus.CANCELLED, now)
-    await work.flush()
-    tell(work, job, JobEventKind.CANCELLED, **detail, by=job.cancel_requested_by)
-    return True
-
-
 def end(job: Job, status: JobStatus, now: datetime, **values: Any) -> None:  # noqa: ANN401 - columns of a job
     """Give the job its last state."""
     job.status, job.finished_at = status, now

@@ -1,13 +1,16 @@
 """What people (and jobs) ask of the ledger, each inside the caller's own transaction. The caller records the act."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy import select
 
 from app import topics
 from app.changes import plain
 from app.ids import uuid7
 from app.ledger.events import database_now, end, put_in_queue, tell
-from app.ledger.tasks import Task
+from app.ledger.tasks import TASKS, Task
 from app.ledger.words import words_of
 from app.models.job import Job, JobEventKind, JobStatus
 from app.work import Work
@@ -86,6 +89,28 @@ async def request_cancel(work: Work, job: Job, by: UUID | None) -> None:
     tell(work, job, JobEventKind.CANCEL_REQUESTED, by=by)
     work.notify(topics.jobs, job.id, CANCEL)  # workers listen for it
     if job.status == JobStatus.QUEUED:
-        end(job, JobStatus.CANCELLED, now)
-        await work.flush()
+        await end_badly(work, job, JobStatus.CANCELLED, now)
         tell(work, job, JobEventKind.CANCELLED, by=by)
+
+
+async def stop_if_unwanted(work: Work, job: Job, now: datetime, **detail: object) -> bool:
+    """End a job that somebody asked to cancel, instead of letting it wait again: no worker would ever take it.
+    ``detail`` tells of the run that it had.
+    """
+    if job.cancel_requested_at is None:
+        return False
+    await end_badly(work, job, JobStatus.CANCELLED, now)
+    tell(work, job, JobEventKind.CANCELLED, **detail, by=job.cancel_requested_by)
+    return True
+
+
+async def end_badly(work: Work, job: Job, status: JobStatus, now: datetime, **values: Any) -> None:  # noqa: ANN401 - columns of a job
+    """Give the job its last state, which is no success. What it leaves behind is cleared up by a job of its own: so it
+    is whatever became of the run, and a worker that dies over it is as harmless as over any other.
+    """
+    end(job, status, now, **values)
+    await work.flush()
+    task = TASKS.get(job.kind)
+    if task is not None and task.cleanup is not None:
+        given = await work.scalar(select(Job.input).where(Job.id == job.id))  # the sweep does not load it
+        await submit(work, task.cleanup, team_id=job.team_id, created_by=None, **given)

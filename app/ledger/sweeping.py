@@ -7,8 +7,9 @@ from sqlalchemy import ColumnElement, delete, extract, func, or_, select
 from sqlalchemy.orm import load_only
 
 from app.ledger.engines.base import Delivery
-from app.ledger.events import deliver, end, put_in_queue, stop_if_unwanted, tell
+from app.ledger.events import deliver, put_in_queue, tell
 from app.ledger.queues import AT_MOST, release_all
+from app.ledger.requests import end_badly, stop_if_unwanted
 from app.models.job import Job, JobEventKind, JobStatus, Queue, Worker
 from app.work import Work, keeping
 
@@ -71,7 +72,7 @@ async def _free(work: Work, lost: ColumnElement[bool]) -> int:
         if await stop_if_unwanted(work, job, now):
             continue
         if job.attempts >= job.max_attempts:
-            _give_up(work, job, now)
+            await _give_up(work, job, now)
         else:
             await put_in_queue(work, job, now)
     return len(rows)
@@ -87,10 +88,12 @@ async def _stop_unwanted(work: Work) -> int:
     return len(rows)
 
 
-def _give_up(work: Work, job: Job, now: datetime) -> None:
+async def _give_up(work: Work, job: Job, now: datetime) -> None:
     sentence = f"The worker was lost {job.attempts} times while it ran this job."
     signature = f"{job.kind} WorkerLost - The worker was lost while it ran"
-    end(job, JobStatus.FAILED, now, error=sentence, error_code="WORKER_LOST", error_signature=signature)
+    await end_badly(
+        work, job, JobStatus.FAILED, now, error=sentence, error_code="WORKER_LOST", error_signature=signature
+    )
     tell(work, job, JobEventKind.FAILED, code="WORKER_LOST", message=sentence, attempt=job.attempts)
 
 

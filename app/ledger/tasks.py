@@ -39,14 +39,21 @@ class Task:
     """Keys of the input, at any depth, whose values no screen shows."""
     can_cancel: bool = True
     """False for what has to be done to its end once it has begun."""
+    cleanup: "Task | None" = None
+    """What clears up after a job that ends without success, however it ends; it gets the same input."""
 
     def __post_init__(self) -> None:
         """Whoever knows a task knows its secrets: whatever is read of its jobs goes by them."""
         disclosure.declare(self.kind, self.secrets)
 
 
+IMPORT_CLEANUP = Task("import.cleanup", "Clean up after an import", max_attempts=10, can_cancel=False)
 DATASET_IMPORT = Task(
-    "dataset.import", "Import a file", queue="imports", permissions=frozenset({Permission.IMPORTS_RUN})
+    "dataset.import",
+    "Import a file",
+    queue="imports",
+    permissions=frozenset({Permission.IMPORTS_RUN}),
+    cleanup=IMPORT_CLEANUP,
 )
 DATASET_DELETE = Task(
     "dataset.delete", "Delete a dataset", permissions=frozenset({Permission.DATASETS_DELETE}), can_cancel=False
@@ -69,7 +76,7 @@ JOBS_BULK = Task(
 )
 
 _ALL = (DATASET_IMPORT, DATASET_DELETE, IMPORT_DELETE, DOCUMENT_GENERATE, FILES_TIDY, FIGURES_FORGET, JOBS_BULK)
-TASKS = {task.kind: task for task in (*_ALL, AUDIT_EXPORT)}
+TASKS = {task.kind: task for task in (*_ALL, AUDIT_EXPORT, IMPORT_CLEANUP)}
 
 QUEUES = tuple(sorted({"default"} | {task.queue for task in TASKS.values()} - {MAINTENANCE}))
 """The queues that every worker takes from, unless it is told which."""

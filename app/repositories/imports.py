@@ -210,7 +210,7 @@ async def files(work: Work, dataset_id: UUID) -> list[tuple[UUID, UUID]]:
 async def settle(work: Work, dataset_id: UUID) -> None:
     """Close imports whose job has ended without them (its worker was lost, or it was cancelled while it waited).
 
-    The caller holds the dataset locked. Rows that such an import left out of sight go when the next one begins.
+    The caller holds the dataset locked. Its rows are removed by a job of their own, or when the next import begins.
     """
     open_ = Import.status.in_([ImportStatus.QUEUED, ImportStatus.CHECKING, ImportStatus.LOADING])
     for job_status, status in ((JobStatus.FAILED, ImportStatus.FAILED), (JobStatus.CANCELLED, ImportStatus.CANCELLED)):
@@ -219,10 +219,41 @@ async def settle(work: Work, dataset_id: UUID) -> None:
         await work.execute(statement.values(status=status, rows_good=0, finished_at=clock.now()))
 
 
-async def remove_staged(work: Work, number: int, next_position: int, limit: int = 20_000) -> int:
-    """Remove rows of an abandoned import, which nobody has ever seen; returns how many."""
-    beyond = DatasetRow.position >= next_position
-    return await _remove(work, select(DatasetRow.id).where(DatasetRow.dataset_number == number, beyond), limit)
+async def lock_ended(work: Work, import_id: UUID) -> Any:  # noqa: ANN401 - a row
+    """An import whose job has ended without success, with its ``number`` and ``next_position`` of the dataset and how
+    its job ended; None: it goes on, or it is being deleted. Nobody retries it before the end of the transaction.
+    """
+    job = select(Job.id).join(Import, Import.job_id == Job.id).where(Import.id == import_id)
+    await work.execute(job.with_for_update(of=Job, key_share=True))
+    # A question of its own: the one that waited for the lock saw what was there before.
+    leaving = Import.status.in_([ImportStatus.SUCCEEDED, ImportStatus.DELETING, ImportStatus.DELETED])
+    query = (
+        select(Import.dataset_id, Import.job_id, Import.status, Dataset.number, Dataset.next_position)
+        .add_columns(Job.status.label("job_status"), Job.finished_at)
+        .join(Dataset, Dataset.id == Import.dataset_id)
+        .join(Job, Job.id == Import.job_id)
+        .where(Import.id == import_id, Job.status.in_([JobStatus.FAILED, JobStatus.CANCELLED]), ~leaving)
+    )
+    return (await work.execute(query)).one_or_none()
+
+
+async def close(work: Work, import_id: UUID, ended: Any) -> None:  # noqa: ANN401 - a row of :func:`lock_ended`
+    """Say how an import ended of which nothing is left. Nor does its job know a place any more to go on from."""
+    status = ImportStatus.CANCELLED if ended.job_status == JobStatus.CANCELLED else ImportStatus.FAILED
+    if ended.status == ImportStatus.REFUSED:
+        status = ImportStatus.REFUSED
+    await update_progress(work, import_id, status=status, rows_good=0, finished_at=ended.finished_at)
+    await work.execute(update(Job).where(Job.id == ended.job_id).values(checkpoint=None))
+
+
+async def remove_staged(
+    work: Work, number: int, next_position: int, limit: int = 20_000, *, import_id: UUID | None = None
+) -> int:
+    """Remove rows that nobody has ever seen, of an abandoned import, or of all; returns how many."""
+    beyond = select(DatasetRow.id).where(DatasetRow.dataset_number == number, DatasetRow.position >= next_position)
+    if import_id is not None:
+        beyond = beyond.where(DatasetRow.import_id == import_id)
+    return await _remove(work, beyond, limit)
 
 
 async def remove_range(work: Work, number: int, first: int, stop: int, limit: int = 20_000) -> dict[str, int]:

@@ -4,6 +4,8 @@ Rows out of sight belong to at most one living import; these tests leave such ro
 a cancellation or a frozen run can, and go on from there.
 """
 
+from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -18,10 +20,12 @@ from app.models import Import, Worker
 from app.repositories import imports as imports_table
 from app.services import datasets, imports, jobs, rows
 from app.tabular import reading
+from app.worker.context import JobContext
 from app.worker.execution import Execution
 from app.worker.tasks import imports as tasks
 from tests.factories import Desk, check_counts
 from tests.people import Company
+from tests.services.books import BROKEN
 from tests.services.test_import_runs import kill_at_chunk, small_chunks, stored
 
 GOOD = b"code,n\n" + b"".join(b"A%d,%d\n" % (n, n) for n in range(1000))
@@ -58,11 +62,13 @@ async def agree(desk: Desk, admin: asyncpg.Connection, started: Import, n: int) 
     await check_counts(admin)
 
 
-async def left_behind(desk: Desk, company: Company, monkeypatch: pytest.MonkeyPatch, chunk: int = 6) -> Import:
+async def left_behind(
+    desk: Desk, company: Company, monkeypatch: pytest.MonkeyPatch, chunk: int = 6, content: bytes = GOOD
+) -> Import:
     """An import whose run was killed before its chunk of this number; its job waits for the next try."""
     small_chunks(monkeypatch)
     revive = kill_at_chunk(monkeypatch, chunk)
-    started = await desk.start_new(GOOD, company.acme, n="integer")
+    started = await desk.start_new(content, company.acme, n="integer")
     await desk.run(started.job_id)
     revive()
     return started
@@ -210,6 +216,144 @@ async def test_rows_that_were_never_seen_do_not_appear_while_their_import_is_del
     await imports.delete(company.ann, started.id, "not needed")
     grid = await rows.window(company.ann, started.dataset_id, 0, 10)
     assert (list(grid.rows), grid.total.value) == ([], 0)
+
+
+END_BADLY = """
+    UPDATE jobs SET lease_until = now() - interval '1 second', status = 'running', attempts = max_attempts WHERE id = $1
+"""
+
+
+async def lose_its_worker(desk: Desk, admin: asyncpg.Connection, job_id: UUID) -> None:
+    await admin.execute(END_BADLY, job_id)
+    await ledger.sweep(60)
+
+
+async def cancel_while_it_waits(desk: Desk, admin: asyncpg.Connection, job_id: UUID) -> None:
+    await jobs.cancel(desk.actor, job_id, "not this file")
+
+
+async def cut_off(desk: Desk, admin: asyncpg.Connection, job_id: UUID) -> None:
+    """As after its time to see that somebody asked it to stop."""
+    await due(admin)
+    found, _ = await claimed(job_id)
+    await jobs.cancel(desk.actor, job_id, "not this file")
+    await ledger.cancelled(found.run)
+
+
+async def cancel_while_its_worker_is_lost(desk: Desk, admin: asyncpg.Connection, job_id: UUID) -> None:
+    await due(admin)
+    await claimed(job_id)
+    await jobs.cancel(desk.actor, job_id, "not this file")
+    await admin.execute("UPDATE jobs SET lease_until = now() - interval '1 second' WHERE id = $1", job_id)
+    await ledger.sweep(60)
+
+
+async def fail_for_good(desk: Desk, admin: asyncpg.Connection, job_id: UUID) -> None:
+    await due(admin)
+    found, _ = await claimed(job_id)
+    await ledger.fail(found.run, BROKEN)
+
+
+async def refuse(desk: Desk, admin: asyncpg.Connection, job_id: UUID) -> None:
+    """It goes on, and meets the bad row that it may not have."""
+    await admin.execute("UPDATE imports SET skip_bad = false WHERE job_id = $1", job_id)
+    await due(admin)
+    await desk.run(job_id)
+
+
+@pytest.mark.parametrize(
+    ("ending", "ended"),
+    [
+        (lose_its_worker, ("failed", "failed")),
+        (cancel_while_it_waits, ("cancelled", "cancelled")),
+        (cut_off, ("cancelled", "cancelled")),
+        (cancel_while_its_worker_is_lost, ("cancelled", "cancelled")),
+        (fail_for_good, ("failed", "failed")),
+        (refuse, ("refused", "failed")),
+    ],
+)
+async def test_however_an_import_ends_nothing_of_it_stays_out_of_sight(
+    desk: Desk,
+    company: Company,
+    admin: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    ending: Callable[[Desk, asyncpg.Connection, UUID], Awaitable[None]],
+    ended: tuple[str, str],
+) -> None:
+    started = await left_behind(desk, company, monkeypatch, content=BAD_LATE)
+    assert await stored(admin, started.dataset_id) == 500
+    await ending(desk, admin, job_of(started))
+    await desk.run_all(admin)
+    assert await status(admin, started) == ended
+    assert await admin.fetchval("SELECT rows_good FROM imports WHERE id = $1", started.id) == 0
+    assert await admin.fetchval("SELECT checkpoint FROM jobs WHERE id = $1", started.job_id) is None
+    await agree(desk, admin, started, 0)
+
+
+async def test_cleaning_up_is_done_in_batches_and_goes_on_where_it_was_killed(
+    desk: Desk, company: Company, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = await left_behind(desk, company, monkeypatch, chunk=8)
+    await fail_for_good(desk, admin, job_of(started))
+    real, batches = imports_table.remove_staged, 0
+
+    async def few(*args: Any, **values: Any) -> int:
+        nonlocal batches
+        batches += 1
+        if batches == 3:
+            raise ConnectionError("killed")
+        return await real(*args, **values, limit=200)
+
+    monkeypatch.setattr(imports_table, "remove_staged", few)
+    cleanup = await admin.fetchval("SELECT id FROM jobs WHERE kind = 'import.cleanup'")
+    await desk.run(cleanup)
+    assert (await stored(admin, started.dataset_id), (await status(admin, started))[0]) == (300, "loading")
+    await due(admin)
+    await desk.run(cleanup)
+    assert (await stored(admin, started.dataset_id), (await status(admin, started))[0]) == (0, "failed")
+    assert batches == 6
+    assert await admin.fetchval("SELECT status FROM jobs WHERE id = $1", cleanup) == "succeeded"
+
+
+async def test_an_import_that_is_retried_in_the_middle_of_cleaning_up_is_whole_in_the_end(
+    desk: Desk, company: Company, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = await left_behind(desk, company, monkeypatch, chunk=8)
+    await fail_for_good(desk, admin, job_of(started))
+    cleanup = await admin.fetchval("SELECT id FROM jobs WHERE kind = 'import.cleanup'")
+    real = imports_table.remove_staged
+
+    async def few(*args: Any, **values: Any) -> int:
+        return await real(*args, **values, limit=200)
+
+    async def retried(self: JobContext, *args: Any, **values: Any) -> None:
+        progress.undo()
+        await jobs.retry(company.ann, job_of(started), "try again")
+        await desk.run(started.job_id)
+
+    with monkeypatch.context() as progress:
+        progress.setattr(imports_table, "remove_staged", few)
+        progress.setattr(JobContext, "progress", retried)
+        await desk.run(cleanup)
+    assert await status(admin, started) == ("succeeded", "succeeded")
+    await agree(desk, admin, started, 1000)
+
+
+async def test_cleaning_up_late_leaves_the_rows_of_the_next_import_alone(
+    desk: Desk, company: Company, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = await left_behind(desk, company, monkeypatch, chunk=8)
+    await fail_for_good(desk, admin, job_of(lost))
+    following = await desk.start(OTHER, lost.dataset_id)
+    revive = kill_at_chunk(monkeypatch, 4)
+    await desk.run(following.job_id)
+    revive()
+    assert await stored(admin, lost.dataset_id) == 300
+    await desk.run(await admin.fetchval("SELECT id FROM jobs WHERE kind = 'import.cleanup'"))
+    assert await stored(admin, lost.dataset_id) == 300
+    await due(admin)
+    await desk.run(following.job_id)
+    await agree(desk, admin, following, 1000)
 
 
 async def test_a_deletion_cannot_be_cancelled(desk: Desk, company: Company, admin: asyncpg.Connection) -> None:

@@ -120,6 +120,8 @@ async def test_cancelling_removes_what_was_loaded_and_retrying_loads_it_again(
     small_chunks(monkeypatch)
     started = await desk.start_new(AIRPORTS.read_bytes(), company.acme)
     await cancel_at_chunk(desk, company, started, monkeypatch, 4)
+    assert (await imports.get(company.ann, started.id)).head.status == "cancelled"
+    await desk.run_all(admin)
     seen = await imports.get(company.ann, started.id)
     assert (seen.head.status, seen.head.rows_good) == ("cancelled", 0)
     assert (await job(admin, started))["status"] == "cancelled"

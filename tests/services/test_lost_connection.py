@@ -116,7 +116,7 @@ def test_nothing_that_copies_is_left_out() -> None:
 
 
 async def test_an_import_whose_database_is_gone_says_so_at_once(company: Company, admin: asyncpg.Connection) -> None:
-    where = {"number": 1, "team_id": company.acme, "first": 1, "schema_version": 1, "import_id": uuid7()}
+    where: Any = {"number": 1, "team_id": company.acme, "first": 1, "schema_version": 1, "import_id": uuid7()}
     with pytest.raises(Unavailable, match="does not answer"):
         async with keeping("test", team_id=company.acme) as work, cut_in_the_middle(await work.raw(), admin):
             await imports_table.load_rows(work, b'1\t{"n": 1}\n' * 100_000, **where)

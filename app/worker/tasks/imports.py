@@ -4,7 +4,7 @@ Reading a file judges every row. The first bad one has the whole file checked be
 the report and the choice between "skip" and "all or nothing" know everything; a file without one is read only once.
 Every chunk's rows, counters and checkpoint commit together, at positions that nobody can see yet; a run that dies is
 continued from the last chunk, nothing lost and nothing twice. The last transaction moves ``next_position`` and is the
-recorded act.
+recorded act. Whatever else an import comes to, a job of its own (``import_cleanup``) removes what it had loaded.
 """
 
 import asyncio
@@ -57,11 +57,9 @@ async def import_file(ctx: JobContext, *, import_id: str, **_: Any) -> None:  # 
     job, state = await _begin(ctx, UUID(import_id))
     try:
         await _load(job, state)
-    except ledger.Cancelled:
-        await _abandon(job, ImportStatus.CANCELLED)
-        raise
     except Invalid:
-        await _abandon(job, ImportStatus.REFUSED)
+        async with ctx.keeping("import: refused") as work:
+            await imports_table.update_progress(work, job.import_id, status=ImportStatus.REFUSED)
         raise
 
 
@@ -202,14 +200,6 @@ async def _show(job: _Job, place: Place) -> None:
         await ledger.finish_in(work, ctx.run, {"rows": place.good, "bad": place.bad})
         work.notify(topic, dataset.id, "imported")
         work.after_commit(partial(asyncio.to_thread, job.path.unlink, missing_ok=True))
-
-
-async def _abandon(job: _Job, status: ImportStatus) -> None:
-    """Nothing of it was ever seen: remove the loaded rows, and say how it ended."""
-    await remove_unseen(job.ctx, job.number, job.first)
-    async with job.ctx.keeping("import: abandoned") as work:
-        await imports_table.update_progress(work, job.import_id, status=status, rows_good=0, finished_at=clock.now())
-        work.notify(topic, job.dataset_id)
 
 
 async def remove_unseen(ctx: JobContext, number: int, first: int) -> None:
