@@ -1,7 +1,9 @@
-"""The database restarts under a worker: nothing is lost, and work goes on."""
+"""The database restarts under a worker, or is killed: nothing is lost, and work goes on."""
 
 import asyncio
 import json
+import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,8 +18,8 @@ from app.embedded import EmbeddedPostgres
 from app.migrate import LOGINS, prepare, upgrade
 from tests.conftest import PASSWORD, Database, settings_for
 from tests.people import found_company
-from tests.processes.contracts import Jobs, Workers, lines_of, stepped
-from tests.processes.worker_tasks import NOOP, STEPS
+from tests.processes.contracts import Jobs, Workers, eventually, lines_of, stepped
+from tests.processes.worker_tasks import COPY, NOOP, STEPS
 
 pytestmark = pytest.mark.processes
 
@@ -77,3 +79,32 @@ async def test_t8_the_database_restarts_in_the_middle(restarting: Restarting, tm
     assert sorted(set(done)) == list(range(12))
     assert len(done) <= 13  # only the step between its line and its checkpoint may be there twice
     assert json.loads(row["result"]) == {"steps": 12}
+
+
+async def test_t8_the_database_is_killed_in_the_middle_of_a_copy(restarting: Restarting, tmp_path: Path) -> None:
+    """While it does not read: what writes to it waits then, and would not see by itself that nobody is there."""
+    jobs, workers, log, seen = restarting.jobs, Workers(restarting.settings), tmp_path / "pieces", [-1]
+
+    async def stands_still() -> bool:
+        seen.append(len(lines_of(log)))
+        return 0 < seen[-1] == seen[-2]
+
+    copying = await jobs.submit(COPY, log=str(log))
+    worker = workers.start(lease_seconds=5.0, redeliver_seconds=1.0)
+    try:
+        busy = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY copied%' OR query LIKE 'COPY \"copied\"%'"
+        backend: int = await eventually(lambda: jobs.admin.fetchval(busy), "the COPY")
+        os.kill(backend, signal.SIGSTOP)
+        await eventually(stands_still, "a full socket")
+        waiting = await jobs.submit(NOOP)
+        os.kill(backend, signal.SIGKILL)
+        await restarting.restart()
+        asked_after = await jobs.submit(NOOP)
+        for job_id in (copying, waiting, asked_after):
+            await jobs.status(job_id, "succeeded")
+            assert (await jobs.kinds(job_id)).count("succeeded") == 1
+        assert worker.poll() is None, "the same process goes on"
+    finally:
+        workers.end()
+    row = await jobs.row(copying)
+    assert (json.loads(row["result"]), row["attempts"]) == ({"told": "COPY 768"}, 2)

@@ -1,7 +1,9 @@
 """Tasks that only tests run, and a worker that knows them: ``python -m tests.processes.worker_tasks``."""
 
 import asyncio
+import itertools
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ STEPS = Task("test.steps", "Take steps", max_attempts=2, timeout=60)
 POISON = Task("test.poison", "Always break", max_attempts=3)
 REFUSE = Task("test.refuse", "Refuse", max_attempts=3)
 NOOP = Task("test.noop", "Do nothing")
+COPY = Task("test.copy", "Copy", max_attempts=2)
 
 
 @runs(STEPS)
@@ -47,6 +50,24 @@ async def poison(_: JobContext) -> None:
 async def refuse(_: JobContext) -> None:
     """Say no."""
     raise Invalid("The file has no rows.")
+
+
+@runs(COPY)
+async def copy(ctx: JobContext, *, log: str) -> dict[str, Any]:
+    """COPY without an end; the second attempt is short. Each piece leaves a line in a file."""
+    pieces = itertools.count() if ctx.attempt == 1 else range(3)
+
+    async def source() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            with Path(log).open("a") as lines:  # noqa: ASYNC230 - one short line
+                lines.write(f"{piece}\n")
+            yield (b"x" * 1023 + b"\n") * 256
+
+    async with ctx.keeping("test: copy") as work:
+        connection = await work.raw()
+        await connection.execute("CREATE TEMP TABLE copied (word text) ON COMMIT DROP")
+        told: str = await connection.copy_to_table("copied", source=source())
+    return {"told": told}
 
 
 @runs(NOOP)
