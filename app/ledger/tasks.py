@@ -45,6 +45,8 @@ class Task:
     def __post_init__(self) -> None:
         """Whoever knows a task knows its secrets: whatever is read of its jobs goes by them."""
         disclosure.declare(self.kind, self.secrets)
+        if self.cleanup is not None:  # it gets the same input
+            disclosure.declare(self.cleanup.kind, self.secrets | self.cleanup.secrets)
 
 
 IMPORT_CLEANUP = Task("import.cleanup", "Clean up after an import", max_attempts=10, can_cancel=False)

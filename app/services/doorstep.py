@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
-import asyncpg
 from sqlalchemy import func, select
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import db
+from app.db_errors import translated
+from app.driver import LOST
 from app.errors import Unavailable
 from app.trace import request_reference
 
@@ -30,7 +31,13 @@ async def asking(*, only_reads: bool = False) -> AsyncIterator[AsyncSession]:
             if not only_reads and (reference := request_reference()) is not None:
                 await login.execute(select(func.set_config("app.request", reference, True)))
             yield login
-    except (OSError, OperationalError, InterfaceError, PoolTimeoutError, asyncpg.PostgresConnectionError) as problem:
+    except DBAPIError as problem:
+        meaning = translated(problem)
+        if meaning is problem:
+            raise
+        log.warning("The database refused: %s: %s", type(problem.orig).__name__, problem.orig)
+        raise meaning from problem
+    except (*LOST, PoolTimeoutError) as problem:
         log.warning("The database does not answer: %s: %s", type(problem).__name__, problem)
         raise Unavailable("The database does not answer. Try again in a moment.") from problem
 

@@ -1,11 +1,30 @@
 """Strangers take turns at the sign-in, so that they never hold the connections of those who work."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+import asyncpg
 import pytest
+from sqlalchemy.exc import DBAPIError
 
+from app import db
 from app.errors import Unavailable
 from app.services import doorstep
+
+
+async def test_a_database_that_is_starting_is_one_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    @asynccontextmanager
+    async def login() -> AsyncIterator[None]:
+        raise DBAPIError(
+            None, None, asyncpg.CannotConnectNowError("the database system is not yet accepting connections")
+        )
+        yield
+
+    monkeypatch.setattr(db, "login", login)
+    with pytest.raises(Unavailable, match="does not answer"):
+        async with doorstep.asking():
+            pytest.fail("nobody is let in")
 
 
 async def test_few_strangers_are_inside_and_all_get_their_turn() -> None:
