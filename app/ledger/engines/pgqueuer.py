@@ -27,7 +27,8 @@ from app.work import Work
 SETTINGS = DBSettings(db_schema="engine")
 POLL_SECONDS = 5.0
 """How long a message can stay unseen when its notification was missed."""
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 2.0
+"""Seconds between tries to reach a database that is away: as long as jobs wait for nothing once it is back."""
 PRUNE_SECONDS = 3600.0
 _PRUNE = "DELETE FROM engine.pgqueuer_log WHERE created < now() - interval '1 day'"
 _RETURN = """
