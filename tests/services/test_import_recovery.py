@@ -302,7 +302,7 @@ async def test_cleaning_up_is_done_in_batches_and_goes_on_where_it_was_killed(
         batches += 1
         if batches == 3:
             raise ConnectionError("killed")
-        return await real(*args, **values, limit=200)
+        return await real(*args, **{**values, "limit": 200})
 
     monkeypatch.setattr(imports_table, "remove_staged", few)
     cleanup = await admin.fetchval("SELECT id FROM jobs WHERE kind = 'import.cleanup'")
@@ -324,7 +324,7 @@ async def test_an_import_that_is_retried_in_the_middle_of_cleaning_up_is_whole_i
     real = imports_table.remove_staged
 
     async def few(*args: Any, **values: Any) -> int:
-        return await real(*args, **values, limit=200)
+        return await real(*args, **{**values, "limit": 200})
 
     async def retried(self: JobContext, *args: Any, **values: Any) -> None:
         progress.undo()
