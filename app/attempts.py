@@ -26,10 +26,11 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One run of a job. ``number`` counts every run that there was, ``of_round`` those since staff last retried it."""
+    """One run of a job. ``number`` is the attempt that it was, counted through from the first: one that was given back
+    does not count, and has the number of the one that came after it.
+    """
 
     number: int
-    of_round: int
     epoch: int | None
     worker: str
     host: str
@@ -76,14 +77,25 @@ _ENDS = {
 }
 
 
-def attempts(events: Iterable[Event]) -> list[Attempt]:
-    """The attempts in the order in which they began, from events in the order in which they happened."""
+def attempts(events: Iterable[Event], made: int) -> list[Attempt]:
+    """The attempts in the order in which they began, from events in the order in which they happened. ``made`` is how
+    many the job itself counts: of a very long time line only the end may be known.
+    """
+    told = _told(events)
+    number = made + (bool(told) and told[-1].ending is Ending.GIVEN_BACK)
+    for n in range(len(told) - 1, -1, -1):
+        told[n] = replace(told[n], number=number)
+        number -= n > 0 and told[n - 1].ending is not Ending.GIVEN_BACK
+    return told
+
+
+def _told(events: Iterable[Event]) -> list[Attempt]:
     told: list[Attempt] = []
     for event in events:
         kind, detail = event.kind, event.detail
         if kind in _STARTS:
             _end(told, event, Ending.LOST)
-            told.append(_begun(len(told) + 1, event))
+            told.append(_begun(event))
         elif kind == JobEventKind.LEASE_LOST and detail.get("rejected"):
             _reject(told, detail.get("epoch"))
         elif kind in _ENDS:
@@ -91,11 +103,10 @@ def attempts(events: Iterable[Event]) -> list[Attempt]:
     return told
 
 
-def _begun(number: int, event: Event) -> Attempt:
+def _begun(event: Event) -> Attempt:
     detail = event.detail
     host = str(detail.get("host") or "").partition("/")[0]
-    of_round = int(detail.get("attempt") or number)
-    return Attempt(number, of_round, detail.get("epoch"), str(detail.get("worker") or ""), host, event.at)
+    return Attempt(0, detail.get("epoch"), str(detail.get("worker") or ""), host, event.at)
 
 
 def _ending(ending: Ending, detail: Any) -> Ending:  # noqa: ANN401 - JSON

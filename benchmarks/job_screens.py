@@ -73,7 +73,7 @@ async def _openings(at: Bench, settings: Settings, context: BrowserContext) -> l
     title = ledger.label_of(job["kind"])
     pages: dict[str, dict[str, Any]] = {
         "jobs": {"title": "Jobs", "path": "/jobs", "list": True},
-        "jobs_failed": {"title": "Jobs", "path": "/jobs?status=failed&created_at=30d", "list": True},
+        "jobs_failed": {"title": "Jobs", "path": "/jobs?status=failed&active=30d", "list": True},
         "failures": {"title": "Failures", "path": "/failures", "list": True},
         "job": {"title": title, "path": f"/jobs/{job['id']}", "list": False},
     }

@@ -95,7 +95,7 @@ async def _lists(at: Bench, big: BigCompany) -> list[Route]:
             _list("Jobs"),
             await _deep(at.ann, "/jobs", jobs.LISTING, big.rows("jobs")),
             _addresses("/jobs", [("status", "failed")], [("kind", "dataset.import"), ("status", "cancelled")],
-                       [("team", small), ("status", "failed")], [("created_at", "24h"), ("status", "failed")],
+                       [("team", small), ("status", "failed")], [("active", "24h"), ("status", "failed")],
                        [("kind", "import.delete"), ("team", small), ("status", "failed")]),
             (str(job), "page 57 gave up", "dataset.import"),
             PRESS_ACTION, "/jobs?status=failed", limited=True,

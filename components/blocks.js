@@ -25,8 +25,8 @@ const KINDS = {
       ]),
     ]);
   },
-  facts: (d, emit) => h("div", { class: "panel" }, [section(d.title), h("dl", { class: "facts" }, d.facts.map(([label, kind, value, opens, reveal], i) =>
-    h("div", null, [h("dt", null, label), h("dd", { class: reveal && "masked" }, [cell(kind, value, { link: opens || null, head: label }),
+  facts: (d, emit) => h("div", { class: "panel" }, [section(d.title), h("dl", { class: "facts" }, d.facts.map(([label, kind, value, opens, reveal, hint], i) =>
+    h("div", null, [h("dt", { title: hint }, label), h("dd", { class: reveal && "masked" }, [cell(kind, value, { link: opens || null, head: label }),
       reveal ? h("button", { type: "button", class: "btn tiny", "aria-label": `Reveal: ${label}`, onClick: () => emit("act", i) }, "Reveal") : null])])))]),
   tiles: (d) => h("div", { class: "tiles" }, d.tiles.map((t) => h(t.opens ? "a" : "div", { class: "tile", href: t.opens || null }, [
     spark(t.spark), h("div", { class: "k" }, t.label), h("div", { class: ["v", t.tone && `is-${t.tone}`] }, number(t.value)),
@@ -63,7 +63,7 @@ const KINDS = {
     d.again ? null : h("a", { class: "btn", href: "/" }, "Go to Home")])]),
   skeleton: () => h("div", { class: "bones page-bones", role: "status", "aria-label": "Loading" }, [h("i", { class: "big" }), ...Array.from({ length: 6 }, (_, i) => h("i", { key: i }))]),
   progress(d) {
-    const tone = { running: "info", done: "ok", failed: "bad", waiting: "idle" }[d.state] ?? "info";
+    const tone = { running: "info", done: "ok", failed: "bad", warned: "warn", waiting: "idle" }[d.state] ?? "info";
     const numbers = [
       d.total === null ? (d.done ? `${number(d.done)} ${d.unit}` : null) : `${number(d.done)} of ${number(d.total)} ${d.unit}`,
       d.rate ? `${number(Math.round(d.rate))} ${d.unit} per second` : null, d.left && d.state === "running" ? `about ${duration(d.left)} left` : null,

@@ -81,7 +81,7 @@ class PageHead(Block):
 @dataclass(frozen=True, slots=True)
 class Fact:
     """A label and its value. ``kind`` is how a column of that kind would show it; a list of texts is shown as lines.
-    ``reveal`` puts a button beside a masked value.
+    ``reveal`` puts a button beside a masked value, ``hint`` explains the label where the mouse rests on it.
     """
 
     label: str
@@ -89,6 +89,7 @@ class Fact:
     kind: str = "text"
     opens: str = ""
     reveal: Click | None = None
+    hint: str = ""
 
 
 class Facts(Block):
@@ -108,7 +109,10 @@ class Facts(Block):
     def _contents(self, facts: Sequence[Fact]) -> dict[str, Any]:
         self._facts = facts
         pairs = [
-            [f.label, f.kind, f.value if f.kind == "status" else plain(f.value), f.opens, *([True] if f.reveal else [])]
+            [
+                *(f.label, f.kind, f.value if f.kind == "status" else plain(f.value), f.opens),
+                *([bool(f.reveal), f.hint] if f.hint else [True] if f.reveal else []),
+            ]
             for f in facts
         ]
         return {"title": self._title, "facts": pairs}
@@ -323,7 +327,7 @@ class Skeleton(Block):
 @dataclass(frozen=True, slots=True)
 class Step:
     """How far something long is. ``done`` of ``total`` (None: not known yet) ``unit``; ``rate`` per second,
-    ``left`` in seconds. ``state`` "running", "done", "failed" or "waiting".
+    ``left`` in seconds. ``state`` "running", "done", "failed", "warned" or "waiting".
     """
 
     words: str

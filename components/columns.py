@@ -20,7 +20,7 @@ class Column:
 
     ``label`` is the head (by default made from the name), ``sort`` the name that the question knows for sorting,
     ``opens`` a link such as ``/jobs/{id}`` (attributes of the row in braces), ``card`` puts it among the three
-    fields of a card on a narrow screen.
+    fields of a card on a narrow screen, ``hint`` explains the head where the mouse rests on it.
     """
 
     kind: ClassVar[str] = "text"
@@ -32,6 +32,7 @@ class Column:
     opens: str | None = None
     read: Read | None = None
     card: bool | None = None
+    hint: str = ""
 
     @property
     def head(self) -> str:

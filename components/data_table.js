@@ -115,7 +115,7 @@ export default {
     head() {
       return h("thead", null, h("tr", null, [
         this.d.bulk.length ? headBox(this) : null,
-        ...this.d.columns.map((c) => h("th", { scope: "col", class: { num: c.right }, "aria-sort": c.sort ? this.ariaSort(c) : null },
+        ...this.d.columns.map((c) => h("th", { scope: "col", class: { num: c.right }, title: c.hint, "aria-sort": c.sort ? this.ariaSort(c) : null },
           c.sort ? h("button", { type: "button", class: "sort", onClick: () => this.sortBy(c) },
             [c.head, h("span", { "aria-hidden": "true" }, { none: "", ascending: " ↑", descending: " ↓" }[this.ariaSort(c)])]) : c.head)),
         this.d.actions.length ? h("th", { class: "acts" }, h("span", { class: "unseen" }, "Actions")) : null,

@@ -44,7 +44,7 @@ export default {
       return h("section", { class: "panel attempts", "aria-label": "Attempts" }, [section("Attempts", d.note ? h("span", null, d.note) : null),
         d.rows.length ? h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Attempts" }, h("table", null, [
           h("thead", null, h("tr", null, heads.map((head) => h("th", { scope: "col", class: ["Ran for", "Cost"].includes(head) && "num" }, head)))),
-          h("tbody", null, d.rows.map(([number, worker, started, seconds, ended, said, inside, cost, opens]) => h("tr", { key: number }, [
+          h("tbody", null, d.rows.map(([number, worker, started, seconds, ended, said, inside, cost, opens], n) => h("tr", { key: n }, [
             h("th", { scope: "row" }, number), h("td", { "data-head": "Worker" }, opens && worker ? h("a", { class: "l", href: opens }, worker) : worker || h("span", { class: "none" }, "–")),
             h("td", { "data-head": "Started" }, [when(started)]),
             h("td", { class: "num", "data-head": "Ran for" }, seconds === null ? whole(Math.max(0, (this.now() - Date.parse(started)) / 1000)) : duration(seconds)),

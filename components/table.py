@@ -305,7 +305,7 @@ class DataTable(JsonElement, component="data_table.js"):
 
 def _describe(column: Column) -> dict[str, Any]:
     known = {"kind": column.kind, "head": column.head, "right": column.right, "sort": column.sorts_by}
-    extra = {name: getattr(column, name) for name in ("card", "quiet", "wide") if getattr(column, name, None)}
+    extra = {name: getattr(column, name) for name in ("card", "quiet", "wide", "hint") if getattr(column, name, None)}
     return known | extra
 
 

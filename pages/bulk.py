@@ -20,15 +20,10 @@ from components.screen import View, screen
 from components.selection import Tallied
 from components.table import DataTable, Empty
 from components.toasts import done
-from pages.words import CANCELLING, JOB, job_label, job_state, plural
+from pages import bulk_words
+from pages.words import JOB, job_label, job_state, plural
 
-ITEM: dict[str, tuple[str, Tone]] = {
-    BulkStatus.REFUSED: ("Refused", "bad"),
-    BulkStatus.SUCCEEDED: ("Done", "ok"),
-    BulkStatus.WAITING: ("Not yet", "idle"),
-}
 ALL_TEAMS = "All teams"
-_STOPPED: tuple[str, Tone] = ("Stopped", "warn")
 
 
 @screen("/bulk", title="Bulk acts", needs=Permission.JOBS_READ)
@@ -40,9 +35,8 @@ async def bulk_acts_screen(view: View) -> None:
         load=partial(bulk.search, view.actor),
         columns=[
             TextColumn("total", label="What", read=_title, opens="/bulk/{id}", card=True),
-            StatusColumn("status", read=job_state, shows={**JOB, "cancelling": CANCELLING}, card=True),
+            StatusColumn("status", read=lambda act: bulk_words.verdict(act.outcome, act), card=True),
             ProgressColumn("progress", read=_fraction),
-            NumberColumn("refused", read=lambda act: act.refused or None),
             TextColumn("team", read=lambda act: act.team or ALL_TEAMS, opens="/teams/{team_id}"),
             TextColumn("reason", quiet=True, wide=True),
             TimeColumn("created_at", card=True),
@@ -59,7 +53,8 @@ async def bulk_act_screen(view: View) -> None:
     bulk_id = record_id(view.params["id"])
     seen = await bulk.get(view.actor, bulk_id)
     pace = Pace()
-    PageHead(
+    items = bulk_words.items(seen.outcome.verb)
+    head = PageHead(
         _title(seen.act),
         trail=[("Jobs", "/jobs"), ("Bulk acts", "/bulk")],
         sub=f"Asked for by {seen.asked_by}" if seen.asked_by else "",
@@ -80,22 +75,23 @@ async def bulk_act_screen(view: View) -> None:
                 "kind", read=lambda row: job_label(row) if row.kind else None, opens="/jobs/{job_id}", card=True
             ),
             TextColumn("team", opens="/teams/{team_id}"),
-            StatusColumn("status", label="Outcome", shows=ITEM, card=True),
+            StatusColumn("status", label="Outcome", shows=items, card=True),
             StatusColumn("job_status", label="The job now", shows=JOB),
             TextColumn("message", label="Why not", quiet=True, wide=True),
             TimeColumn("done_at", label="When", card=True),
         ],
-        filters=[ChoiceFilter("status", label="Outcome", choices={k: words for k, (words, _) in ITEM.items()})],
-        tallied=Tallied("status", ITEM),
+        filters=[ChoiceFilter("status", label="Outcome", choices={k: words for k, (words, _) in items.items()})],
+        tallied=Tallied("status", items),
         row_id="position",
         live=topics.jobs,
     )
 
     async def again() -> None:
         now = await bulk.get(view.actor, bulk_id)
-        if _status(now) != _status(seen):
+        if job_state(now.job) != job_state(seen.job):
             await frame.redraw()
             return
+        head.update_head(status=_status(now))
         progress.replace(_step(now, pace))
         facts.replace(_facts(now))
 
@@ -107,15 +103,11 @@ def _title(act: Any) -> str:  # noqa: ANN401 - an act or a row of the list
 
 
 def _fraction(act: Any) -> float | str:  # noqa: ANN401 - a row of the list
-    settled = act.succeeded + act.refused
-    return f"{act.succeeded:,} done" if settled == act.total else settled / act.total
+    return (act.total - act.outcome.left) / act.total if act.outcome.left else bulk_words.sentence(act.outcome)
 
 
 def _status(seen: BulkView) -> tuple[str, Tone]:
-    state = job_state(seen.job)
-    if state == JobStatus.CANCELLED:
-        return _STOPPED
-    return CANCELLING if state == "cancelling" else JOB[JobStatus(state)]
+    return bulk_words.verdict(seen.outcome, seen.job)
 
 
 def _ways(view: View, seen: BulkView) -> list[Action]:
@@ -147,22 +139,25 @@ def _ways(view: View, seen: BulkView) -> list[Action]:
 
 
 def _step(seen: BulkView, pace: Pace) -> Step:
-    act, settled = seen.act, seen.act.succeeded + seen.act.refused
-    rate, left = pace.see(seen.job.epoch, clock.now(), settled, settled / act.total)
-    numbers = tuple((ITEM[state][0], f"{n:,}") for state, n in seen.tallies.items())
+    act, outcome = seen.act, seen.outcome
+    come_to = outcome.total - outcome.left
+    rate, left = pace.see(seen.job.epoch, clock.now(), come_to, come_to / act.total)
+    numbers = tuple((words, f"{n:,}") for words, n in bulk_words.numbers(outcome))
     if seen.job.status == JobStatus.RUNNING:
         words, state = f"{BulkVerb(act.verb).label} one by one, at most {act.rate} a second", "running"
+    elif seen.job.status == JobStatus.SUCCEEDED:
+        words, state = bulk_words.sentence(outcome), _STATES[bulk_words.verdict(outcome, seen.job)[1]]
     else:
         words, state = _WHERE[JobStatus(seen.job.status)]
-    return Step(words, settled, act.total, "jobs", rate, left, facts=numbers, state=state)
+    return Step(words, come_to, act.total, "jobs", rate, left, facts=numbers, state=state)
 
 
 _WHERE = {
     JobStatus.QUEUED: ("Waiting for a worker", "waiting"),
-    JobStatus.SUCCEEDED: ("All jobs are settled", "done"),
     JobStatus.FAILED: ("It could not go on", "failed"),
     JobStatus.CANCELLED: ("Stopped before its end", "failed"),
 }
+_STATES: dict[Tone, str] = {"ok": "done", "bad": "failed", "warn": "warned", "info": "running"}
 
 
 def _facts(seen: BulkView) -> list[Fact]:

@@ -24,7 +24,7 @@ from components.live import Live
 from components.pace import Pace
 from components.screen import View, screen
 from components.toasts import done
-from pages import job_line, job_words
+from pages import bulk_words, job_line, job_words
 from pages.customers import about
 from pages.words import CANCELLING, CONSOLE, JOB, can_cancel_job, job_label, job_state, plural
 
@@ -156,10 +156,11 @@ def _facts(view: View, seen: JobView) -> list[Fact]:
         _asker(view, seen),
         *([Fact("Schedule", seen.schedule, opens=f"/schedules/{job.schedule_id}")] if seen.schedule else []),
         *_group(seen),
+        *_outcome(seen),
         *_payment(seen),
         *([Fact("Import", import_.filename, opens=f"/imports/{import_.id}")] if import_ else []),
         *([Fact("Dataset", seen.dataset[1], opens=f"/datasets/{seen.dataset[0]}")] if seen.dataset else []),
-        Fact("Attempts", f"{job.attempts} of {job.max_attempts}"),
+        Fact("Attempts", f"{job.attempts} of {job.max_attempts}", hint=job_words.ATTEMPTS),
         *_times(seen),
         *([Fact("Cost", job_words.cost(job.cost_micros))] if job.cost_micros else []),
     ]
@@ -167,13 +168,11 @@ def _facts(view: View, seen: JobView) -> list[Fact]:
 
 def _times(seen: JobView) -> list[Fact]:
     job = seen.job
-    began, ended = job.run_started_at or job.started_at, job.finished_at
-    first = seen.attempts[0].started_at if seen.attempts else job.started_at
-    waited = (first - job.created_at).total_seconds() if first else None
-    ran = (ended - began).total_seconds() if began and ended else None
-    facts = [Fact("Created", job.created_at, "time"), Fact("Started", began, "time"), Fact("Ended", ended, "time")]
-    facts += [Fact("Waited", max(0.0, waited), "duration")] if waited is not None else []
-    return [*facts, *([Fact("Took", max(0.0, ran), "duration")] if ran is not None else [])]
+    began = job.run_started_at or job.started_at
+    times = (("Created", job.created_at), ("Started", began), ("Ended", job.finished_at))
+    facts = [Fact(label, moment, "time") for label, moment in times]
+    facts += [Fact("Waited", seen.waited, "duration", hint=job_words.WAITED)] if seen.waited is not None else []
+    return [*facts, *([Fact("Took", seen.ran, "duration")] if seen.ran is not None else [])]
 
 
 def _asker(view: View, seen: JobView) -> Fact:
@@ -192,6 +191,14 @@ def _group(seen: JobView) -> list[Fact]:
         id_ = UUID(hashlib.md5(alike.encode(), usedforsecurity=False).hexdigest())
         facts.append(Fact("Cause", "Failures like this one", opens=f"/failures/{id_}"))
     return facts
+
+
+def _outcome(seen: JobView) -> list[Fact]:
+    """What became of the jobs of the bulk act that it carries out."""
+    if seen.outcome is None:
+        return []
+    stands = bulk_words.verdict(seen.outcome, seen.job)
+    return [Fact("Its jobs", stands, "status"), Fact("Bulk act", "Open", opens=f"/bulk/{seen.outcome.bulk_id}")]
 
 
 def _payment(seen: JobView) -> list[Fact]:
@@ -232,7 +239,7 @@ _ASKS = {
 
 async def _retry(view: View, seen: JobView, label: str, *, from_start: bool) -> None:
     title, meaning = _ASKS[label]
-    plan = [meaning, f"It gets {plural(seen.job.max_attempts, 'attempt')}."]
+    plan = [meaning, f"It gets {plural(jobs.attempts_of(seen.job.kind), 'more attempt')}."]
     reason = await ask_reason(title, submit=label, plan=plan)
     if reason is not None:
         await jobs.retry(view.actor, seen.job.id, reason, from_start=from_start)

@@ -22,7 +22,8 @@ def line(seen: JobView, *, linked: bool) -> list[Entry]:
     """What the engine, workers and staff did, in one line, newest first; what repeats itself is folded."""
     told = {(act.action, act.at) for act in seen.acts}
     events = [event for event in seen.events if not _is_told(event, told)]
-    entries = [_folded(list(same), seen.names) for _, same in groupby(events, key=_alike)]
+    numbers = {attempt.epoch: attempt.number for attempt in seen.attempts}
+    entries = [_folded(list(same), seen.names, numbers) for _, same in groupby(events, key=_alike)]
     return sorted([*entries, *(audit_entry(a, linked=linked) for a in seen.acts)], key=lambda e: e.at, reverse=True)
 
 
@@ -45,22 +46,22 @@ def _alike(event: JobEvent) -> object:
     return (event.kind, event.detail.get("epoch")) if repeats else event.id
 
 
-def _folded(events: Sequence[JobEvent], names: Mapping[UUID, str]) -> Entry:
-    entry = job_event(events[0], names)
+def _folded(events: Sequence[JobEvent], names: Mapping[UUID, str], numbers: Mapping[int | None, int]) -> Entry:
+    entry = job_event(events[0], names, numbers)
     if len(events) == 1:
         return entry
     return Entry(entry.at, [*entry.parts, f", {len(events)} times"], entry.reason, tone=entry.tone)
 
 
-def job_event(event: JobEvent, names: Mapping[UUID, str]) -> Entry:
-    """One line of a job's time line."""
+def job_event(event: JobEvent, names: Mapping[UUID, str], numbers: Mapping[int | None, int]) -> Entry:
+    """One line of a job's time line. ``numbers`` are those of its attempts, by epoch."""
     detail, kind = event.detail, _kind(event)
     words, tone = _EVENTS.get(kind, (event.kind, "info")) if kind else (event.kind, "info")
     parts: list[Part] = [_more_exactly(kind, detail) or words]
     if kind in {JobEventKind.QUEUED, JobEventKind.RETRIED, JobEventKind.CANCEL_REQUESTED} and detail.get("by"):
         parts += [" by ", (names.get(UUID(str(detail["by"]))) or "somebody", "")]
     reason = str(detail.get("message") or detail.get("reason") or "").partition("\n")[0]
-    return Entry(event.at, [*parts, *_where(kind, detail)], reason[:300], tone=tone)
+    return Entry(event.at, [*parts, *_where(kind, detail, numbers)], reason[:300], tone=tone)
 
 
 def _more_exactly(kind: JobEventKind | None, detail: Mapping[str, Any]) -> str:
@@ -81,11 +82,12 @@ def _more_exactly(kind: JobEventKind | None, detail: Mapping[str, Any]) -> str:
             return ""
 
 
-def _where(kind: JobEventKind | None, detail: Mapping[str, Any]) -> list[Part]:
+def _where(kind: JobEventKind | None, detail: Mapping[str, Any], numbers: Mapping[int | None, int]) -> list[Part]:
     host = str(detail.get("host") or "").partition("/")[0]
     starts = kind in {JobEventKind.CLAIMED, JobEventKind.TAKEN_OVER}
     worker = host or (str(detail.get("worker") or "")[-8:] if starts else "")
-    words = [f"attempt {detail['attempt']}"] if "attempt" in detail and kind != JobEventKind.CANCEL_SEEN else []
+    number = numbers.get(detail.get("epoch"))
+    words = [f"attempt {number}"] if number is not None and kind != JobEventKind.CANCEL_SEEN else []
     words += [f"on {worker}"] if worker and (starts or kind is JobEventKind.LEASE_LOST) else []
     return [f" ({', '.join(words)})"] if words else []
 

@@ -12,6 +12,8 @@ from components.columns import Tone
 from components.job import Run, Stage, Standing, Word
 from pages.words import plural
 
+WAITED = "From when it was due until a worker began its last attempt. A pause between two attempts does not count."
+ATTEMPTS = "Attempts made, of all that it gets. A retry gives it more; those made before still count."
 _NTH = ("th", "st", "nd", "rd")
 ENDINGS: Mapping[Ending, tuple[str, Tone]] = {
     Ending.RUNS: ("Running", "info"),
@@ -114,11 +116,11 @@ def _after(seen: JobView) -> str:
 
 
 def _on_which_try(seen: JobView) -> str:
-    return f", on its {ordinal(len(seen.attempts))} try" if len(seen.attempts) > 1 else ""
+    return f", on its {ordinal(seen.job.attempts)} try" if seen.job.attempts > 1 else ""
 
 
 def _after_tries(seen: JobView) -> str:
-    n = len(seen.attempts)
+    n = seen.job.attempts
     return f" after {plural(n, 'attempt')}" if n > 1 else _after(seen)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from nicegui import ui
 
-from app import clock, topics
+from app import topics
 from app.models import BulkVerb
 from app.permissions import Permission
 from app.services import jobs
@@ -20,6 +20,7 @@ from components.columns import (
     StatusColumn,
     TextColumn,
     TimeColumn,
+    Tone,
 )
 from components.downloads import Export
 from components.filters import ChoiceFilter, Filter, IdFilter, TimeRangeFilter
@@ -29,7 +30,9 @@ from components.sparkline import Sparkline
 from components.table import DataTable, Empty, RowAction
 from components.ticking import Ticking
 from components.toasts import done
+from pages import bulk_words
 from pages.consents import of_selection
+from pages.job_words import ATTEMPTS, WAITED
 from pages.words import CANCELLING, CONSOLE, JOB, can_cancel_job, job_label, job_state, plural
 
 SECONDS = 15.0
@@ -38,7 +41,9 @@ SECONDS = 15.0
 
 @screen("/jobs", title="Jobs", icon="jobs", menu="Work", needs=Permission.JOBS_READ)
 async def jobs_screen(view: View) -> None:
-    """All jobs that one may see, live; those of the last day unless somebody wants to see further back."""
+    """All jobs that one may see, live: what waits, what runs, and what ended within a day, unless somebody wants to see
+    further back.
+    """
     PageHead("Jobs", actions=_ways())
     await _flow(view)
     DataTable(
@@ -46,7 +51,7 @@ async def jobs_screen(view: View) -> None:
         load=partial(jobs.search, view.actor),
         columns=_columns(),
         filters=_filters(),
-        defaults={"created_at": "24h"},
+        defaults={"active": "24h"},
         tallied=Tallied("status", JOB),
         search=_hint(view),
         actions=_actions(view),
@@ -59,7 +64,7 @@ async def jobs_screen(view: View) -> None:
         empty=Empty(
             "No jobs yet",
             "They appear here as soon as somebody asks for work: an import, a document.",
-            by_default="No jobs in the last 24 hours",
+            by_default="No job waits or runs, and none ended in the last 24 hours",
         ),
     )
 
@@ -80,15 +85,16 @@ def _columns() -> list[Column]:
     return [
         IdColumn("id", opens="/jobs/{id}"),
         TextColumn("kind", read=job_label, opens="/jobs/{id}", card=True),
-        StatusColumn("status", read=job_state, shows={**JOB, "cancelling": CANCELLING}, card=True),
+        StatusColumn("status", read=_state, shows={**JOB, "cancelling": CANCELLING}, card=True),
         TextColumn("team", read=lambda job: job.team or CONSOLE, opens="/teams/{team_id}"),
         TextColumn(
             "who", label="Asked by", read=lambda job: job.user or job.asked_by or None, opens="/users/{user_id}"
         ),
-        NumberColumn("attempts", label="Try", read=lambda job: f"{job.attempts}/{job.max_attempts}"),
-        DurationColumn("waited", read=_waited),
+        NumberColumn("attempts", label="Try", read=lambda job: f"{job.attempts}/{job.max_attempts}", hint=ATTEMPTS),
+        DurationColumn("waited", hint=WAITED),
         ProgressColumn("progress", label="Ran", read=_ran),
         TextColumn("error", label="Last word", read=_last_word, quiet=True, wide=True),
+        TimeColumn("finished_at", label="Ended"),
         TimeColumn("created_at", sort="id", card=True),
     ]
 
@@ -96,8 +102,9 @@ def _columns() -> list[Column]:
 def _filters() -> list[Filter]:
     return [
         ChoiceFilter("status", choices={str(state): words for state, (words, _) in JOB.items()}),
-        TimeRangeFilter("created_at", pinned=True),
+        TimeRangeFilter("active", label="Last activity", pinned=True),
         ChoiceFilter("kind", choices=dict(jobs.KINDS), pinned=True),
+        TimeRangeFilter("created_at"),
         TimeRangeFilter("finished_at", label="Ended"),
         ChoiceFilter("queue", choices=dict(zip(jobs.QUEUES, jobs.QUEUES, strict=True))),
         ChoiceFilter("priority", choices=Priority),
@@ -142,11 +149,11 @@ async def _flow(view: View) -> None:
 
 
 def _lines(seen: Flow) -> list[Any]:
-    """Label, values, words and colour of each line."""
+    """Label, values, words and colour of each line. What ended twice in the hour counts twice: no number of jobs."""
     waits = [wait for wait in seen.waits if wait] or [0.0]
     return [
-        ("Done, last hour", seen.ended, plural(sum(seen.ended), "job"), "info"),
-        ("Failed, last hour", seen.failed, plural(sum(seen.failed), "job"), "bad" if any(seen.failed) else "idle"),
+        ("Done, last hour", seen.ended, plural(sum(seen.ended), "time"), "info"),
+        ("Failed, last hour", seen.failed, plural(sum(seen.failed), "time"), "bad" if any(seen.failed) else "idle"),
         ("Average wait", seen.waits, _seconds(waits[-1]), "warn" if waits[-1] > 60 else "info"),
     ]
 
@@ -159,23 +166,20 @@ def _can_retry(job: Any) -> bool:  # noqa: ANN401 - a row of the list
     return job.status in {"failed", "cancelled"}
 
 
-def _waited(job: Any) -> float | None:  # noqa: ANN401 - a row of the list
-    """Seconds between the moment it was due and its last run, or now."""
-    if job.status == "queued":
-        waits = (clock.now() - job.run_after).total_seconds()
-        return waits if waits > 0 else None
-    began = job.run_started_at or job.started_at
-    return max(0.0, (began - job.run_after).total_seconds()) if began else None
+def _state(job: Any) -> str | tuple[str, Tone]:  # noqa: ANN401 - a row of the list
+    """A bulk act stands as its jobs do: that it came to its end says nothing of them."""
+    return job_state(job) if job.outcome is None else bulk_words.verdict(job.outcome, job)
 
 
 def _ran(job: Any) -> float | str | None:  # noqa: ANN401 - a row of the list
     if job.status == "running":
         return float(job.progress) / 100
-    began = job.run_started_at or job.started_at
-    return f"{(job.finished_at - began).total_seconds():,.1f} s" if began and job.finished_at else None
+    return None if job.ran is None else f"{job.ran:,.1f} s"
 
 
 def _last_word(job: Any) -> str | None:  # noqa: ANN401 - a row of the list
+    if job.outcome is not None and job.status == "succeeded":
+        return bulk_words.sentence(job.outcome)
     if job.status == "running":
         return str(job.progress_text) or None
     if job.status == "queued" and job.held_at:

@@ -34,9 +34,10 @@ class Story:
         return self.now - timedelta(seconds=seconds)
 
     async def write(self, status: str = "queued", kind: str = "document.generate", **columns: Any) -> UUID:
+        due = columns.get("run_started_at") or columns.get("started_at") or self.now
         values: dict[str, Any] = {
             "id": self.id, "team_id": self.team_id, "kind": kind, "input": {}, "queue": "documents", "priority": 0,
-            "status": status, "epoch": 1, "attempts": 1, "max_attempts": 3, "run_after": self.now, "deliveries": 1,
+            "status": status, "epoch": 1, "attempts": 1, "max_attempts": 3, "run_after": due, "deliveries": 1,
             "progress": 0, "progress_done": 0, "progress_text": "", "cost_micros": 0, "created_at": self.ago(300),
         } | columns  # fmt: skip
         made = {k: json.dumps(v) if isinstance(v, dict) else v for k, v in values.items()}

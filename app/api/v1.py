@@ -16,7 +16,7 @@ from app.services import jobs
 
 router = APIRouter(prefix=API)
 
-FILTERS = {"status", "kind", "team", "user", "created_at", "finished_at", SEARCH, PLACE}
+FILTERS = {"status", "kind", "team", "user", "active", "created_at", "finished_at", SEARCH, PLACE}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 

@@ -189,7 +189,7 @@ class Desk:
                 break
             delay = 10 * 2 ** (job["attempts"] - 1)
             self._again(job, ended, why, delay)
-            at = ended + timedelta(seconds=delay)
+            at = job["run_after"] = ended + timedelta(seconds=delay)
             if not lasting or at >= self.now:
                 self.succeed(job, min(at, self.now - timedelta(seconds=20)), 18, _result(Draft(**job["input"])))
                 return
@@ -217,7 +217,8 @@ class Desk:
         if found is None:
             return
         actor, when = found
-        job.update(attempts=0, epoch=job["epoch"] + 1, status=JobStatus.QUEUED.value, run_after=when, started_at=None)
+        job.update(epoch=job["epoch"] + 1, status=JobStatus.QUEUED.value, run_after=when, started_at=None)
+        job.update(max_attempts=job["attempts"] + DOCUMENT_GENERATE.max_attempts)
         self._tell(job, when, JobEventKind.RETRIED, by=str(actor.id), from_start=True)
         reason = self.dice.choice(("Disk has room again", "The customer asks where it is", "Worth another try"))
         self._record(job, when, actor, Action.JOB_RETRIED, reason, JobStatus.FAILED)

@@ -41,7 +41,7 @@ FAILURES = (
     Failure("TIMEOUT", _SLOW.error, _SLOW.signature, 4),
     Failure(
         "WORKER_LOST",
-        f"The worker was lost {DOCUMENT_GENERATE.max_attempts} times while it ran this job.",
+        f"The worker was lost while it ran this job, and attempt {DOCUMENT_GENERATE.max_attempts} was the last one.",
         f"{_KIND} WorkerLost - The worker was lost while it ran",
         2,
     ),

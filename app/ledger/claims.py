@@ -26,6 +26,9 @@ class Claimed:
     input: Mapping[str, Any]
     checkpoint: dict[str, Any] | None
     attempt: int
+    """Counted through, from the first that there was."""
+    left: int
+    """Attempts that come after this one, unless it ends well."""
     created_by: UUID | None
 
 
@@ -33,9 +36,11 @@ _TAKE = """
     taken AS (
         UPDATE jobs SET status = 'running', epoch = epoch + 1, attempts = attempts + 1, worker = :worker,
             lease_until = now() + make_interval(secs => :lease), started_at = coalesce(started_at, now()),
-            run_started_at = now(), held_at = NULL, run_cost_micros = 0
+            run_started_at = now(), held_at = NULL, run_cost_micros = 0,
+            run_after = CASE status WHEN 'running' THEN lease_until ELSE run_after END
         WHERE id = ANY (THESE)
-        RETURNING jobs.id, team_id, kind, input, checkpoint, epoch, attempts, created_by, old.worker AS worker_before
+        RETURNING jobs.id, team_id, kind, input, checkpoint, epoch, attempts, max_attempts, created_by,
+            old.worker AS worker_before
     ), told AS (
         INSERT INTO job_events (job_id, team_id, at, kind, detail)
         SELECT id, team_id, now(), CASE WHEN worker_before IS NULL THEN 'claimed' ELSE 'taken_over' END,
@@ -122,4 +127,7 @@ async def _let_through(work: Work, waiting: Sequence[Any]) -> list[UUID]:
 
 def _claimed(row: Any) -> Claimed:  # noqa: ANN401 - a row
     run = Run(row.id, row.epoch)
-    return Claimed(run, row.team_id, row.kind, row.input, row.checkpoint, row.attempts, row.created_by)
+    return Claimed(
+        run, row.team_id, row.kind, row.input, row.checkpoint, row.attempts, row.max_attempts - row.attempts,
+        row.created_by,
+    )  # fmt: skip

@@ -10,7 +10,7 @@ from app import topics
 from app.changes import plain
 from app.ids import uuid7
 from app.ledger.events import database_now, end, put_in_queue, tell
-from app.ledger.tasks import TASKS, Task
+from app.ledger.tasks import TASKS, Task, attempts_of
 from app.ledger.words import words_of
 from app.models.job import Job, JobEventKind, JobStatus
 from app.work import Work
@@ -61,12 +61,17 @@ async def submit(
     return job
 
 
-async def requeue(work: Work, job: Job, *, by: UUID | None = None, from_start: bool = False) -> None:
-    """Put an ended job back in the queue with all its attempts; it goes on from its checkpoint, or ``from_start``.
+async def requeue(
+    work: Work, job: Job, *, by: UUID | None = None, from_start: bool = False, bulk_id: UUID | None = None
+) -> None:
+    """Put an ended job back in the queue with as many attempts more as its kind has; those that were made still count.
+    It goes on from its checkpoint, or ``from_start``. ``bulk_id`` is the bulk act that this is part of.
 
     The caller holds the job locked and has asked ``job.can_retry``.
     """
-    job.attempts = 0
+    now = await database_now(work)  # first: all that follows is one change, by which its bulk act counts it
+    job.max_attempts = job.attempts + attempts_of(job.kind)
+    job.bulk_id = bulk_id
     job.epoch += 1  # an older message may still wait under the last one, and would swallow this one
     job.worker = job.started_at = job.finished_at = job.cancel_requested_at = job.cancel_requested_by = None
     job.cancel_seen_at = job.run_started_at = job.error = job.error_code = job.error_signature = job.result = None
@@ -75,7 +80,7 @@ async def requeue(work: Work, job: Job, *, by: UUID | None = None, from_start: b
         job.checkpoint = job.progress_total = None
         job.progress = job.progress_done = 0
         job.progress_text = ""
-    await put_in_queue(work, job, await database_now(work))
+    await put_in_queue(work, job, now)
     tell(work, job, JobEventKind.RETRIED, by=by, from_start=from_start)
 
 

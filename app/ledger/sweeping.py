@@ -89,12 +89,12 @@ async def _stop_unwanted(work: Work) -> int:
 
 
 async def _give_up(work: Work, job: Job, now: datetime) -> None:
-    sentence = f"The worker was lost {job.attempts} times while it ran this job."
+    sentence = f"The worker was lost while it ran this job, and attempt {job.attempts} was the last one."
     signature = f"{job.kind} WorkerLost - The worker was lost while it ran"
     await end_badly(
         work, job, JobStatus.FAILED, now, error=sentence, error_code="WORKER_LOST", error_signature=signature
     )
-    tell(work, job, JobEventKind.FAILED, code="WORKER_LOST", message=sentence, attempt=job.attempts)
+    tell(work, job, JobEventKind.FAILED, code="WORKER_LOST", message=sentence, epoch=job.epoch, attempt=job.attempts)
 
 
 async def _deliver_again(work: Work, redeliver: float) -> int:

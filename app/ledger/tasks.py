@@ -6,6 +6,7 @@ from app import disclosure
 from app.permissions import Permission
 
 HOUR = 3600.0
+ATTEMPTS = 3
 MAINTENANCE = "maintenance"
 """The queue of what needs the owner's connection: only the worker that holds it takes from there."""
 
@@ -27,7 +28,7 @@ class Task:
     kind: str
     label: str
     queue: str = "default"
-    max_attempts: int = 3
+    max_attempts: int = ATTEMPTS
     timeout: float = HOUR
     """Seconds that one run may take."""
     permissions: frozenset[Permission] = frozenset()
@@ -82,6 +83,11 @@ TASKS = {task.kind: task for task in (*_ALL, AUDIT_EXPORT, IMPORT_CLEANUP)}
 
 QUEUES = tuple(sorted({"default"} | {task.queue for task in TASKS.values()} - {MAINTENANCE}))
 """The queues that every worker takes from, unless it is told which."""
+
+
+def attempts_of(kind: str) -> int:
+    """How many attempts a job of this kind gets; those of an unknown kind as many as most."""
+    return TASKS[kind].max_attempts if kind in TASKS else ATTEMPTS
 
 
 def label_of(kind: str) -> str:

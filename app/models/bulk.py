@@ -56,6 +56,7 @@ class BulkAct(Base):
         CheckConstraint("rate > 0", name="rate"),
         UniqueConstraint("team_id", "id"),
         Index("ix_bulk_acts_team", "team_id", text("id DESC")),
+        Index("ix_bulk_acts_job", "job_id"),
     )
 
     id: Mapped[Id]

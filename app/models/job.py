@@ -92,6 +92,11 @@ class Job(Base):
         Index("ix_jobs_created", "created_at"),
         Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         Index(
+            "ix_jobs_late",
+            "finished_at",
+            postgresql_where=text("finished_at - created_at > interval '1 hour'"),
+        ),
+        Index(
             "ix_jobs_search",
             "error",
             postgresql_using="gin",
@@ -171,6 +176,8 @@ class Job(Base):
     """The payment that it delivers; a payment brings one job."""
     schedule_id: Mapped[UUID | None]
     """The schedule that asked for it."""
+    bulk_id: Mapped[UUID | None]
+    """The last bulk act that was about it, until somebody retries it by itself."""
     created_at: Mapped[Created]
     unique_key: Mapped[str | None]
 

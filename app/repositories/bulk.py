@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, Integer, Row, Select, and_, func, insert, 
 from sqlalchemy.dialects.postgresql import UUID as UUID_
 
 from app.errors import Conflict, Forbidden, NotFound
-from app.models import BulkAct, BulkItem, BulkStatus, BulkVerb, Job, JobStatus, Team
+from app.models import ALWAYS, BulkAct, BulkItem, BulkStatus, BulkVerb, Job, JobStatus, Metric, Team
 from app.paging import Count, Page, PageRequest, Sort
 from app.permissions import Permission, Role, granted
+from app.repositories import tallies
 from app.repositories.filters import among
 from app.repositories.keyset import Listing, Query, page
 from app.work import Work
@@ -91,6 +92,23 @@ async def items(work: Work, act: BulkAct, request: PageRequest) -> Page[Any]:
         query = query.where(BulkItem.status.in_(states))
     count = Count(sum(n for state, n in known.items() if not states or state in states))
     return await page(work, query, ITEMS, request, count=count)
+
+
+async def standing_since(work: Work, ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """How the jobs of these acts stand since, by state; each until it has ended for the first time."""
+    named = {f"{one}|{state}": (one, state.value) for one in ids for state in JobStatus}
+    found: dict[UUID, dict[str, int]] = {one: {} for one in ids}
+    if ids:
+        for dimension, n in (await tallies.since(work, Metric.BULK_JOBS, ALWAYS, dimensions=list(named))).items():
+            one, state = named[dimension]
+            found[one][state] = n
+    return found
+
+
+async def carried_out_by(work: Work, jobs: Sequence[UUID]) -> Sequence[Row[Any]]:
+    """The acts that these jobs carry out."""
+    columns = (BulkAct.id, BulkAct.verb, BulkAct.total, BulkAct.succeeded, BulkAct.refused, BulkAct.job_id)
+    return (await work.execute(select(*columns).where(BulkAct.job_id.in_(jobs)))).all()
 
 
 async def waiting(work: Work, bulk_id: UUID, limit: int) -> Sequence[Row[Any]]:

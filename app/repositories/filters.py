@@ -47,17 +47,17 @@ def within(
     name: str,
     column: ColumnElement[datetime] | InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None],
 ) -> list[ColumnElement[bool]]:
-    """Conditions of a time range, as :func:`_ends` reads it; the first moment is included."""
-    start, end = _ends(request.filters.get(name, ()))
+    """Conditions of a time range, as :func:`ends` reads it; the first moment is included."""
+    start, end = ends(request.filters.get(name, ()))
     found: list[ColumnElement[bool]] = []
     if start:
-        found.append(column >= _moment(start))
+        found.append(column >= moment(start))
     if end:
-        found.append(column < _moment(end))
+        found.append(column < moment(end))
     return found
 
 
-def _ends(values: tuple[str, ...]) -> tuple[str, str]:
+def ends(values: tuple[str, ...]) -> tuple[str, str]:
     """Two moments in ISO form, from ``24h`` (see ``RANGES``), ``from..to``, or the two; "" leaves an end open."""
     first, second = (*values, "", "")[:2]
     if first in RANGES:
@@ -81,9 +81,10 @@ def patterns(words: str) -> list[str]:
     return [anywhere] if len(words) > 2 else [anywhere[1:], f"% {anywhere[1:]}"]
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
+    """A moment from a URL; without a zone it is UTC."""
     try:
-        moment = datetime.fromisoformat(text)
+        read = datetime.fromisoformat(text)
     except ValueError:
         raise Invalid("This time range cannot be read. Choose another.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, case, cast, extract, func, select
+from sqlalchemy import Text, case, cast, func, select
 from sqlalchemy import column as sql_column
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import defer
@@ -13,6 +13,7 @@ from sqlalchemy.orm import defer
 from app import expected
 from app.errors import NotFound
 from app.models import Dataset, Job, JobEvent, JobEventKind, JobStatus, Queue, Schedule, Worker
+from app.repositories import job_times
 from app.work import Work
 
 PARTS = ("input", "result", "checkpoint")
@@ -87,8 +88,7 @@ async def names(work: Work, ids: Collection[UUID]) -> Mapping[UUID, str]:
 
 async def durations(work: Work, job: Job) -> Sequence[float]:
     """How many seconds the last jobs of this kind took that succeeded: those of its team for who sees only some."""
-    ran = extract("epoch", Job.finished_at - func.coalesce(Job.run_started_at, Job.started_at)).label("ran")
-    recent = select(Job.status, ran).where(Job.kind == job.kind).order_by(Job.id.desc()).limit(_LOOKED_AT)
+    recent = select(Job.status, job_times.RAN).where(Job.kind == job.kind).order_by(Job.id.desc()).limit(_LOOKED_AT)
     if work.who.team_ids is not None:
         recent = recent.where(Job.team_id == job.team_id)
     latest = recent.subquery()

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -11,10 +10,9 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import array
 
-from app import clock
-from app.models import Failure, Job, JobCount, JobEvent, JobStatus, JobTotal, Metric, Team, User
-from app.paging import RANGES, Count, Page, PageRequest, Sort
-from app.repositories import job_search, tallies
+from app.models import Failure, Job, JobCount, JobEvent, JobStatus, JobTotal, Team, User
+from app.paging import Count, Page, PageRequest, Sort
+from app.repositories import job_activity, job_search, job_times
 from app.repositories.filters import allowed, among, identity, within
 from app.repositories.keyset import Listing, Query, page
 from app.work import Work
@@ -30,6 +28,7 @@ EXPORT: Mapping[str, Any] = MappingProxyType(
         "user_id": Job.user_id,
         "payment_id": Job.payment_id,
         "attempts": Job.attempts,
+        "max_attempts": Job.max_attempts,
         "progress_percent": Job.progress,
         "error_code": Job.error_code,
         "error": Job.error,
@@ -37,11 +36,11 @@ EXPORT: Mapping[str, Any] = MappingProxyType(
         "created_at": Job.created_at,
         "started_at": Job.started_at,
         "finished_at": Job.finished_at,
+        "waited_seconds": job_times.WAITED,
+        "ran_seconds": job_times.RAN,
     }
 )
 """The columns of a file of jobs, over the same question as the list."""
-_SLACK = timedelta(hours=1)
-"""By which clocks may differ: that of whoever makes an id, and the database's, which says when a job was created."""
 _IDS: Mapping[str, Any] = {
     "team": Job.team_id,
     "user": Job.user_id,
@@ -66,7 +65,7 @@ def _listed() -> Query:
     listed = select(
         *(Job.id, Job.team_id, Job.user_id, Job.created_by, Job.payment_id, Job.kind, Job.queue, Job.status),
         *(Job.priority, Job.progress, Job.progress_text, Job.attempts, Job.max_attempts, Job.cancel_requested_at),
-        *(Job.run_after, Job.held_at, Job.created_at, Job.started_at, Job.run_started_at, Job.finished_at),
+        *(Job.run_after, Job.held_at, Job.created_at, Job.started_at, Job.finished_at, job_times.WAITED, job_times.RAN),
         func.left(func.split_part(Job.error, "\n", 1), 300).label("error"),  # a traceback is for the job's own page
         Team.name.label("team"),
         User.name.label("user"),
@@ -88,7 +87,8 @@ async def search(work: Work, request: PageRequest) -> Page[Any]:
     known = await _tallies(work, request)
     states = among(request, "status", JobStatus)
     count = None if known is None else Count(sum(n for state, n in known.items() if not states or state in states))
-    return replace(await page(work, query, LISTING, request, count=count), tallies=known)
+    parts = job_activity.parts(request)
+    return replace(await page(work, query, LISTING, request, count=count, parts=parts), tallies=known)
 
 
 async def chosen(work: Work, request: PageRequest) -> Query:
@@ -116,7 +116,7 @@ async def _conditions(work: Work, request: PageRequest) -> list[ColumnElement[bo
 
 
 def _filters(request: PageRequest) -> list[ColumnElement[bool]]:
-    found = [*_created(request), *within(request, "finished_at", Job.finished_at)]
+    found = [*_created(request), *job_activity.conditions(request), *within(request, "finished_at", Job.finished_at)]
     found += [Job.status.in_(states)] if (states := among(request, "status", JobStatus)) else []
     for name, column in (("kind", Job.kind), ("queue", Job.queue)):
         found += [column.in_(values)] if (values := request.filters.get(name)) else []
@@ -134,51 +134,31 @@ def _filters(request: PageRequest) -> list[ColumnElement[bool]]:
 
 def _created(request: PageRequest) -> list[ColumnElement[bool]]:
     """A range of creation. Ids grow with time, which ends the walk through any index that they stand in."""
-    start = _since(request)
+    start = job_activity.named_start(request, "created_at")
     if start is None:
         return within(request, "created_at", Job.created_at)
-    first = UUID(int=int((start - _SLACK).timestamp() * 1000) << 80)
-    return [Job.created_at >= start, Job.id >= first]
-
-
-def _since(request: PageRequest) -> datetime | None:
-    """Where a named range begins: with a full quarter of an hour, of which the numbers are known exactly."""
-    _, length = RANGES.get(request.one("created_at") or "", ("", None))
-    if length is None:
-        return None
-    start: datetime = clock.now() - length
-    return start.replace(minute=start.minute // 15 * 15, second=0, microsecond=0)
+    return [Job.created_at >= start, Job.id >= job_activity.first_id(start)]
 
 
 async def _tallies(work: Work, request: PageRequest) -> dict[str, int] | None:
     """How many of each state match, from the counters: they know kinds, teams and named ranges, no more."""
-    counted = {"status", "kind", "team", "created_at"}
-    ranged = any(request.filters.get("created_at", ()))
-    start = _since(request) if ranged else None
+    counted = {"status", "kind", "team", job_activity.NAME}
+    ranged = any(request.filters.get(job_activity.NAME, ()))
+    start = job_activity.named_start(request, job_activity.NAME)
     if request.search.strip() or (ranged and start is None):
         return None
     if any(values for name, values in request.filters.items() if name not in counted):
         return None
     kinds, team = request.filters.get("kind", ()), identity(request, "team")
-    rows = await (_ever(work, kinds, team) if start is None else _of_range(work, start, kinds, team))
+    query = _ever(kinds, team) if start is None else job_activity.counted(work, start, kinds, team)
+    rows = {state: int(n) for state, n in await work.execute(query)}
     return {state: max(0, rows.get(state, 0)) for state in JobStatus}
 
 
-async def _ever(work: Work, kinds: Collection[str], team: UUID | None) -> dict[str, int]:
+def _ever(kinds: Collection[str], team: UUID | None) -> Query:
     query = select(JobCount.status, func.sum(JobCount.n)).group_by(JobCount.status)
     query = query.where(JobCount.kind.in_(kinds)) if kinds else query
-    query = query.where(JobCount.team_id == team) if team else query
-    return {state: int(n) for state, n in await work.execute(query)}
-
-
-async def _of_range(work: Work, start: datetime, kinds: Collection[str], team: UUID | None) -> dict[str, int]:
-    dimensions = [f"{kind}|{state}" for kind in kinds for state in JobStatus] or None
-    since = await tallies.since(work, Metric.JOBS_ASKED, start, team=team, dimensions=dimensions)
-    found: dict[str, int] = {}
-    for dimension, n in since.items():
-        state = dimension.rpartition("|")[2]
-        found[state] = found.get(state, 0) + n
-    return found
+    return query.where(JobCount.team_id == team) if team else query
 
 
 async def counts(work: Work) -> dict[JobStatus, int]:

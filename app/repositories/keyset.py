@@ -1,12 +1,27 @@
 """Keyset paging for every list: a page costs the same wherever it lies, and its count never walks the table."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, Integer, Numeric, Row, Select, Uuid, func, literal, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    DateTime,
+    Integer,
+    Numeric,
+    Row,
+    Select,
+    Uuid,
+    any_,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.errors import Invalid
@@ -44,16 +59,34 @@ class Listing:
         return known
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a question matches, in parts that share no row, where no single index finds all of it: ``dense`` is walked
+    in the order of the list; each of the ``sparse`` ones holds few rows, which an index of its own gathers.
+    """
+
+    dense: ColumnElement[bool]
+    sparse: Sequence[ColumnElement[bool]]
+
+
 async def page(
-    work: Work, query: Query, listing: Listing, request: PageRequest, *, count: Count | None = None
+    work: Work,
+    query: Query,
+    listing: Listing,
+    request: PageRequest,
+    *,
+    count: Count | None = None,
+    parts: Parts | None = None,
 ) -> Page[Row[Any]]:
-    """One page of ``query``, in display order. ``count`` is given where a counter already knows it."""
+    """One page of ``query``, in display order. ``count`` is given where a counter already knows it; ``parts`` where
+    what matches is found in several ways.
+    """
     sort = request.sort or listing.default
     column = listing.column(sort, masked=work.veil is not None)
     cursor = request.cursor
     backwards = cursor is not None and cursor.backwards
     downwards = sort.descending != backwards
-    counted = count if count is not None else await capped_count(work, query)
+    counted = count if count is not None else await capped_count(work, query, parts)
     if count is None and not counted.value:
         return Page([], counted)
 
@@ -61,7 +94,15 @@ async def page(
     if cursor is not None:
         asked = asked.where(_beyond(column, listing.id, cursor, downwards=downwards))
     keys = [listing.id] if column is listing.id else [column, listing.id]
-    asked = asked.order_by(*(key.desc() if downwards else key.asc() for key in keys)).limit(request.size + 1)
+    order, most = [key.desc() if downwards else key.asc() for key in keys], request.size + 1
+    if parts is not None:
+        first = _only(asked.where(parts.dense).order_by(*order).limit(most), listing.id).subquery()
+        few = [_only(asked.where(part), listing.id) for part in parts.sparse]
+        found = union_all(select(first.c[0]), *few).subquery()
+        # An array, not a join: whatever the plan expects of the parts, rows are then fetched by their ids.
+        ids = func.array(select(found.c[0]).scalar_subquery(), type_=ARRAY(listing.id.type))
+        asked = asked.where(listing.id == any_(ids))
+    asked = asked.order_by(*order).limit(most)
 
     rows = list((await work.execute(asked)).all())
     more = len(rows) > request.size
@@ -80,16 +121,26 @@ async def page(
 
 def mapped(page_: Page[Any], make: Callable[[Any], T]) -> Page[T]:
     """The same page with other rows."""
-    return Page([make(row) for row in page_.rows], page_.count, page_.next, page_.previous)
+    return replace(page_, rows=[make(row) for row in page_.rows])
 
 
-async def capped_count(work: Work, query: Query) -> Count:
+async def capped_count(work: Work, query: Query, parts: Parts | None = None) -> Count:
     """How many rows match, exactly up to the cap and "at least" beyond it."""
-    capped = (
-        query.with_only_columns(literal(1), maintain_column_froms=True).order_by(None).limit(COUNT_CAP + 1).subquery()
-    )
-    n = await work.scalar(select(func.count()).select_from(capped))
+    matched = _only(query, literal(1)).order_by(None)
+    capped = (matched if parts is None else matched.where(parts.dense)).limit(COUNT_CAP + 1).subquery()
+    found = select(func.count()).select_from(capped)
+    for part in parts.sparse if parts is not None else ():
+        found = select(found.scalar_subquery() + _counted(matched.where(part)))
+    n = await work.scalar(found)
     return Count(COUNT_CAP, CountKind.AT_LEAST) if n > COUNT_CAP else Count(n)
+
+
+def _only(query: Query, column: Any) -> Query:  # noqa: ANN401 - a column
+    return query.with_only_columns(column, maintain_column_froms=True)
+
+
+def _counted(matched: Query) -> ColumnElement[int]:
+    return select(func.count()).select_from(matched.subquery()).scalar_subquery()
 
 
 def _cursor(row: Row[Any], *, backwards: bool) -> Cursor:

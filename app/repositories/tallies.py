@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, cast, func, select, union_all
+from sqlalchemy import BigInteger, ColumnElement, CompoundSelect, cast, func, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.models import ALWAYS, Metric, StatsBucket, StatsDelta
@@ -39,8 +39,17 @@ async def since(
     team: UUID | None = None,
     dimensions: Sequence[str] | None = None,
 ) -> dict[str, int]:
-    """How many there are, by dimension, of the moments from ``start`` on, which begins a quarter of an hour: of all
-    teams in sight, or of one; of every dimension, or of these.
+    """How many there are, by dimension, of the moments from ``start`` on: see :func:`noted_since`."""
+    parts = noted_since(work, metric, start, team=team, dimensions=dimensions).subquery()
+    query = select(parts.c.dimension, _total(parts.c.n)).group_by(parts.c.dimension)
+    return {dimension: int(n) for dimension, n in await work.execute(query)}
+
+
+def noted_since(
+    work: Work, metric: Metric, start: datetime, *, team: UUID | None = None, dimensions: Sequence[str] | None = None
+) -> CompoundSelect[Any]:
+    """What is noted, as ``dimension`` and ``n`` to be summed, of the moments from ``start`` on, which begins a quarter
+    of an hour: of all teams in sight, or of one; of every dimension, or of these.
     """
     known: dict[type[StatsBucket | StatsDelta], list[ColumnElement[bool]]] = {}
     for table in (StatsBucket, StatsDelta):
@@ -50,10 +59,7 @@ async def since(
     if team is None:
         everywhere = work.who.team_ids is None
         known[StatsBucket].append(StatsBucket.team_id.is_(None) if everywhere else StatsBucket.team_id.is_not(None))
-    sides = [select(table.dimension, table.n).where(*conditions) for table, conditions in known.items()]
-    parts = union_all(*sides).subquery()
-    query = select(parts.c.dimension, _total(parts.c.n)).group_by(parts.c.dimension)
-    return {dimension: int(n) for dimension, n in await work.execute(query)}
+    return union_all(*(select(table.dimension, table.n).where(*conditions) for table, conditions in known.items()))
 
 
 async def by_team(work: Work, metric: Metric, teams: Sequence[UUID]) -> dict[UUID, dict[str, int]]:

@@ -5,7 +5,7 @@ by a job at a rate; each job then goes the way of a single one, with an entry of
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,8 @@ from app.repositories import bulk as bulk_table
 from app.repositories import jobs as jobs_table
 from app.repositories import staff as staff_table
 from app.repositories.bulk import MOST, NEEDS
+from app.repositories.keyset import mapped
+from app.services.bulk_outcome import Outcome, outcomes
 from app.services.job import LASTING
 from app.topics import jobs as topic
 from app.work import Work, reading, writing
@@ -78,6 +80,7 @@ class BulkView:
     team: str
     """Empty where it spans teams."""
     tallies: Mapping[str, int]
+    outcome: Outcome
 
 
 async def plan(actor: Actor, verb: BulkVerb, choice: Choice) -> Plan:
@@ -125,7 +128,9 @@ async def start(actor: Actor, verb: BulkVerb, choice: Choice, at: datetime, reas
 async def search(actor: Actor, request: PageRequest) -> Page[Any]:
     """The bulk acts that one may see."""
     async with reading(actor, Permission.JOBS_READ) as work:
-        return await bulk_table.search(work, request)
+        found = await bulk_table.search(work, request)
+        known = await outcomes(work, found.rows)
+    return mapped(found, lambda row: SimpleNamespace(**row._asdict(), outcome=known[row.id]))
 
 
 async def get(actor: Actor, bulk_id: UUID) -> BulkView:
@@ -138,6 +143,7 @@ async def get(actor: Actor, bulk_id: UUID) -> BulkView:
             await staff_table.name(work, act.asked_by),
             (await work.get(Team, act.team_id)).name if act.team_id else "",
             act.tallies,
+            (await outcomes(work, [act]))[act.id],
         )
 
 

@@ -44,7 +44,7 @@ async def retry(actor: Actor, job_id: UUID, reason: str, *, from_start: bool = F
         if not job.can_retry:
             raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.status}.")
         await _reopen_import(work, job)
-        await ledger.requeue(work, job, by=work.who.id, from_start=from_start)
+        await ledger.requeue(work, job, by=work.who.id, from_start=from_start, bulk_id=part.bulk_id if part else None)
         detail = {"from_start": True} if from_start else {}
         work.record(Action.JOB_RETRIED, job, reason=why, detail=detail | (await _of_bulk(work, job, part)))
 
@@ -58,6 +58,8 @@ async def cancel(actor: Actor, job_id: UUID, reason: str, *, part: Part | None =
         job = await work.get(Job, job_id, lock=True)
         if job.kind in LASTING:
             raise Conflict("Deleting has begun and cannot be cancelled.")
+        if part is not None:
+            job.bulk_id = part.bulk_id
         if job.status == JobStatus.FAILED:
             await give_up(work, job, by=work.who.id)
         elif job.can_cancel:

@@ -12,13 +12,16 @@ from app.actor import Actor
 from app.attempts import Attempt, attempts
 from app.errors import NotFound
 from app.expected import Usual
+from app.ledger.tasks import JOBS_BULK
 from app.models import Action, Import, Job, JobEvent, JobStatus, Team
 from app.permissions import Permission
 from app.repositories import audit as audit_table
 from app.repositories import imports as imports_table
 from app.repositories import job as job_table
+from app.repositories import job_times
 from app.repositories import jobs as jobs_table
 from app.repositories import payments as payments_table
+from app.services.bulk_outcome import Outcome, by_job
 from app.work import Work, reading
 
 LARGEST = 100_000
@@ -66,6 +69,11 @@ class JobView:
     """Its queue, while it waits; None for who may not see queues."""
     schedule: str = ""
     dataset: tuple[UUID, str] | None = None
+    waited: float | None = None
+    """Seconds that it waited for its last run, and that this took: see ``app.repositories.job_times``."""
+    ran: float | None = None
+    outcome: Outcome | None = None
+    """What became of the jobs of the bulk act that it carries out."""
     heard_of: datetime | None = None
     """The last sign of life of the worker that runs it; None for who may not see workers, or where it is gone."""
 
@@ -83,6 +91,7 @@ async def get(actor: Actor, job_id: UUID) -> JobView:
         events = await job_table.events(work, job_id)
         people = await job_table.names(work, set(_people(job, events)))
         import_ = await imports_table.of_job(work, job.id)
+        times = await job_times.of(work, job.id)
         waits = job.status in _WAITS
         sees_queues = Permission.QUEUES_READ in work.who.permissions
         return JobView(
@@ -94,7 +103,7 @@ async def get(actor: Actor, job_id: UUID) -> JobView:
             import_,
             events,
             await audit_table.of_record(work, "job", str(job.id)),
-            attempts(reversed(events)),
+            attempts(reversed(events), job.attempts),
             people,
             sizes,
             {part: await job_table.cut(work, job_id, part) for part in large},
@@ -102,6 +111,9 @@ async def get(actor: Actor, job_id: UUID) -> JobView:
             await _line(work, job) if job.status == JobStatus.QUEUED and sees_queues else None,
             await job_table.schedule_name(work, job.schedule_id) if job.schedule_id and sees_queues else "",
             await _dataset(work, job, import_, shown=sizes["input"] <= LARGEST),
+            times.waited,
+            times.ran,
+            (await by_job(work, [job.id])).get(job.id) if job.kind == JOBS_BULK.kind else None,
             await job_table.worker_since(work, job.worker) if job.worker and sees_queues else None,
         )
 

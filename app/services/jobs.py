@@ -3,17 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from app import clock
 from app.actor import Actor
-from app.ledger.tasks import QUEUES
+from app.ledger.tasks import JOBS_BULK, QUEUES, attempts_of
 from app.models import JobStatus
 from app.paging import Page, PageRequest
 from app.permissions import Permission
 from app.repositories import jobs as jobs_table
 from app.repositories import queues as queues_table
 from app.repositories.jobs import Priority
+from app.repositories.keyset import mapped
+from app.services.bulk_outcome import by_job
 from app.services.job import KINDS, LASTING, cancel, retry
 from app.services.job_view import JobView, content, get
 from app.work import reading
@@ -39,6 +42,7 @@ __all__ = [
     "Flow",
     "JobView",
     "Priority",
+    "attempts_of",
     "cancel",
     "content",
     "counts",
@@ -50,9 +54,12 @@ __all__ = [
 
 
 async def search(actor: Actor, request: PageRequest) -> Page[Any]:
-    """The jobs that one may see."""
+    """The jobs that one may see; one that carries out a bulk act with the ``outcome`` of that."""
     async with reading(actor, Permission.JOBS_READ) as work:
-        return await jobs_table.search(work, request)
+        found = await jobs_table.search(work, request)
+        acting = [row.id for row in found.rows if row.kind == JOBS_BULK.kind]
+        acts = await by_job(work, acting) if acting else {}
+    return mapped(found, lambda row: SimpleNamespace(**row._asdict(), outcome=acts.get(row.id)))
 
 
 async def counts(actor: Actor) -> Mapping[JobStatus, int]:

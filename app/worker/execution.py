@@ -178,7 +178,8 @@ class Execution:
         failure = replace(failure, **{key: words.replace("\0", "\ufffd") for key, words in told.items()})
         log.warning("The run failed: %s", failure.message, exc_info=self._error if again else None)
         backoff, first = runnable.task.backoff, self.settings.retry_seconds
-        retry_in = failures.pause(backoff, self.claimed.attempt, first) if again else None
+        nth = max(1, runnable.task.max_attempts - self.claimed.left)  # since somebody asked for it
+        retry_in = failures.pause(backoff, nth, first) if again else None
         await ledger.fail(self.claimed.run, failure, retry_in=retry_in)
 
     async def _tell_rejected(self) -> None:

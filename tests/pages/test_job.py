@@ -91,8 +91,8 @@ async def test_a_failed_one_tells_why_and_offers_two_ways_on(
     dialog = await ann.answer("Why start this job over?", reason="The disk has room again")
     assert dialog.contents["plan"][0].startswith("It forgets its checkpoint")
     await ann.hears("queued again")
-    row = await admin.fetchrow("SELECT status, checkpoint, attempts FROM jobs WHERE id = $1", job_id)
-    assert tuple(row) == ("queued", None, 0)
+    row = await admin.fetchrow("SELECT status, checkpoint, attempts, max_attempts FROM jobs WHERE id = $1", job_id)
+    assert tuple(row) == ("queued", None, 3, 6)
     told = await admin.fetchval("SELECT detail::text FROM audit_entries WHERE action = 'job.retried'")
     assert json.loads(told) == {"from_start": True}
     again = await job_stories.failed(Story(admin, people.acme))

@@ -7,14 +7,18 @@ import asyncpg
 import pytest
 
 import app.worker.tasks.bulk  # noqa: F401 - binds the function that the job runs
+from app import ledger
 from app.config import Settings
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.models import BulkVerb
 from app.paging import PageRequest
 from app.services import audit, bulk, jobs
 from app.services.bulk import Choice
+from app.worker.stats import add_up
+from pages import bulk_words
 from tests.factories import Desk, add_job, check_counts
 from tests.people import Company
+from tests.services.books import BROKEN, worker
 
 RETRY, CANCEL = BulkVerb.RETRY, BulkVerb.CANCEL
 EVERYTHING = Choice(PageRequest())
@@ -79,6 +83,77 @@ async def test_what_is_ticked_or_matches_is_retried_one_by_one(
     assert (faster[0], retried[0]) == ("job.retried", "job.retried")
     assert retried[2:] == ("system", "the disk is free again", {"bulk": str(act)})
     await check_counts(admin)
+
+
+async def told(company: Company, act: UUID) -> tuple[str, tuple[str, str], list[tuple[str, int]]]:
+    """What the act's page, the list of acts and the list of jobs say of it; all the same."""
+    seen = await bulk.get(company.ann, act)
+    (row,) = [row for row in (await bulk.search(company.ann, PageRequest())).rows if row.id == act]
+    (job,) = [row for row in (await jobs.search(company.ann, PageRequest())).rows if row.id == seen.job.id]
+    said = [bulk_words.verdict(one.outcome, where) for one, where in ((seen, seen.job), (row, row), (job, job))]
+    assert said[0] == said[1] == said[2]
+    assert (await jobs.get(company.ann, seen.job.id)).outcome == seen.outcome
+    return bulk_words.sentence(seen.outcome), said[0], bulk_words.numbers(seen.outcome)
+
+
+async def test_an_act_tells_what_became_of_its_jobs_and_has_the_colour_of_the_worst(
+    company: Company, admin: asyncpg.Connection, settings: Settings
+) -> None:
+    ids = [await add_job(admin, company.acme) for _ in range(3)]
+    act = await consent(company.ann, RETRY, FAILED)
+    sentence = "0 queued again: 0 succeeded, 0 failed again, 3 not yet"
+    assert (await told(company, act))[:2] == (sentence, ("Queued", "idle"))
+    await carry_out(company, settings, act)
+    sentence = "3 queued again: 0 succeeded, 0 failed again, 3 waiting"
+    assert (await told(company, act))[:2] == (sentence, ("3 not ended yet", "info"))
+
+    async def run(job_id: UUID, failure: ledger.Failure | None = None) -> None:
+        claimed = await ledger.claim(job_id, worker(), 60)
+        assert claimed is not None
+        assert ("Running", 1) in (await told(company, act))[2]
+        await (ledger.fail(claimed.run, failure) if failure else ledger.finish(claimed.run))
+
+    await run(ids[0])
+    await run(ids[1], BROKEN)
+    sentence = "3 queued again: 1 succeeded, 1 failed again, 1 waiting"
+    assert (await told(company, act))[:2] == (sentence, ("1 failed again", "bad"))
+    await add_up()
+    await run(ids[2], BROKEN)
+    ended = ("3 queued again: 1 succeeded, 2 failed again", ("2 failed again", "bad"))
+    assert (await told(company, act))[:2] == ended
+
+    # What somebody does with them later is theirs: the act has failed all the same.
+    await jobs.retry(company.ann, ids[1], "alone")
+    second = await consent(company.ann, RETRY, FAILED)
+    await carry_out(company, settings, second)
+    assert (await told(company, act))[:2] == ended
+    assert (await told(company, second))[0] == "1 queued again: 0 succeeded, 0 failed again, 1 waiting"
+    stop = await consent(company.ann, CANCEL, Choice(ids=[ids[2]]))
+    await carry_out(company, settings, stop)
+    assert (await told(company, stop))[:2] == ("1 asked to stop: 1 cancelled", ("All cancelled", "ok"))
+    sentence = "1 queued again: 0 succeeded, 0 failed again, 1 cancelled"
+    assert (await told(company, second))[:2] == (sentence, ("1 cancelled", "warn"))
+    claimed = await ledger.claim(ids[1], worker(), 60)
+    assert claimed is not None
+    await ledger.finish(claimed.run)
+    assert (await told(company, act))[:2] == ended
+
+
+async def test_an_act_of_which_all_came_well_is_green(
+    company: Company, admin: asyncpg.Connection, settings: Settings
+) -> None:
+    job_id = await add_job(admin, company.acme)
+    act = await consent(company.ann, RETRY, FAILED)
+    await carry_out(company, settings, act)
+    claimed = await ledger.claim(job_id, worker(), 60)
+    assert claimed is not None
+    await ledger.retry_later(claimed.run, 0, "its worker was stopped")
+    assert (await told(company, act))[1] == ("1 not ended yet", "info")
+    claimed = await ledger.claim(job_id, worker(), 60)
+    assert claimed is not None
+    await ledger.finish(claimed.run)
+    sentence = "1 queued again: 1 succeeded, 0 failed again"
+    assert (await told(company, act))[:2] == (sentence, ("All succeeded", "ok"))
 
 
 async def test_what_somebody_searched_for_is_kept_apart_from_the_sealed_entry(

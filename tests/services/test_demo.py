@@ -171,11 +171,13 @@ def test_events_tell_of_the_attempts_that_there_were(made: demo.Company) -> None
         told.setdefault(event["job_id"], []).append(SimpleNamespace(**event))
     endings = Counter[Ending]()
     for job in made.tables["jobs"]:
-        runs = attempts(told[job["id"]])
+        runs = attempts(told[job["id"]], job["attempts"])
         endings.update(run.ending for run in runs)
         assert all(run.ended_at and run.started_at <= run.ended_at for run in runs)
         assert all(before.ended_at <= after.started_at for before, after in pairwise(runs) if before.ended_at)
-        assert [run.of_round for run in runs][-job["attempts"] :] == list(range(1, job["attempts"] + 1))
+        assert [run.number for run in runs] == list(range(1, job["attempts"] + 1))
+        assert job["attempts"] <= job["max_attempts"]
+        assert not runs or runs[-1].started_at >= job["run_after"], "it waited until its last run"
         assert sum(run.cost_micros for run in runs) == job["cost_micros"]
         assert job["run_started_at"] == (runs[-1].started_at if runs else None)
     assert set(endings) == {Ending.SUCCEEDED, Ending.FAILED, Ending.AGAIN, Ending.LOST, Ending.CANCELLED}

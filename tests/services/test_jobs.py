@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import asyncpg
@@ -13,9 +14,9 @@ from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.ledger.tasks import DOCUMENT_GENERATE
 from app.models import Action, JobStatus
-from app.paging import PageRequest
+from app.paging import PageRequest, Sort
 from app.permissions import Permission
-from app.services import jobs
+from app.services import bulk, jobs
 from app.work import writing
 from tests.factories import add_job, add_user, check_counts
 from tests.people import Company
@@ -29,7 +30,8 @@ async def test_one_job_with_its_time_line_and_what_staff_did(company: Company, a
     job_id = await add_job(admin, company.acme)
     await jobs.retry(company.ann, job_id, "the disk is free again")
     seen = await jobs.get(company.vic, job_id)
-    assert (seen.job.status, seen.job.attempts, seen.team, seen.started_by) == ("queued", 0, "Acme", "")
+    assert (seen.job.status, seen.job.attempts, seen.job.max_attempts) == ("queued", 1, 4)
+    assert (seen.team, seen.started_by) == ("Acme", "")
     assert (seen.import_, [event.kind for event in seen.events]) == (None, ["retried"])
     assert [(act.action, act.actor_name, act.reason) for act in seen.acts] == [
         ("job.retried", "Ann Adler", "the disk is free again")
@@ -164,7 +166,7 @@ async def test_counts_of_a_range_and_of_kinds_are_exact(company: Company, admin:
         page = await jobs.search(actor, PageRequest({name: (value,) for name, value in filters.items()}))
         return page.count.value, {state: n for state, n in (page.tallies or {}).items() if n}
 
-    for created in ({}, {"created_at": "24h"}):
+    for created in ({}, {"active": "24h"}):
         assert await standing(company.ann, **created) == (4, {"failed": 1, "queued": 2, "succeeded": 1})
         assert await standing(company.tess, **created) == (3, {"failed": 1, "queued": 2})
         assert await standing(company.ann, status="queued", kind="dataset.import", **created) == (
@@ -172,6 +174,53 @@ async def test_counts_of_a_range_and_of_kinds_are_exact(company: Company, admin:
         )
         assert await standing(company.ann, team=str(company.nordlicht), **created) == (1, {"succeeded": 1})
     assert await standing(company.ann, user=str(company.acme)) == (0, {})
+    assert await standing(company.ann, created_at="24h") == (4, {}), "no counter knows when jobs were asked for"
+
+
+async def test_what_has_just_failed_is_recent_however_long_ago_it_was_asked_for(
+    company: Company, admin: asyncpg.Connection
+) -> None:
+    """By the last activity: now for what waits or runs, its end for what has ended. Pages and counters agree."""
+    names = ["old", "waits", "runs", "failed again", "long", "new", "ends"]
+    days = [(9, 9), (8, None), (7, None), (6, 0), (2, 0.5), (0.2, 0.1), (0, 0)]
+    states = ["failed", "queued", "running", "failed", "succeeded", "failed", "succeeded"]
+    ids = {}
+    for name, (asked, ended), status in zip(names, days, states, strict=True):
+        ids[name] = await add_job(admin, company.acme, status)
+        await admin.execute(
+            "UPDATE jobs SET id = uuidv7($2 * interval '-1 day'), created_at = now() - $2 * interval '1 day',"
+            " finished_at = now() - $3::float * interval '1 day' WHERE id = $1",
+            *(ids[name], float(asked), None if ended is None else float(ended)),
+        )
+        ids[name] = await admin.fetchval("SELECT id FROM jobs ORDER BY created_at DESC LIMIT 1")
+    by_id = {id_: name for name, id_ in ids.items()}
+
+    async def found(actor: Staff, size: int = 50, **filters: str) -> tuple[list[str], int, dict[str, int]]:
+        """All pages one after the other, forwards; the count and the tallies of the first."""
+        request = PageRequest({name: (value,) for name, value in filters.items()}, size=size)
+        first = page = await jobs.search(actor, request)
+        rows = list(page.rows)
+        while page.next is not None:
+            page = await jobs.search(actor, replace(request, cursor=page.next))
+            rows += page.rows
+        back = await jobs.search(actor, replace(request, sort=Sort("id", descending=False)))
+        assert [by_id[row.id] for row in back.rows] == [by_id[row.id] for row in rows[::-1]][:size]
+        return [by_id[row.id] for row in rows], first.count.value, {s: n for s, n in (first.tallies or {}).items() if n}
+
+    recent = ["ends", "new", "long", "failed again", "runs", "waits"]
+    standing = {"queued": 1, "running": 1, "failed": 2, "succeeded": 2}
+    for actor, size in product((company.ann, company.tess), (50, 2)):
+        assert await found(actor, size, active="24h") == (recent, 6, standing)
+        assert await found(actor, size, active="24h", status="failed") == (["new", "failed again"], 2, standing)
+        assert await found(actor, size, active="1h") == (["ends", "failed again", "runs", "waits"], 4, {
+            "queued": 1, "running": 1, "failed": 1, "succeeded": 1
+        })  # fmt: skip
+        day = (clock.now() - timedelta(days=1)).isoformat()
+        assert await found(actor, size, active=f"{day}..") == (recent, 6, {}), "the same without the counters"
+        assert await found(actor, size, active=f"..{day}") == (["old"], 1, {})
+    plan = await bulk.plan(company.ann, bulk.BulkVerb.RETRY, bulk.Choice(PageRequest({"active": ("24h",)})))
+    assert (plan.total, plan.matched) == (2, 6), "acting on all that match is about the same jobs"
+    assert await found(company.ann, active="24h", created_at="24h") == (["ends", "new"], 2, {})
 
 
 @pytest.mark.parametrize(

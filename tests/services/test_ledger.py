@@ -6,15 +6,21 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from app import ledger
+from app import clock, ledger
 from app.actor import System
 from app.errors import Duplicate
 from app.ids import uuid7
 from app.ledger import Claimed, LeaseLost, Run
-from app.models import Action, Team
+from app.models import Action, Job, Team
+from app.paging import PageRequest
 from app.permissions import Permission
-from app.work import keeping, writing
+from app.repositories import jobs as jobs_table
+from app.services import jobs
+from app.work import keeping, reading, writing
+from components.blocks import Entry
+from pages import job_line, job_words
 from tests.services.books import BROKEN, COUNT, Books, worker
 
 
@@ -57,7 +63,7 @@ async def test_one_of_two_claims_wins(books: Books) -> None:
     job_id, mine = await books.submit(rows=3), worker()
     claimed = await ledger.claim(job_id, mine, 60)
     assert claimed == Claimed(
-        Run(job_id, 1), books.company.acme, "test.count", {"rows": 3}, None, 1, books.company.ann.staff_id
+        Run(job_id, 1), books.company.acme, "test.count", {"rows": 3}, None, 1, 2, books.company.ann.staff_id
     )
     assert await ledger.claim(job_id, worker(), 60) is None
     row = await books.row(job_id)
@@ -228,11 +234,65 @@ async def test_a_retried_job_goes_on_from_its_checkpoint_or_starts_over(
     await ledger.fail(run, BROKEN)
     await books.act(run.job_id, Action.JOB_RETRIED, ledger.requeue, from_start=from_start)
     row = await books.row(run.job_id)
-    assert (row["status"], row["attempts"], row["error"], row["finished_at"]) == ("queued", 0, None, None)
+    assert (row["status"], row["error"], row["finished_at"]) == ("queued", None, None)
+    assert (row["attempts"], row["max_attempts"]) == (1, 1 + COUNT.max_attempts), "those that were made still count"
     again = await ledger.claim(run.job_id, worker(), 60)
     assert again is not None
-    assert again.checkpoint == checkpoint
+    assert (again.checkpoint, again.attempt, again.left) == (checkpoint, 2, COUNT.max_attempts - 1)
     assert await books.kinds(run.job_id) == ["queued", "claimed", "failed", "retried", "claimed"]
+
+
+async def test_attempts_and_waits_are_the_same_wherever_they_are_told(books: Books) -> None:
+    """Failed three times, retried by somebody, given back by a worker that stopped, lost, and then it succeeded."""
+    ann, job_id = books.company.ann, await books.submit()
+
+    async def claimed(waited: float) -> Claimed:
+        await books.change(job_id, f"run_after = now() - interval '{waited} s'")
+        found = await ledger.claim(job_id, worker(), 60)
+        assert found is not None
+        return found
+
+    async def check(attempts: str, waited: float | None, numbers: list[int], *, ran: bool = False) -> None:
+        seen = await jobs.get(ann, job_id)
+        (listed,) = (await jobs.search(ann, PageRequest())).rows
+        assert f"{seen.job.attempts}/{seen.job.max_attempts}" == f"{listed.attempts}/{listed.max_attempts}" == attempts
+        assert [attempt.number for attempt in seen.attempts] == numbers
+        for one in (seen, listed):
+            assert (None if one.waited is None else round(one.waited)) == waited
+            assert (one.ran is not None) is ran
+        told = [_words(entry) for entry in job_line.line(seen, linked=False)]
+        starts = [words for words in told if words.startswith(("Started", "Taken over"))]
+        assert [int(words.partition("attempt ")[2].partition(",")[0]) for words in starts] == numbers[::-1]
+
+    for n in (1, 2, 3):
+        run = (await claimed(5)).run
+        await ledger.fail(run, BROKEN, retry_in=20)
+        await check(f"{n}/3", 5 if n == 3 else None, [1, 2, 3][:n], ran=n == 3)
+    await books.act(job_id, Action.JOB_RETRIED, ledger.requeue)
+    first = await claimed(7)
+    assert (first.attempt, first.left) == (4, 2)
+    await ledger.retry_later(first.run, 0, "its worker was stopped")
+    second = await claimed(8)
+    await check("4/6", 8, [1, 2, 3, 4, 4])
+    await books.change(job_id, "lease_until = now() - interval '9 s', run_started_at = now() - interval '300 s'")
+    third = await ledger.claim(job_id, worker(), 60)
+    assert third is not None
+    assert (second.attempt, third.attempt) == (4, 5)
+    await check("5/6", 9, [1, 2, 3, 4, 4, 5])  # since its worker was lost, not since that one began
+    await ledger.finish(third.run)
+    await check("5/6", 9, [1, 2, 3, 4, 4, 5], ran=True)
+    seen = await jobs.get(ann, job_id)
+    said = "".join(word for word in job_words.standing(seen, clock.now()).words if isinstance(word, str))
+    assert said.endswith("on its 5th try")
+    async with reading(ann, Permission.JOBS_READ) as work:
+        names = ("attempts", "max_attempts", "waited_seconds", "ran_seconds")
+        columns = [jobs_table.EXPORT[name].label(name) for name in names]
+        row = (await work.execute(select(*columns).where(Job.id == job_id))).one()
+    assert tuple(row) == (5, 6, seen.waited, seen.ran)
+
+
+def _words(entry: Entry) -> str:
+    return "".join(part if isinstance(part, str) else part[0] for part in entry.parts)
 
 
 async def test_a_waiting_job_is_cancelled_at_once(books: Books) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -128,7 +129,11 @@ def _hour() -> tuple[str, str]:
 
 
 def _failed_today() -> PageRequest:
-    return PageRequest({"status": ("failed",), "created_at": ("24h",)})
+    return PageRequest({"status": ("failed",), "active": ("24h",)})
+
+
+def _active(**filters: str) -> PageRequest:
+    return PageRequest({name: (value,) for name, value in {"active": "24h", **filters}.items()})
 
 
 LISTS: dict[str, Callable[[Any, Company, Made], Awaitable[Any]]] = {
@@ -145,6 +150,11 @@ LISTS: dict[str, Callable[[Any, Company, Made], Awaitable[Any]]] = {
     "jobs asked for by staff": lambda a, _c, m: jobs.search(a, PageRequest({"staff": (str(m.id),)})),
     "jobs of a queue": lambda a, _c, _m: jobs.search(a, PageRequest({"queue": ("imports",)})),
     "jobs on a worker": lambda a, _c, m: jobs.search(a, PageRequest({"worker": (str(m.id),)})),
+    "jobs active lately": lambda a, _c, _m: jobs.search(a, _active()),
+    "jobs active since": lambda a, _c, _m: jobs.search(a, _active(active=f"{_hour()[0]}..")),
+    "jobs of a kind active lately": lambda a, _c, _m: jobs.search(a, _active(kind="dataset.delete")),
+    "jobs of a user active lately": lambda a, _c, m: jobs.search(a, _active(user=str(m.id))),
+    "jobs of a failure active lately": lambda a, _c, m: jobs.search(a, _active(signature=str(m.id))),
     "failed jobs of a day": lambda a, _c, _m: jobs.search(a, _failed_today()),
     "jobs to act on": lambda a, _c, _m: bulk.plan(a, bulk.BulkVerb.RETRY, bulk.Choice(_failed_today())),
     "failures": lambda a, _c, _m: failures.search(a, PageRequest({"state": ("open",)})),
@@ -219,3 +229,17 @@ async def test_a_window_of_the_grid_and_a_page_of_a_list_cost_the_same_everywher
     assert len(page.rows) == 50
     *_, plan = await explained(admin, asked, company.ann, company)
     assert buffers(plan) <= BUFFERS
+
+
+async def test_the_last_page_of_what_was_active_lately_looks_at_nothing_older(
+    company: Company, seeded: Made, admin: asyncpg.Connection
+) -> None:
+    """Few of many were active: those created lately end the walk, older ones are found by indexes of their own."""
+    page = await jobs.search(company.ann, _active(active="1h"))
+    assert len(page.rows) == 50
+    assert page.next is not None
+    with listening() as asked:
+        last = await jobs.search(company.ann, replace(_active(active="1h"), cursor=page.next))
+    assert 0 < len(last.rows) < 50
+    *_, plan = await explained(admin, asked, company.ann, company)
+    assert buffers(plan) <= BUFFERS, "three hours of jobs at most, not all of them"

@@ -25,8 +25,9 @@ from tests.people import Company
 NOW = datetime(2026, 4, 2, 10, 7, tzinfo=UTC)
 QUARTER = "to_timestamp(floor(extract(epoch FROM {}) / 900) * 900)"
 ALWAYS = "to_timestamp(0)"
-COUNTED_ELSEWHERE = {Metric.FAILURES, Metric.FAILURES_NOW}
-"""How often a job ever failed stands nowhere but in its events: tests/services/test_failures.py counts these."""
+COUNTED_ELSEWHERE = {Metric.FAILURES, Metric.FAILURES_NOW, Metric.BULK_JOBS}
+"""How often a job ever failed stands nowhere but in its events: tests/services/test_failures.py counts these, and
+test_bulk.py what became of the jobs of an act."""
 FACTS = f"""
     SELECT 'teams' AS metric, id AS team_id, status AS dimension, {ALWAYS} AS bucket, 1 AS n, 0 AS total FROM teams
     UNION ALL SELECT 'datasets', team_id, status, {ALWAYS}, 1, 0 FROM datasets
@@ -40,7 +41,6 @@ FACTS = f"""
     UNION ALL SELECT 'jobs', team_id, kind || '|' || status, {QUARTER.format("finished_at")}, 1,
         coalesce(round(extract(epoch FROM finished_at - started_at) * 1000), 0)
         FROM jobs WHERE finished_at IS NOT NULL AND status IN ('succeeded', 'failed', 'cancelled')
-    UNION ALL SELECT 'jobs_asked', team_id, kind || '|' || status, {QUARTER.format("created_at")}, 1, 0 FROM jobs
     UNION ALL SELECT 'active', team_id, '', date_trunc('day', day AT TIME ZONE 'UTC', 'UTC'), 1, 0 FROM user_days
     UNION ALL SELECT 'actions', team_id, action, {QUARTER.format("at")}, 1, 0 FROM audit_entries
         WHERE actor_kind = 'staff'
