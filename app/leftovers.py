@@ -8,11 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 from app import clock
 
 KEPT = timedelta(hours=24)
 """How long a leftover is left alone: somebody may still be at work with it."""
+REFUSED_KEPT = timedelta(days=7)
+"""How long the file of a refused import is kept, for whoever corrects its columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,14 @@ def remove_uploads(folder: Path) -> Removed:
 def remove_halves(folder: Path) -> Removed:
     """Remove old files that were never written to their end."""
     return _remove((half,) for half in folder.glob("*.part"))
+
+
+def remove_refused(folder: Path, files: Iterable[UUID]) -> Removed:
+    """Remove these files of imports, which were refused long ago."""
+    removed = Removed()
+    for file_id in files:
+        removed += _unlink(folder / f"{file_id}.data")
+    return removed
 
 
 def _remove(groups: Iterable[tuple[Path, ...]]) -> Removed:

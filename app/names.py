@@ -26,3 +26,14 @@ def of_a_person(name: str) -> str:
     if not wanted or len(wanted) > LENGTH or not wanted.isprintable():
         raise Invalid(name=f"Give a name of at most {LENGTH} characters, without line breaks.")
     return wanted
+
+
+TEAM_LENGTH = 120
+
+
+def of_team(name: str, *, field: str = "name") -> str:
+    """The name of a team. ``field`` is the one of the form in which it was typed."""
+    wanted = name.strip()
+    if not wanted or len(wanted) > TEAM_LENGTH or not wanted.isprintable():
+        raise Invalid("", **{field: f"Give the team a name of at most {TEAM_LENGTH} characters."})
+    return wanted

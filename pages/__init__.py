@@ -43,6 +43,7 @@ SCREENS: tuple[Screen, ...] = (
     dataset.dataset_screen,
     imports.imports_screen,
     new_import.import_into_screen,
+    new_import.correct_import_screen,
     row.row_screen,
     imports.import_screen,
     jobs.jobs_screen,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.models import BulkStatus, BulkVerb, JobStatus
-from app.services.bulk_outcome import Outcome
+from app.services.bulk import Outcome
 from components.columns import Tone
 from pages.words import CANCELLING, JOB, job_state, plural
 

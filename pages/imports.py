@@ -6,7 +6,8 @@ from typing import Any
 
 from app import clock, topics
 from app.errors import NotFound
-from app.models import ImportStatus, JobStatus
+from app.leftovers import REFUSED_KEPT
+from app.models import DatasetStatus, ImportStatus, JobStatus
 from app.paging import PageRequest
 from app.permissions import Permission
 from app.services import datasets, imports, jobs
@@ -24,7 +25,7 @@ from components.screen import View, screen
 from components.table import DataTable, Empty
 from components.toasts import done
 from pages.entries import happened
-from pages.words import IMPORT, plural
+from pages.words import CORRECT, IMPORT, plural
 
 _LEAVING = {ImportStatus.DELETING, ImportStatus.DELETED}
 _ENDED = {ImportStatus.SUCCEEDED, ImportStatus.REFUSED, ImportStatus.FAILED, ImportStatus.CANCELLED}
@@ -71,9 +72,10 @@ async def import_screen(view: View) -> None:
     seen = await imports.get(view.actor, import_id)
     history = await happened(view, "import", import_id)
     head = seen.head
+    dataset = [(head.dataset, f"/datasets/{head.dataset_id}")] if _is_shown(head) else []
     page_head = PageHead(
         head.filename,
-        trail=[("Datasets", "/datasets"), (head.dataset, f"/datasets/{head.dataset_id}")],
+        trail=[("Datasets", "/datasets"), *dataset],
         status=IMPORT[head.status],
         id=head.id,
         actions=_actions(view, seen),
@@ -96,7 +98,7 @@ async def import_screen(view: View) -> None:
         try:
             now = await imports.get(view.actor, import_id)
         except NotFound:  # its last rows have just been removed
-            frame.navigate(f"/datasets/{head.dataset_id}/imports")
+            frame.navigate(f"/datasets/{head.dataset_id}/imports" if _is_shown(head) else "/datasets")
             return
         if now.head.status != head.status:
             await frame.redraw()
@@ -118,6 +120,10 @@ def _actions(view: View, seen: ImportView) -> list[Action]:
     offered = [
         (head.job_id is not None, Action("Job", opens=f"/jobs/{head.job_id}")),
         (job and job.can_cancel, Action("Cancel import", acts.cancel, needs=Permission.JOBS_CANCEL)),
+        (
+            head.status == ImportStatus.REFUSED and _is_kept(head),
+            Action(CORRECT, opens=f"/imports/{head.id}/correct", needs=Permission.IMPORTS_RUN, main=True),
+        ),
         (
             ended_badly and job and job.can_retry,
             Action("Retry import", acts.retry, needs=Permission.JOBS_RETRY, main=True),
@@ -171,7 +177,16 @@ class _Acts:
         if reason is not None:
             await imports.delete(self.view.actor, head.id, reason)
             done("The import is being deleted.")
-            frame.navigate(f"/datasets/{head.dataset_id}/imports")
+            frame.navigate(f"/datasets/{head.dataset_id}/imports" if _is_shown(head) else "/datasets")
+
+
+def _is_shown(head: Any) -> bool:  # noqa: ANN401 - an import, as the list has it
+    """Whether its dataset is there: one that came into being with a refused import is not."""
+    return bool(head.dataset_status == DatasetStatus.ACTIVE)
+
+
+def _is_kept(head: Any) -> bool:  # noqa: ANN401 - an import, as the list has it
+    return bool(head.finished_at and clock.now() < head.finished_at + REFUSED_KEPT)
 
 
 def _step(seen: ImportView, pace: Pace) -> Step:
@@ -202,6 +217,12 @@ def _result(seen: ImportView) -> None:
             )
         case ImportStatus.CANCELLED:
             Note("The import was cancelled", "Nothing of it was kept. It can be retried from the beginning.")
+        case ImportStatus.REFUSED:
+            words = job.error if job is not None and job.error else "The file did not fit."
+            days = plural(REFUSED_KEPT.days, "day")
+            kept = f" The file is kept for {days}: nobody has to send it again." if _is_kept(head) else ""
+            left = " No dataset was made." if head.made_dataset and not _is_shown(head) else ""
+            Note("Nothing was imported", f"{words}{left}{kept}")
         case _:
             words = job.error if job is not None and job.error else "The import ended early."
             Note("Nothing was imported", words)
@@ -210,7 +231,7 @@ def _result(seen: ImportView) -> None:
 def _facts(seen: ImportView) -> list[Fact]:
     head = seen.head
     return [
-        Fact("Dataset", head.dataset, opens=f"/datasets/{head.dataset_id}"),
+        Fact("Dataset", head.dataset, opens=f"/datasets/{head.dataset_id}" if _is_shown(head) else ""),
         Fact("Team", head.team),
         Fact("Rows imported", head.rows_good if head.status == ImportStatus.SUCCEEDED else 0, "number"),
         Fact("Bad rows", head.rows_bad, "number"),

@@ -9,7 +9,7 @@ from uuid import UUID
 from nicegui import ui
 
 from app import clock, money, topics
-from app.models import Job, JobStatus
+from app.models import ImportStatus, Job, JobStatus
 from app.permissions import Permission
 from app.personal import Masked
 from app.services import audit_exports, documents, jobs, uploads
@@ -26,7 +26,7 @@ from components.screen import View, screen
 from components.toasts import done
 from pages import bulk_words, job_line, job_words
 from pages.customers import about
-from pages.words import CANCELLING, CONSOLE, JOB, can_cancel_job, job_label, job_state, plural
+from pages.words import CANCELLING, CONSOLE, CORRECT, JOB, can_cancel_job, job_label, job_state, plural
 
 _ENDED = {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED}
 _TITLES = {"input": "Input", "result": "Result", "checkpoint": "Checkpoint"}
@@ -213,6 +213,8 @@ def _payment(seen: JobView) -> list[Fact]:
 def _actions(view: View, seen: JobView) -> list[Action]:
     job, started = seen.job, bool(seen.sizes["checkpoint"])
     needs = Permission.JOBS_RETRY
+    if seen.import_ is not None and seen.import_.status == ImportStatus.REFUSED:
+        return [Action(CORRECT, opens=f"/imports/{seen.import_.id}/correct", needs=Permission.IMPORTS_RUN, main=True)]
     if job.can_retry and started:
         resume = "Resume from the checkpoint"
         return [

@@ -33,7 +33,7 @@ from components.toasts import done
 from pages import bulk_words
 from pages.consents import of_selection
 from pages.job_words import ATTEMPTS, WAITED
-from pages.words import CANCELLING, CONSOLE, JOB, can_cancel_job, job_label, job_state, plural
+from pages.words import CANCELLING, CONSOLE, JOB, can_cancel_job, can_retry_job, job_label, job_state, plural
 
 SECONDS = 15.0
 """How often the lines above the list are drawn anew though nothing was told."""
@@ -127,7 +127,7 @@ def _actions(view: View) -> list[RowAction]:
         done(f"{job_label(job)} was asked to stop.")
 
     return [
-        RowAction("Retry", retry, Permission.JOBS_RETRY, _can_retry, "Why retry this job?"),
+        RowAction("Retry", retry, Permission.JOBS_RETRY, can_retry_job, "Why retry this job?"),
         RowAction("Cancel", cancel, Permission.JOBS_CANCEL, can_cancel_job, "Why cancel this job?", danger=True),
     ]
 
@@ -160,10 +160,6 @@ def _lines(seen: Flow) -> list[Any]:
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:,.0f} min"
-
-
-def _can_retry(job: Any) -> bool:  # noqa: ANN401 - a row of the list
-    return job.status in {"failed", "cancelled"}
 
 
 def _state(job: Any) -> str | tuple[str, Tone]:  # noqa: ANN401 - a row of the list

@@ -8,11 +8,10 @@ from uuid import UUID
 from nicegui import ui
 
 from app.errors import AppError, Invalid, NotSignedIn
-from app.models import Team
 from app.permissions import Permission
 from app.services import datasets, imports, teams, uploads
 from app.services.datasets import DatasetView
-from app.services.imports import Looked
+from app.services.imports import Kept, Looked
 from app.services.uploads import Store
 from components import frame
 from components.blocks import ErrorCard, Note, PageHead
@@ -21,7 +20,6 @@ from components.form import Field, Form, Values
 from components.ids import record_id
 from components.refusals import Refusal
 from components.screen import View, screen
-from components.toasts import done
 from components.upload import FileDrop, Uploaded
 from pages.words import plural
 
@@ -53,6 +51,24 @@ async def import_into_screen(view: View) -> None:
     _Wizard(view, dataset=dataset).draw()
 
 
+@screen("/imports/{id}/correct", title="Correct the columns", needs=Permission.IMPORTS_RUN)
+async def correct_import_screen(view: View) -> None:
+    """A refused import once more: the file that is kept, with what was chosen, to be corrected."""
+    import_id = record_id(view.params["id"])
+    kept = await imports.reopen(view.actor, uploads.bound(), import_id)
+    made = kept.import_.made_dataset
+    choices = [(str(id_), name) for id_, name in await teams.names(view.actor)] if made else []
+    dataset = None if made else await datasets.get(view.actor, kept.import_.dataset_id)
+    PageHead(
+        "Correct the columns",
+        trail=[("Datasets", "/datasets"), (kept.import_.filename, f"/imports/{import_id}")],
+        sub="Nothing was imported. The file is here still: change what did not fit, and start again.",
+    )
+    wizard = _Wizard(view, teams=choices, dataset=dataset, kept=kept)
+    wizard.below = ui.element("div").classes("steps")
+    wizard.propose(kept.looked)
+
+
 @dataclass
 class _Wizard:
     """The steps of one import; they live as long as the screen is open."""
@@ -62,7 +78,8 @@ class _Wizard:
     dataset: DatasetView | None = None
     looked: Looked | None = None
     columns: ColumnTypes | None = None
-    made: Team | None = None
+    kept: Kept | None = None
+    """A refused import that is being corrected."""
     below: ui.element = field(init=False)
 
     @property
@@ -88,13 +105,18 @@ class _Wizard:
             self._refuse(problem)
             return
         self.below.clear()
-        with self.below:
-            self._propose(self.looked)
+        self.propose(self.looked)
 
     def _refuse(self, refusal: AppError) -> None:
         self.below.clear()
         with self.below:
             ErrorCard(Refusal("This file cannot be imported", refusal.message, refusal.status))
+
+    def propose(self, looked: Looked) -> None:
+        """What the file is and what its columns become, to be checked."""
+        self.looked = looked
+        with self.below:
+            self._propose(looked)
 
     def _propose(self, looked: Looked) -> None:
         inspection = looked.inspection
@@ -113,7 +135,7 @@ class _Wizard:
             small=True,
         )
         Form(self._fields(looked), submit="Start import", on_submit=self.start, label="Import")
-        self.columns = ColumnTypes(_columns_json(looked, self.dataset), self.changed)
+        self.columns = ColumnTypes(_columns_json(looked, self.dataset, self.kept), self.changed)
         self.changed(self.columns.value)
 
     def changed(self, chosen: Sequence[ColumnChoice]) -> None:
@@ -125,22 +147,32 @@ class _Wizard:
         self.columns.show_preview({"rows": _preview(self.looked), "rejected": rejected})
 
     def _fields(self, looked: Looked) -> list[Field]:
-        bad = Field("bad", "Bad rows", "choice", value="skip", choices=_BAD)
+        skips = self.kept is None or self.kept.import_.skip_bad
+        bad = Field("bad", "Bad rows", "choice", value="skip" if skips else "all", choices=_BAD)
         if self.dataset is not None:
             return [bad]
-        name = looked.upload.name.split(".")[0].replace("_", " ").replace("-", " ").strip().capitalize()
+        name = (
+            self.kept.dataset
+            if self.kept
+            else looked.upload.name.split(".")[0].replace("_", " ").replace("-", " ").strip().capitalize()
+        )
         return [Field("name", "Name", value=name, max_length=datasets.NAME_LENGTH), *self._team_fields(), bad]
 
     def _team_fields(self) -> list[Field]:
         """A dataset belongs to a team: one that is there, or a new one."""
         may_create = self.view.may(Permission.TEAMS_CREATE)
         if not self.teams:
-            return [Field("new_team", "Team", value=_FIRST_TEAM, hint="The first team is made with this name.")]
-        team = Field("team", "Team", "choice", value=self.teams[0][0], choices=self.teams)
+            first = self.kept.team if self.kept else _FIRST_TEAM
+            return [Field("new_team", "Team", value=first, hint="The first team is made with this name.")]
+        before = str(self.kept.import_.team_id) if self.kept else ""
+        known = before in {id_ for id_, _ in self.teams}
+        chosen = before if known else self.teams[0][0]
+        team = Field("team", "Team", "choice", value=chosen, choices=self.teams)
         if not may_create:
             return [team]
         hint = "Only for a team that is not in the list."
-        return [team, Field("new_team", "New team", required=False, hint=hint, max_length=teams.NAME_LENGTH)]
+        new = self.kept.team if self.kept and not known else ""
+        return [team, Field("new_team", "New team", value=new, required=False, hint=hint, max_length=teams.NAME_LENGTH)]
 
     async def start(self, values: Values) -> None:
         """Start, and go to the import's own page."""
@@ -149,12 +181,13 @@ class _Wizard:
         choices = _choices(self.columns.value)
         skip_bad = values["bad"] == "skip"
         if self.dataset is None:
-            team = await self._team(values)
+            new_team = values.get("new_team", "").strip()
             started = await imports.start_new(
                 self.view.actor,
                 self.store,
                 self.looked,
-                team_id=team,
+                team_id=None if new_team else _chosen_team(values.get("team", "")),
+                new_team=new_team,
                 name=values["name"],
                 choices=choices,
                 skip_bad=skip_bad,
@@ -163,20 +196,15 @@ class _Wizard:
             started = await imports.start(
                 self.view.actor, self.store, self.looked, dataset_id=self.dataset.id, choices=choices, skip_bad=skip_bad
             )
-        done("The import has started.")
         frame.navigate(f"/imports/{started.id}")
 
-    async def _team(self, values: Values) -> UUID:
-        """The chosen team, or the new one; made once, even when the rest of the form is refused."""
-        name = values.get("new_team", "").strip()
-        if not name:
-            return _chosen_team(values.get("team", ""))
-        if self.made is None or self.made.name != name:
-            try:
-                self.made = await teams.create(self.view.actor, name)
-            except Invalid as refusal:
-                raise Invalid(new_team=refusal.message) from None
-        return self.made.id
+
+@dataclass(frozen=True, slots=True)
+class _Proposed:
+    """What a column becomes unless somebody knows better."""
+
+    type: str
+    required: bool = False
 
 
 def _choices(chosen: Sequence[ColumnChoice]) -> list[imports.Choice]:
@@ -194,18 +222,21 @@ def _chosen_team(value: str) -> UUID:
         raise Invalid(team="Choose a team.") from None
 
 
-def _columns_json(looked: Looked, dataset: DatasetView | None) -> str:
-    """The proposals in the form of ``components/column_types``. A dataset that is there has fixed its types."""
-    inspection = looked.inspection
+def _columns_json(looked: Looked, dataset: DatasetView | None, kept: Kept | None) -> str:
+    """The proposals in the form of ``components/column_types``. A dataset that is there has fixed its types; else what
+    was chosen before is proposed again.
+    """
+    inspection, before = looked.inspection, kept.choices if kept else {}
     fixed = {f.key: f for f in dataset.fields} if dataset else {}
     columns = [
         {
             "key": column.key,
             "label": column.label or column.key,
-            "type": fixed[column.key].type if column.key in fixed else column.type.value,
-            "required": fixed[column.key].required if column.key in fixed else False,
+            "type": (fixed.get(column.key) or before.get(column.key) or _Proposed(column.type.value)).type,
+            "required": (fixed.get(column.key) or before.get(column.key) or _Proposed("")).required,
             "missing": [
-                {"token": token, "count": count, "on": token in column.missing} for token, count in column.found.items()
+                {"token": token, "count": count, "on": token in (before.get(column.key) or column).missing}
+                for token, count in column.found.items()
             ],
             "samples": list(column.samples),
             "note": _note(column.nulls, column.key, dataset),

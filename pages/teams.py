@@ -60,7 +60,10 @@ async def teams_screen(view: View) -> None:
             IdColumn("id"),
             TimeColumn("created_at", sort="created_at"),
         ],
-        filters=[ChoiceFilter("status", choices=TeamStatus, pinned=True), TimeRangeFilter("created_at")],
+        filters=[
+            ChoiceFilter("status", choices={str(state): word for state, (word, _) in TEAM.items()}, pinned=True),
+            TimeRangeFilter("created_at"),
+        ],
         search="Name, id …",
         live=topics.teams,
         export=Export("teams"),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.errors import Invalid
 from app.models import (
     ImportStatus,
     JobStatus,
@@ -14,7 +15,7 @@ from app.models import (
     TokenState,
     UserStatus,
 )
-from app.services import jobs
+from app.services import imports, jobs
 from components.columns import Tone
 
 JOB: Mapping[str, tuple[str, Tone]] = {
@@ -45,6 +46,13 @@ def can_cancel_job(job: Any) -> bool:  # noqa: ANN401 - a job, or a row of a lis
     return waits and job.kind not in jobs.LASTING
 
 
+def can_retry_job(job: Any) -> bool:  # noqa: ANN401 - a job, or a row of a list of jobs
+    """Whether to offer that it runs again: a file that was refused would be so again."""
+    refused = job.kind == imports.KIND and job.error_code == Invalid.code
+    return job.status in {JobStatus.FAILED, JobStatus.CANCELLED} and not refused
+
+
+CORRECT = "Correct the columns and try again"
 IMPORT: Mapping[str, tuple[str, Tone]] = {
     ImportStatus.QUEUED: ("Waiting", "idle"),
     ImportStatus.CHECKING: ("Checking", "info"),

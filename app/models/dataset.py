@@ -27,10 +27,13 @@ from app.models.base import Base, Big, Created, Id, Json, one_of
 
 
 class DatasetStatus(StrEnum):
-    """A dataset that is being deleted is hidden from people; a job removes its rows."""
+    """Only active ones are shown. One that is being deleted has a job that removes its rows; one whose first import was
+    refused never had any, and is kept for the sake of what is told of that import.
+    """
 
     ACTIVE = "active"
     DELETING = "deleting"
+    REFUSED = "refused"
 
 
 class RowStatus(StrEnum):
@@ -242,6 +245,9 @@ class Import(Base):
     sha256: Mapped[bytes]
     skip_bad: Mapped[bool] = mapped_column(default=True)
     """True loads the good rows and reports the bad ones; False loads all or nothing."""
+    made_dataset: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """Its dataset came into being with it, and is given up when it is refused; so is its team, with ``made_team``."""
+    made_team: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     plan: Mapped[Json]
     first_position: Mapped[int | None] = mapped_column(BigInteger)
     rows_good: Mapped[Big] = mapped_column(default=0)

@@ -11,10 +11,11 @@ from app.models.base import Base, Created, Id, one_of
 
 
 class TeamStatus(StrEnum):
-    """Whether a team may work."""
+    """Whether a team may work. One that was made for an import which was refused is discarded: nobody sees it."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    DISCARDED = "discarded"
 
 
 class Team(Base):
@@ -26,13 +27,14 @@ class Team(Base):
         CheckConstraint("user_limit >= 0", name="user_limit"),
         CheckConstraint("dataset_limit >= 0", name="dataset_limit"),
         Index("ix_teams_search", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
+        Index("uq_teams_name", "name", unique=True, postgresql_where=text("status <> 'discarded'")),
         Index("ix_teams_created", "created_at", "id"),
         Index("ix_teams_name", text("lower(name)"), "id"),
         Index("ix_teams_status", "status", text("id DESC")),
     )
 
     id: Mapped[Id]
-    name: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
     status: Mapped[str] = mapped_column(default=TeamStatus.ACTIVE)
     user_limit: Mapped[int | None]
     """How many active users it may have; None: any number."""

@@ -1,7 +1,7 @@
 """Questions about imports, and the statements that load and remove their rows."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -205,6 +205,18 @@ async def files(work: Work, dataset_id: UUID) -> list[tuple[UUID, UUID]]:
     """What a dataset's imports may have left on disk, as (import, file)."""
     rows = await work.execute(select(Import.id, Import.file_id).where(Import.dataset_id == dataset_id))
     return [(row.id, row.file_id) for row in rows]
+
+
+async def refused_files(work: Work, before: datetime) -> list[UUID]:
+    """The files of imports that were refused before a moment."""
+    query = select(Import.file_id).where(Import.status == ImportStatus.REFUSED, Import.finished_at < before)
+    return list((await work.execute(query)).scalars())
+
+
+async def is_alone(work: Work, import_id: UUID, dataset_id: UUID) -> bool:
+    """Whether nothing else ever came into a dataset, or tried to."""
+    other = select(Import.id).where(Import.dataset_id == dataset_id, Import.id != import_id).limit(1)
+    return await work.scalar(other) is None
 
 
 async def settle(work: Work, dataset_id: UUID) -> None:

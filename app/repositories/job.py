@@ -12,7 +12,7 @@ from sqlalchemy.orm import defer
 
 from app import expected
 from app.errors import NotFound
-from app.models import Dataset, Job, JobEvent, JobEventKind, JobStatus, Queue, Schedule, Worker
+from app.models import Dataset, DatasetStatus, Job, JobEvent, JobEventKind, JobStatus, Queue, Schedule, Worker
 from app.repositories import job_times
 from app.work import Work
 
@@ -112,7 +112,8 @@ async def schedule_name(work: Work, schedule_id: UUID) -> str:
 
 async def dataset_name(work: Work, dataset_id: UUID) -> str:
     """What a dataset is called; "" where it is gone or out of sight."""
-    return await work.scalar(select(Dataset.name).where(Dataset.id == dataset_id)) or ""
+    query = select(Dataset.name).where(Dataset.id == dataset_id, Dataset.status == DatasetStatus.ACTIVE)
+    return await work.scalar(query) or ""
 
 
 async def worker_since(work: Work, worker_id: UUID) -> datetime | None:

@@ -66,6 +66,7 @@ def _listed() -> Query:
         *(Job.id, Job.team_id, Job.user_id, Job.created_by, Job.payment_id, Job.kind, Job.queue, Job.status),
         *(Job.priority, Job.progress, Job.progress_text, Job.attempts, Job.max_attempts, Job.cancel_requested_at),
         *(Job.run_after, Job.held_at, Job.created_at, Job.started_at, Job.finished_at, job_times.WAITED, job_times.RAN),
+        Job.error_code,
         func.left(func.split_part(Job.error, "\n", 1), 300).label("error"),  # a traceback is for the job's own page
         Team.name.label("team"),
         User.name.label("user"),

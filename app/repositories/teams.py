@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
-from app.errors import Conflict
-from app.models import DatasetStatus, Metric, Plan, Team, TeamStatus, UserStatus
+from app.errors import Conflict, NotFound
+from app.models import Dataset, DatasetStatus, Metric, Payment, Plan, Team, TeamStatus, User, UserStatus
 from app.paging import Count, Page, PageRequest, Sort
 from app.repositories import tallies
 from app.repositories.filters import among, patterns, within
@@ -18,6 +18,10 @@ from app.repositories.keyset import Listing, Query, mapped, page
 from app.work import Work
 
 LISTING = Listing(Team.id, Sort("id"), {"name": func.lower(Team.name), "created_at": Team.created_at})
+
+SHOWN = [TeamStatus.ACTIVE.value, TeamStatus.SUSPENDED.value]
+"""All but those that were discarded."""
+_shown = Team.status.in_(SHOWN)
 
 ACTIVE = {plan: f"{plan.value}|{UserStatus.ACTIVE.value}" for plan in Plan}
 """The counters of users who may sign in, by their plan."""
@@ -72,8 +76,7 @@ def matching(request: PageRequest) -> Query:
         Team.created_at,
         Team.updated_at,
     )
-    if states := among(request, "status", TeamStatus):
-        query = query.where(Team.status.in_(states))
+    query = query.where(Team.status.in_(among(request, "status", TeamStatus) or SHOWN))
     query = query.where(*within(request, "created_at", Team.created_at))
     if words := request.search.strip():
         query = query.where(_found(words))
@@ -85,7 +88,7 @@ async def search(work: Work, request: PageRequest) -> Page[TeamRow]:
     counted = None
     if not request.search.strip() and not any(request.filters.get("created_at", ())):
         states = among(request, "status", TeamStatus)
-        counted = Count(await tallies.now(work, Metric.TEAMS, dimensions=states or None))
+        counted = Count(await tallies.now(work, Metric.TEAMS, dimensions=states or SHOWN))
     found = await page(work, matching(request), LISTING, request, count=counted)
     rows = await _with_numbers(work, found.rows)
     return mapped(found, lambda row: rows[row.id])
@@ -98,7 +101,8 @@ async def view(work: Work, team: Team) -> TeamRow:
 
 async def names(work: Work, limit: int = 1000) -> list[tuple[UUID, str]]:
     """The first teams in sight, by name, for a choice in a form."""
-    rows = await work.execute(select(Team.id, Team.name).order_by(func.lower(Team.name), Team.id).limit(limit))
+    query = select(Team.id, Team.name).where(_shown).order_by(func.lower(Team.name), Team.id).limit(limit)
+    rows = await work.execute(query)
     return [(row.id, row.name) for row in rows]
 
 
@@ -108,7 +112,7 @@ async def named(work: Work, words: str) -> UUID | None:
         condition = Team.id == UUID(words)
     except ValueError:
         condition = Team.name == words
-    found: UUID | None = await work.scalar(select(Team.id).where(condition))
+    found: UUID | None = await work.scalar(select(Team.id).where(condition, _shown))
     return found
 
 
@@ -120,6 +124,8 @@ async def working(work: Work, team_id: UUID) -> Team:
         Conflict: it is suspended.
     """
     team = await work.get(Team, team_id, lock=True)
+    if team.status == TeamStatus.DISCARDED:
+        raise NotFound("This team does not exist any more.")
     if team.status == TeamStatus.SUSPENDED:
         raise Conflict(f"{team.name} is suspended: it takes no new users, datasets or imports. Resume the team first.")
     return team
@@ -141,6 +147,13 @@ async def room_for_a_dataset(work: Work, team_id: UUID) -> Team:
         n = await tallies.now(work, Metric.DATASETS, teams=[team.id], dimensions=[DatasetStatus.ACTIVE])
         _refuse_full(team, n, team.dataset_limit, "dataset")
     return team
+
+
+async def is_empty(work: Work, team_id: UUID) -> bool:
+    """Whether a team has no user, no payment and no dataset that is shown. The caller holds it locked."""
+    active = (Dataset.team_id == team_id, Dataset.status == DatasetStatus.ACTIVE)
+    inside = [User.team_id == team_id, Payment.team_id == team_id, and_(*active)]
+    return not await work.scalar(select(or_(*(exists().where(condition) for condition in inside))))
 
 
 def _refuse_full(team: Team, n: int, limit: int, noun: str) -> None:

@@ -23,8 +23,8 @@ from app.repositories import bulk as bulk_table
 from app.repositories import jobs as jobs_table
 from app.repositories import staff as staff_table
 from app.repositories.bulk import MOST, NEEDS
+from app.repositories.bulk_outcome import Outcome, outcomes
 from app.repositories.keyset import mapped
-from app.services.bulk_outcome import Outcome, outcomes
 from app.services.job import LASTING
 from app.topics import jobs as topic
 from app.work import Work, reading, writing
@@ -218,6 +218,7 @@ __all__ = [
     "BulkView",
     "Choice",
     "JobStatus",
+    "Outcome",
     "Plan",
     "get",
     "items",

@@ -19,6 +19,7 @@ from app.repositories import home as machine_table
 from app.repositories import imports as imports_table
 from app.repositories import jobs as jobs_table
 from app.repositories import stats as stats_table
+from app.repositories import teams as teams_table
 from app.repositories.home import Machine
 from app.repositories.stats import Line
 from app.services import uploads
@@ -69,7 +70,7 @@ async def overview(actor: Actor, zone: str = "UTC") -> Overview:
         return Overview(
             week=week,
             numbers=await stats_table.lines(work, [m for m, needs in _SEEN_BY.items() if needs in may], week),
-            teams=sum(now[Metric.TEAMS].values()),
+            teams=sum(now[Metric.TEAMS].get(status, 0) for status in teams_table.SHOWN),
             users=sum(now[Metric.USERS].values()),
             datasets=now[Metric.DATASETS].get(DatasetStatus.ACTIVE, 0),
             rows=await machine_table.rows(work),

@@ -1,6 +1,6 @@
 """Imports: a file becomes rows. The person decides here; a job (``worker/tasks/imports``) does the work."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app import ledger, names, reasons
 from app.actor import Actor
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.ledger.tasks import DATASET_IMPORT, IMPORT_DELETE
 from app.models import (
@@ -22,6 +22,7 @@ from app.models import (
     Schema,
     SchemaField,
     SchemaVersion,
+    Team,
 )
 from app.paging import Page, PageRequest
 from app.permissions import Permission
@@ -32,15 +33,17 @@ from app.repositories import teams as teams_table
 from app.repositories.datasets import Field
 from app.services import uploads
 from app.tabular.inspection import Inspection, inspect
-from app.tabular.plan import ImportPlan, PlanColumn, dump
+from app.tabular.plan import ImportPlan, PlanColumn, dump, load
 from app.tabular.types import SPACE, VERBATIM, FieldType
 from app.topics import datasets as topic
+from app.topics import teams as teams_topic
 from app.values import kept
 from app.work import Work, reading, writing
 
 TYPES = [kind.value for kind in FieldType]
 """What a column can become."""
 
+KIND = DATASET_IMPORT.kind
 PREVIEW = 50
 """Rows of a file that are shown before it is imported."""
 
@@ -92,13 +95,47 @@ class ImportView:
     started_by: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A refused import on its way to another try."""
+
+    looked: Looked
+    import_: Import
+    dataset: str
+    team: str
+    choices: Mapping[str, Choice]
+    """What was decided about its columns, by their keys."""
+
+
 async def look(actor: Actor, store: uploads.Store, upload_id: UUID) -> Looked:
     """What an uploaded file is, and what its columns could become.
 
     Raises:
         Unreadable: it is no table.
     """
-    upload = await uploads.get(actor, store, upload_id)
+    return await _look(actor, store, await uploads.get(actor, store, upload_id))
+
+
+async def reopen(actor: Actor, store: uploads.Store, import_id: UUID) -> Kept:
+    """A refused import to be corrected: its file as an upload of one's own, and what was chosen.
+
+    Raises:
+        NotFound: the file is not kept any more.
+        Conflict: the import was not refused.
+    """
+    async with reading(actor, Permission.IMPORTS_RUN) as work:
+        head = await _head(work, import_id)
+        import_ = await work.get(Import, import_id)
+        if import_.status != ImportStatus.REFUSED:
+            raise Conflict("Only an import that was refused can be corrected.")
+    facts = (import_.filename, import_.size_bytes, import_.sha256.hex(), import_.id)
+    upload = await uploads.reopen(actor, store, uploads.Upload(import_.file_id, *facts))
+    columns = load(ImportPlan, import_.plan).columns
+    choices = [Choice(column.key, column.type.value, column.missing, column.required) for column in columns]
+    return Kept(await _look(actor, store, upload), import_, head.dataset, head.team, {c.key: c for c in choices})
+
+
+async def _look(actor: Actor, store: uploads.Store, upload: uploads.Upload) -> Looked:
     inspection = await inspect(store.path(upload.id))
     async with reading(actor, Permission.IMPORTS_RUN) as work:
         same = await imports_table.same_content(work, bytes.fromhex(upload.sha256))
@@ -110,21 +147,21 @@ async def start_new(
     store: uploads.Store,
     looked: Looked,
     *,
-    team_id: UUID,
+    team_id: UUID | None = None,
+    new_team: str = "",
     name: str,
     choices: Sequence[Choice],
     skip_bad: bool,
 ) -> Import:
-    """Create a dataset with the chosen fields and start the import of the file into it.
-
-    Doing it twice with the same upload does it once.
+    """Create a dataset with the chosen fields and start the import of the file into it; with ``new_team`` its team too.
+    If the import is refused, both are given up. Doing it twice with the same upload does it once.
     """
     wanted = names.checked(name)
     fields, plan = _chosen(looked.inspection, choices)
     async with writing(actor, Permission.DATASETS_CREATE) as work:
         if done := await imports_table.by_file(work, looked.upload.id):
             return done
-        team = await teams_table.room_for_a_dataset(work, team_id)
+        team = await _team(work, team_id, new_team)
         schema = Schema(id=uuid7(), team_id=team.id, name=wanted)
         version = SchemaVersion(schema_id=schema.id, version=1, team_id=team.id, created_by=work.who.id)
         dataset = Dataset(id=uuid7(), team_id=team.id, schema_id=schema.id, name=wanted, created_by=work.who.id)
@@ -133,8 +170,23 @@ async def start_new(
         work.record(Action.DATASET_CREATED, dataset, detail={"fields": len(fields)})
         await work.flush()
         import_ = await _submit(work, dataset, looked.upload, plan, skip_bad=skip_bad)
+        import_.made_dataset, import_.made_team = True, bool(new_team)
     _take(store, looked.upload.id)
     return import_
+
+
+async def _team(work: Work, team_id: UUID | None, new_team: str) -> Team:
+    """The team of a new dataset; one that is made for it."""
+    if team_id is not None:
+        return await teams_table.room_for_a_dataset(work, team_id)
+    if Permission.TEAMS_CREATE not in work.who.permissions:
+        raise Forbidden("Your role does not include making teams. Choose one that is there.")
+    team = Team(id=uuid7(), name=names.of_team(new_team, field="new_team"))
+    work.add(team)
+    work.record(Action.TEAM_CREATED, team)
+    work.notify(teams_topic, team.id, "created")
+    await work.flush()
+    return team
 
 
 async def start(

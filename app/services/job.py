@@ -93,6 +93,8 @@ async def _reopen_import(work: Work, job: Job) -> None:
     found = await imports_table.of_job(work, job.id)
     if found is None:
         return
+    if found.status == ImportStatus.REFUSED:
+        raise Conflict("This file would be refused again. Correct its columns on the page of the import.")
     dataset = await work.get(Dataset, found.dataset_id, lock=True)
     if dataset.status != DatasetStatus.ACTIVE or found.status in {ImportStatus.DELETING, ImportStatus.DELETED}:
         raise Conflict("What this job would import into has been deleted; it cannot run again.")

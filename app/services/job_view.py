@@ -21,7 +21,7 @@ from app.repositories import job as job_table
 from app.repositories import job_times
 from app.repositories import jobs as jobs_table
 from app.repositories import payments as payments_table
-from app.services.bulk_outcome import Outcome, by_job
+from app.repositories.bulk_outcome import Outcome, by_job
 from app.work import Work, reading
 
 LARGEST = 100_000

@@ -14,9 +14,9 @@ from app.paging import Page, PageRequest
 from app.permissions import Permission
 from app.repositories import jobs as jobs_table
 from app.repositories import queues as queues_table
+from app.repositories.bulk_outcome import by_job
 from app.repositories.jobs import Priority
 from app.repositories.keyset import mapped
-from app.services.bulk_outcome import by_job
 from app.services.job import KINDS, LASTING, cancel, retry
 from app.services.job_view import JobView, content, get
 from app.work import reading

@@ -8,6 +8,7 @@ from app.actor import Actor
 from app.errors import Conflict, Invalid, NotFound
 from app.ids import uuid7
 from app.models import Action, Team, TeamStatus
+from app.names import TEAM_LENGTH, of_team
 from app.paging import Page, PageRequest
 from app.permissions import Permission
 from app.repositories import history
@@ -17,7 +18,7 @@ from app.repositories.teams import TeamRow
 from app.topics import teams as topic
 from app.work import reading, writing
 
-NAME_LENGTH = 120
+NAME_LENGTH = TEAM_LENGTH
 MOST = 1_000_000
 """The highest limit that can be set; who needs more has no limit."""
 
@@ -85,12 +86,14 @@ async def get(actor: Actor, team_id: UUID) -> TeamView:
     """One team, with what happened in it lately."""
     async with reading(actor, Permission.TEAMS_READ) as work:
         team = await work.get(Team, team_id)
+        if team.status == TeamStatus.DISCARDED:
+            raise NotFound("This team does not exist any more.")
         return TeamView(await teams_table.view(work, team), await history.of_team(work, team.id))
 
 
 async def create(actor: Actor, name: str) -> Team:
     """A new team. Its name is unique, so doing it twice does it once and refuses the second."""
-    wanted = _name(name)
+    wanted = of_team(name)
     async with writing(actor, Permission.TEAMS_CREATE) as work:
         team = Team(id=uuid7(), name=wanted)
         work.add(team)
@@ -101,7 +104,7 @@ async def create(actor: Actor, name: str) -> Team:
 
 async def rename(actor: Actor, team_id: UUID, name: str, seen: str, reason: str) -> None:
     """Give a team another name. ``seen`` is the one that the person saw."""
-    why, wanted = reasons.checked(reason), _name(name)
+    why, wanted = reasons.checked(reason), of_team(name)
     async with writing(actor, Permission.TEAMS_RENAME) as work:
         team = await work.get(Team, team_id, lock=True)
         if team.name == wanted:
@@ -166,10 +169,3 @@ def _check(limits: Limits) -> None:
     }
     if wrong:
         raise Invalid(**wrong)
-
-
-def _name(name: str) -> str:
-    wanted = name.strip()
-    if not wanted or len(wanted) > NAME_LENGTH or not wanted.isprintable():
-        raise Invalid(name=f"Give the team a name of at most {NAME_LENGTH} characters.")
-    return wanted

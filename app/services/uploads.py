@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import AsyncIterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PureWindowsPath
 from uuid import UUID
 
@@ -119,6 +119,22 @@ async def get(actor: Actor, store: Store, upload_id: UUID) -> Upload:
     upload = Upload(UUID(facts["id"]), facts["name"], facts["bytes"], facts["sha256"], UUID(facts["staff_id"]))
     if upload.staff_id != owner:
         raise NotFound("This upload is gone. Choose the file again.")
+    return upload
+
+
+async def reopen(actor: Actor, store: Store, kept: Upload) -> Upload:
+    """The file of an import as an upload of one's own again, without its bytes being sent anew. ``kept`` names it.
+
+    Raises:
+        NotFound: the file is not kept any more.
+    """
+    async with reading(actor, Permission.IMPORTS_RUN):
+        owner = _owner(actor)
+    upload = replace(kept, id=uuid7(), staff_id=owner)
+    if not store.path(kept.id).exists():
+        raise NotFound("The file of this import is not kept any more. Choose it again.")
+    store.facts(upload.id).write_text(json.dumps(asdict(upload), default=str))
+    store.path(upload.id).hardlink_to(store.path(kept.id))
     return upload
 
 

@@ -1,4 +1,6 @@
-"""Jobs by their last activity, attempts that are counted through, and what became of the jobs of a bulk act."""
+"""Jobs by their last activity, attempts that are counted through, what became of the jobs of a bulk act, and imports
+that leave nothing when they are refused.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -132,12 +134,28 @@ DELETE FROM stats_buckets WHERE metric = 'jobs_asked';
 """
 
 
+STATES = {"datasets": "'active', 'deleting', 'refused'", "teams": "'active', 'suspended', 'discarded'"}
+
+
 def upgrade() -> None:
     op.add_column("jobs", sa.Column("bulk_id", sa.Uuid(), nullable=True))
     long = sa.text("finished_at - created_at > interval '1 hour'")
     op.create_index("ix_jobs_late", "jobs", ["finished_at"], postgresql_where=long)
     op.create_index("ix_bulk_acts_job", "bulk_acts", ["job_id"])
+    _refused()
     run(COUNTERS.replace("CREATE_OR_DELETE", SIDES))
     run(BULK)
     run(ATTEMPTS)
     run(FORGET)
+
+
+def _refused() -> None:
+    """What came into being with an import that was refused is given up, and its name is free again."""
+    for column in ("made_dataset", "made_team"):
+        op.add_column("imports", sa.Column(column, sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    for table, states in STATES.items():
+        op.drop_constraint(op.f(f"ck_{table}_status"), table, type_="check")
+        op.create_check_constraint(op.f(f"ck_{table}_status"), table, f"status IN ({states})")
+    op.drop_constraint(op.f("uq_teams_name"), "teams", type_="unique")
+    kept = sa.text("status <> 'discarded'")
+    op.create_index("uq_teams_name", "teams", ["name"], unique=True, postgresql_where=kept)

@@ -103,6 +103,34 @@ async def test_all_or_nothing_imports_nothing(product: Product, page: Page) -> N
     assert await rows_of(product, UUID(page.url.rpartition("/")[2])) == 0
 
 
+async def test_a_refused_file_is_corrected_and_imported_without_sending_it_again(product: Product, page: Page) -> None:
+    await enter(product, page)
+    await give(page, "penguins.csv", BAD_LINES.replace("dear", "pricey"))
+    await page.get_by_label("Name", exact=True).fill("Penguins")
+    await page.get_by_label("New team", exact=True).fill("Palmer station")
+    await page.get_by_label("Type of price").select_option("date")
+    await page.get_by_role("button", name="Start import").click()
+    await expect(page.get_by_role("heading", name="Nothing was imported")).to_be_visible()
+    await expect(page.get_by_text("The import has started.")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Retry import")).to_have_count(0)
+    shown = "SELECT count(*) FROM teams WHERE name = 'Palmer station' AND status = 'active'"
+    assert await product.value(shown) == 0
+    refused = page.url
+    await page.get_by_role("link", name="Job", exact=True).click()
+    await expect(page.get_by_role("link", name="Correct the columns and try again")).to_be_visible()
+    await expect(page.get_by_role("button", name="Retry job")).to_have_count(0)
+    await page.goto(refused)
+    await page.get_by_role("link", name="Correct the columns and try again").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Correct the columns")
+    await expect(page.get_by_label("Name", exact=True)).to_have_value("Penguins")
+    await expect(page.get_by_label("New team", exact=True)).to_have_value("Palmer station")
+    await expect(page.get_by_label("Type of price")).to_have_value("date")
+    await page.get_by_label("Type of price").select_option("number")
+    await page.get_by_role("button", name="Start import").click()
+    await expect(page.get_by_role("heading", name="100 rows imported")).to_be_visible()
+    assert await product.value(shown) == 1
+
+
 @pytest.mark.timeout(240)
 async def test_killed_worker_loses_nothing_and_doubles_nothing(product: Product, page: Page, large: Path) -> None:
     await enter(product, page)

@@ -47,7 +47,7 @@ LOGIN_QUESTIONS = {
     for name in ("sessions", "programs", "links", "health", "throttle", "second_factor", "step_up")
 }
 # Their plain functions build questions and ask none.
-PURE_PARTS = {f"app/repositories/{name}.py" for name in ("audit_words", "filters", "keyset", "tallies")}
+PURE_PARTS = {f"app/repositories/{name}.py" for name in ("audit_words", "filters", "job_activity", "keyset", "tallies")}
 QUESTION = "matching"  # what a list asks, made of its request and not yet put
 SQL_TEXT = ("app/repositories/", "app/ledger/", "app/work.py", "app/entrance.py", "app/db.py", "app/migrate.py")
 SQL_TEXT_NAMES = {"sqlalchemy.text", "sqlalchemy.sql.text", "sqlalchemy.sql.expression.text"}

@@ -2,21 +2,27 @@
 
 import asyncio
 import gzip
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
+import app.worker.tasks.tidying  # noqa: F401 - binds the function that its job runs
+from app import ledger
 from app.config import Settings
 from app.errors import Conflict, Duplicate, Forbidden, Invalid, NotFound
 from app.ids import uuid7
-from app.models import Import, ImportStatus
+from app.ledger.tasks import FILES_TIDY
+from app.models import Action, Import, ImportStatus, Team
 from app.paging import PageRequest
-from app.services import datasets, home, imports, rows
+from app.permissions import Permission
+from app.services import datasets, home, imports, jobs, rows, teams
 from app.services.imports import Choice
 from app.tabular import reading
-from tests.factories import AIRPORT_ROWS, AIRPORTS, Desk, check_counts, choices
+from app.work import writing
+from tests.factories import AIRPORT_ROWS, AIRPORTS, Desk, add_user, check_counts, choices, make_dataset
 from tests.people import Company
 
 SMALL = b"code,n\nA,1\nB,2\nC,3\n"
@@ -137,10 +143,76 @@ async def test_a_file_of_another_kind_is_refused_early(
     assert seen.head.status == "refused"
     assert seen.job is not None
     assert seen.job.error == (
-        "Nothing was loaded: 1,000 of the first 1,000 rows do not fit."
-        " Check the types of the columns and import the file again."
+        "Nothing was loaded: 1,000 of the first 1,000 rows do not fit. Correct the types of the columns and try again."
     )
     assert await stored(admin, started.dataset_id) == 0
+
+
+async def test_a_refused_import_leaves_nothing_and_is_corrected_without_sending_the_file_anew(
+    desk: Desk, company: Company, admin: asyncpg.Connection
+) -> None:
+    looked = await desk.look(SMALL)
+    wrong = [replace(choice, type="date", missing=("NA",)) for choice in choices(looked)]
+    ask = {"new_team": "Penguins", "name": "Palmer", "skip_bad": False}
+    started = await imports.start_new(company.ann, desk.store, looked, choices=wrong, **ask)
+    await desk.run_all(admin)
+    seen = await imports.get(company.ann, started.id)
+    assert (seen.head.status, seen.head.dataset_status, seen.head.made_dataset) == ("refused", "refused", True)
+    assert (await datasets.search(company.ann, PageRequest())).rows == []
+    assert "Penguins" not in [team.name for team in (await teams.search(company.ann, PageRequest())).rows]
+    assert "Penguins" not in [name for _, name in await teams.names(company.ann)]
+    numbers = await home.overview(company.ann)
+    assert (numbers.datasets, numbers.teams) == (0, 2)
+    for gone in (datasets.get(company.ann, started.dataset_id), teams.get(company.ann, started.team_id)):
+        with pytest.raises(NotFound):
+            await gone
+    assert seen.job is not None
+    with pytest.raises(Conflict, match="would be refused again"):
+        await jobs.retry(company.ann, seen.job.id, "hope")
+
+    kept = await imports.reopen(company.ann, desk.store, started.id)
+    assert (kept.dataset, kept.team, kept.import_.skip_bad) == ("Palmer", "Penguins", False)
+    assert {choice.type for choice in kept.choices.values()} == {"date"}
+    assert {choice.missing for choice in kept.choices.values()} == {("NA",)}
+    again = await imports.start_new(company.ann, desk.store, kept.looked, choices=choices(kept.looked), **ask)
+    await desk.run_all(admin)
+    assert (await imports.get(company.ann, again.id)).head.status == "succeeded"
+    assert [row.name for row in (await datasets.search(company.ann, PageRequest())).rows] == ["Palmer"]
+    assert (await teams.get(company.ann, again.team_id)).team.name == "Penguins"
+    with pytest.raises(Conflict, match="Only an import that was refused"):
+        await imports.reopen(company.ann, desk.store, again.id)
+
+    # The file is kept for some days, and then goes; the telling of it stays.
+    tidy = desk.settings.data_dir / "uploads" / f"{started.file_id}.data"
+    for days, is_there in ((6, True), (8, False)):
+        await admin.execute(
+            "UPDATE imports SET finished_at = now() - $2 * interval '1 day' WHERE id = $1", started.id, float(days)
+        )
+        async with writing(company.ann, Permission.IMPORTS_RUN) as work:
+            team = await work.get(Team, company.acme, lock=True)
+            work.record(Action.TEAM_CREATED, team)
+            await ledger.submit(work, FILES_TIDY, team_id=None, created_by=None)
+        await desk.run_all(admin)
+        assert tidy.exists() is is_there
+    with pytest.raises(NotFound, match="not kept any more"):
+        await imports.reopen(company.ann, desk.store, started.id)
+
+
+async def test_what_somebody_uses_by_now_stays_when_its_first_import_is_refused(
+    desk: Desk, company: Company, admin: asyncpg.Connection
+) -> None:
+    looked = await desk.look(SMALL)
+    wrong = [replace(choice, type="date") for choice in choices(looked)]
+    ask = {"name": "Palmer", "skip_bad": True}
+    started = await imports.start_new(company.ann, desk.store, looked, new_team="Used", choices=wrong, **ask)
+    await add_user(admin, started.team_id, "Ada", "ada@example.com")
+    await desk.run_all(admin)
+    assert (await teams.get(company.ann, started.team_id)).team.name == "Used"
+    into = await make_dataset(admin, company.acme, "There", {"code": "date"})
+    second = await desk.start(SMALL, into.id)
+    await desk.run_all(admin)
+    assert (await imports.get(company.ann, second.id)).head.status == "refused"
+    assert (await datasets.get(company.ann, into.id)).name == "There"
 
 
 async def test_errors_without_bad_rows_have_no_file(desk: Desk, company: Company, admin: asyncpg.Connection) -> None:

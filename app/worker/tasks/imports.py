@@ -29,6 +29,7 @@ from app.topics import datasets as topic
 from app.work import writing
 from app.worker.context import JobContext
 from app.worker.registry import runs
+from app.worker.tasks.refusals import give_up_made
 
 CHECKED_SHARE = 25
 """Percent of the progress bar that checking takes, in a file with bad rows; loading takes the rest."""
@@ -60,6 +61,7 @@ async def import_file(ctx: JobContext, *, import_id: str, **_: Any) -> None:  # 
     except Invalid:
         async with ctx.keeping("import: refused") as work:
             await imports_table.update_progress(work, job.import_id, status=ImportStatus.REFUSED)
+        await give_up_made(ctx, job.import_id)
         raise
 
 
@@ -137,7 +139,7 @@ def _refuse(report: Report, *, skip_bad: bool) -> None:
     if report.stopped:
         raise Invalid(
             f"Nothing was loaded: {report.bad:,} of the first {report.good + report.bad:,} rows do not fit. "
-            "Check the types of the columns and import the file again."
+            "Correct the types of the columns and try again."
         )
     if report.bad and not skip_bad:
         raise Invalid(f"Nothing was loaded: {report.bad:,} rows do not fit, and you chose all or nothing.")
