@@ -65,7 +65,9 @@ IMPORT_DELETE = Task(
     "import.delete", "Delete an import", permissions=frozenset({Permission.IMPORTS_DELETE}), can_cancel=False
 )
 DOCUMENT_GENERATE = Task("document.generate", "Generate document", queue="documents", timeout=600)
-FILES_TIDY = Task("files.tidy", "Remove abandoned files", timeout=600)
+FILES_TIDY = Task(
+    "files.tidy", "Remove abandoned files", timeout=600, permissions=frozenset({Permission.DATASETS_READ})
+)
 FIGURES_FORGET = Task("figures.forget", "Forget old figures of queues", timeout=600)
 AUDIT_EXPORT = Task("audit.export", "Export the audit log", permissions=frozenset({Permission.AUDIT_READ}))
 JOBS_BULK = Task(

@@ -153,7 +153,7 @@ async def test_a_refused_import_leaves_nothing_and_is_corrected_without_sending_
 ) -> None:
     looked = await desk.look(SMALL)
     wrong = [replace(choice, type="date", missing=("NA",)) for choice in choices(looked)]
-    ask = {"new_team": "Penguins", "name": "Palmer", "skip_bad": False}
+    ask: dict[str, Any] = {"new_team": "Penguins", "name": "Palmer", "skip_bad": False}
     started = await imports.start_new(company.ann, desk.store, looked, choices=wrong, **ask)
     await desk.run_all(admin)
     seen = await imports.get(company.ann, started.id)
@@ -203,7 +203,7 @@ async def test_what_somebody_uses_by_now_stays_when_its_first_import_is_refused(
 ) -> None:
     looked = await desk.look(SMALL)
     wrong = [replace(choice, type="date") for choice in choices(looked)]
-    ask = {"name": "Palmer", "skip_bad": True}
+    ask: dict[str, Any] = {"name": "Palmer", "skip_bad": True}
     started = await imports.start_new(company.ann, desk.store, looked, new_team="Used", choices=wrong, **ask)
     await add_user(admin, started.team_id, "Ada", "ada@example.com")
     await desk.run_all(admin)

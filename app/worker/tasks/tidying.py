@@ -7,8 +7,10 @@ from typing import Any
 from app import clock
 from app.ledger.tasks import FIGURES_FORGET, FILES_TIDY
 from app.leftovers import REFUSED_KEPT, remove_halves, remove_refused, remove_uploads
+from app.permissions import Permission
 from app.repositories import imports as imports_table
 from app.repositories import queues as queues_table
+from app.work import reading
 from app.worker.context import JobContext
 from app.worker.registry import runs
 
@@ -20,7 +22,7 @@ FIGURES_KEPT = timedelta(days=2)
 async def remove_abandoned_files(ctx: JobContext, **_: Any) -> dict[str, Any]:  # noqa: ANN401 - nothing is asked
     """Free the disk of files that nobody will come back for."""
     removed = await asyncio.to_thread(remove_uploads, ctx.data_dir / "uploads")
-    async with ctx.keeping("imports: files of refused ones") as work:
+    async with reading(ctx.actor, Permission.DATASETS_READ) as work:
         refused = await imports_table.refused_files(work, clock.now() - REFUSED_KEPT)
     removed += await asyncio.to_thread(remove_refused, ctx.data_dir / "uploads", refused)
     for folder in ("documents", "audit"):
