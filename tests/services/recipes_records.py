@@ -83,7 +83,7 @@ simple(
     lambda s: imports.error_file(s.ann, s.desk.store, s.ids["import"]),
 )
 
-simple("job.retry", Action.JOB_RETRIED, lambda s: job.retry(s.ann, s.ids["failed"], WHY), untold="max_attempts")
+simple("job.retry", Action.JOB_RETRIED, lambda s: job.retry(s.ann, s.ids["failed"], WHY))
 
 simple("job.cancel", Action.JOB_CANCELLED, lambda s: job.cancel(s.ann, s.ids["queued"], WHY))
 
