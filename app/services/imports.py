@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app import ledger, names, reasons
-from app.actor import Actor
+from app.actor import Actor, Staff
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.ledger.tasks import DATASET_IMPORT, IMPORT_DELETE
@@ -128,8 +128,10 @@ async def reopen(actor: Actor, store: uploads.Store, import_id: UUID) -> Kept:
         import_ = await work.get(Import, import_id)
         if import_.status != ImportStatus.REFUSED:
             raise Conflict("Only an import that was refused can be corrected.")
-    facts = (import_.filename, import_.size_bytes, import_.sha256.hex(), import_.id)
-    upload = await uploads.reopen(actor, store, uploads.Upload(import_.file_id, *facts))
+    if not isinstance(actor, Staff):
+        raise Forbidden("Only people upload files.")
+    facts = (import_.filename, import_.size_bytes, import_.sha256.hex(), actor.staff_id)
+    upload = store.reopen(uploads.Upload(import_.file_id, *facts), actor.staff_id)
     columns = load(ImportPlan, import_.plan).columns
     choices = [Choice(column.key, column.type.value, column.missing, column.required) for column in columns]
     return Kept(await _look(actor, store, upload), import_, head.dataset, head.team, {c.key: c for c in choices})

@@ -62,6 +62,19 @@ class Store:
         """The bad rows of an import, as CSV."""
         return self.folder / f"{import_id}.errors.csv"
 
+    def reopen(self, kept: Upload, owner: UUID) -> Upload:
+        """A file that an import has kept as an upload of ``owner``, without its bytes being sent anew.
+
+        Raises:
+            NotFound: the file is not kept any more.
+        """
+        if not self.path(kept.id).exists():
+            raise NotFound("The file of this import is not kept any more. Choose it again.")
+        upload = replace(kept, id=uuid7(), staff_id=owner)
+        self.facts(upload.id).write_text(json.dumps(asdict(upload), default=str))
+        self.path(upload.id).hardlink_to(self.path(kept.id))
+        return upload
+
 
 class _Bound:
     """Filled once by :func:`bind`."""
@@ -119,22 +132,6 @@ async def get(actor: Actor, store: Store, upload_id: UUID) -> Upload:
     upload = Upload(UUID(facts["id"]), facts["name"], facts["bytes"], facts["sha256"], UUID(facts["staff_id"]))
     if upload.staff_id != owner:
         raise NotFound("This upload is gone. Choose the file again.")
-    return upload
-
-
-async def reopen(actor: Actor, store: Store, kept: Upload) -> Upload:
-    """The file of an import as an upload of one's own again, without its bytes being sent anew. ``kept`` names it.
-
-    Raises:
-        NotFound: the file is not kept any more.
-    """
-    async with reading(actor, Permission.IMPORTS_RUN):
-        owner = _owner(actor)
-    upload = replace(kept, id=uuid7(), staff_id=owner)
-    if not store.path(kept.id).exists():
-        raise NotFound("The file of this import is not kept any more. Choose it again.")
-    store.facts(upload.id).write_text(json.dumps(asdict(upload), default=str))
-    store.path(upload.id).hardlink_to(store.path(kept.id))
     return upload
 
 

@@ -10,14 +10,14 @@ import asyncpg
 import pytest
 
 from app.config import Settings
-from app.errors import NotFound
+from app.errors import Conflict, NotFound
 from app.models import Import
 from app.repositories import imports as imports_table
 from app.services import datasets, imports, jobs, rows
 from app.tabular import reading
 from app.tabular.plan import Chunk
 from app.worker.tasks import imports as tasks
-from tests.factories import AIRPORT_ROWS, AIRPORTS, Desk, check_counts
+from tests.factories import AIRPORT_ROWS, AIRPORTS, Desk, check_counts, make_dataset
 from tests.people import Company
 
 SMALL = b"code,n\nA,1\nB,2\nC,3\n"
@@ -156,13 +156,18 @@ async def test_an_old_import_that_is_retried_leaves_later_rows_alone(
         old = await desk.start_new(FIVE_BAD, company.acme, n="integer")
         await cancel_at_chunk(desk, company, old, monkeypatch, 1)
     else:
-        old = await desk.start_new(FIVE_BAD, company.acme, n="integer", skip_bad=False)
+        there = await make_dataset(admin, company.acme, "There", {"code": "text", "n": "integer"})
+        old = await desk.start(FIVE_BAD, there.id, skip_bad=False)
         await desk.run_all(admin)
     await desk.start(SMALL, old.dataset_id)
     await desk.run_all(admin)
     assert old.job_id is not None
-    await jobs.retry(company.ann, old.job_id, "again")
-    await desk.run(old.job_id)
+    if how == "cancelled":
+        await jobs.retry(company.ann, old.job_id, "again")
+        await desk.run(old.job_id)
+    else:  # it would be refused again
+        with pytest.raises(Conflict):
+            await jobs.retry(company.ann, old.job_id, "again")
     head = (await imports.get(company.ann, old.id)).head
     assert head.status == ("succeeded" if how == "cancelled" else "refused")
     window = await rows.window(company.ann, old.dataset_id, 0, 100)

@@ -140,6 +140,7 @@ REFUSED: dict[str, Call] = {
         *(t.tess, t.desk.store, t.looked), dataset_id=t.made.id, choices=choices(t.looked), skip_bad=True
     ),
     "imports.get": lambda t: imports.get(t.tess, t.import_id),
+    "imports.reopen": lambda t: imports.reopen(t.tess, t.desk.store, t.import_id),
     "imports.issues": lambda t: imports.issues(t.tess, t.import_id, PAGE),
     "imports.error_file": lambda t: imports.error_file(t.tess, t.desk.store, t.import_id),
     "imports.delete": lambda t: imports.delete(t.tess, t.import_id, "mine"),
