@@ -8,6 +8,7 @@ from uuid import UUID
 from nicegui import ui
 
 from app.errors import AppError, Invalid, NotSignedIn
+from app.models import ImportStatus
 from app.permissions import Permission
 from app.services import datasets, imports, teams, uploads
 from app.services.datasets import DatasetView
@@ -55,6 +56,11 @@ async def import_into_screen(view: View) -> None:
 async def correct_import_screen(view: View) -> None:
     """A refused import once more: the file that is kept, with what was chosen, to be corrected."""
     import_id = record_id(view.params["id"])
+    head = (await imports.get(view.actor, import_id)).head
+    if head.status != ImportStatus.REFUSED:
+        PageHead("Correct the columns", trail=[("Datasets", "/datasets"), (head.filename, f"/imports/{import_id}")])
+        Note("Nothing to correct", "This import was not refused.", link="Open it", opens=f"/imports/{import_id}")
+        return
     kept = await imports.reopen(view.actor, uploads.bound(), import_id)
     made = kept.import_.made_dataset
     choices = [(str(id_), name) for id_, name in await teams.names(view.actor)] if made else []
