@@ -7,7 +7,7 @@ from alembic import op
 
 from migrations.script import run
 
-revision = "0019"
+revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
