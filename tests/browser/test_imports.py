@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import OpenPage
+from tests.browser.fitting import misfits
 from tests.product import Product, Session
 
 MANY = 160_000
@@ -88,6 +89,22 @@ async def test_bad_rows_are_reported_on_the_screen_and_as_a_file(product: Produc
     assert await product.value("SELECT count(*) FROM dataset_rows WHERE data->>'price' IN ('cheap', 'dear')") == 0
     import_id = UUID(page.url.rpartition("/")[2])
     assert await rows_of(product, import_id) == 100
+
+
+@pytest.mark.parametrize("viewport", [(1440, 900), (390, 844)], ids=["desk", "phone"])
+async def test_page_ends_with_its_content_where_cells_would_be_rejected(
+    product: Product, open_page: OpenPage, viewport: tuple[int, int]
+) -> None:
+    """What screen readers are told about a cell lies within the preview, however far it scrolls."""
+    page = await open_page(viewport=viewport)
+    await enter(product, page)
+    wide = ",".join(f"a column with a long name {n}" for n in range(30))
+    await give(page, "wide.csv", wide + "\n" + "".join(",".join([f"word {n}"] * 30) + "\n" for n in range(60)))
+    for column in ("0", "29"):
+        await page.get_by_label(f"Type of a column with a long name {column}", exact=True).select_option("number")
+    await expect(page.get_by_text("cells would be rejected")).to_be_visible()
+    assert await page.locator(".qd-rejected").count() == 100
+    assert await misfits(page) == []
 
 
 async def test_all_or_nothing_imports_nothing(product: Product, page: Page) -> None:

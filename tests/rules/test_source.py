@@ -16,6 +16,7 @@ PLACES = ["/" + "work/", "/" + "root/", "/" + "home/", "/opt/" + "wheels", "py" 
 COLOUR = re.compile(
     r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})\b|\b(?:rgb|hsl|oklch|oklab|lab|lch)a?\(", re.IGNORECASE
 )
+SCROLLER = re.compile(r"([^{}]+)\{([^{}]*overflow(?:-[xy])?:(?:auto|scroll)[^{}]*)\}")
 MARKUP_IN_SCRIPTS = re.compile(r"v-html|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function")
 
 
@@ -50,6 +51,14 @@ def test_no_script_writes_markup(path: Path) -> None:
 def test_colours_stand_only_in_the_theme(path: Path) -> None:
     found = [] if path.name == "theme.css" else COLOUR.findall(read(path))
     assert not found, "Use a token of theme.css."
+
+
+@pytest.mark.parametrize("path", sources(*DRAWN, suffixes=(".css",)), ids=str)
+def test_whatever_scrolls_holds_what_is_placed_in_it(path: Path) -> None:
+    """Else words for screen readers, which are placed, lie where they would be if nothing scrolled: below the page."""
+    scrollers = [(name.strip(), look) for name, look in SCROLLER.findall(read(path))]
+    wrong = [name for name, look in scrollers if "position:" not in look and not re.search(r"(pre|\.code)$", name)]
+    assert not wrong, f"Say position:relative: {wrong}"
 
 
 def test_nothing_names_a_place_of_one_machine() -> None:
