@@ -156,9 +156,9 @@ async def add_bulk_act(admin: asyncpg.Connection, asked_by: UUID, job_id: UUID, 
     return bulk_id
 
 
-async def add_engine_room(admin: asyncpg.Connection) -> UUID:
+async def add_engine_room(admin: asyncpg.Connection, room: str = "engine-room") -> UUID:
     """A queue that is paused, a worker and a schedule; returns the schedule. Made twice, it is there once."""
-    now, schedule_id, room = clock.now(), uuid7(), "engine-room"
+    now, schedule_id = clock.now(), uuid7()
     await admin.execute(
         "INSERT INTO queues (id, name, paused_at, version, created_at, updated_at) VALUES ($1, $2, $3, 1, $3, $3)"
         " ON CONFLICT DO NOTHING",

@@ -99,7 +99,7 @@ export function cell(kind, value, { link = null, now = Date.now(), quiet = false
   const drawn = {
     status: () => pill(value), image: () => picture(String(value), head),
     progress: () => typeof value === "number" ? bar(value, head) : h("span", { class: "mut" }, value),
-    spark: () => sparkline(...value), links: () => h("span", { class: "links" }, value.map(([words, to]) => h("a", { class: "l", href: to, key: to }, words))),
+    spark: () => sparkline(...value), links: () => h("span", { class: "links" }, value.map(([words, to]) => h("a", { class: "l", href: to, key: to }, [h("span", { class: "cut", title: words }, words)]))),
     money: () => money(value), number: () => number(value), bytes: () => bytes(value), duration: () => duration(value), time: () => when(value, now),
   }[kind]?.() ?? h("span", { class: ["cut", quiet && "mut"], title: String(value) }, String(value));
   return link ? h("a", { class: "l", href: link, ...outside(link) }, [drawn]) : drawn;

@@ -16,6 +16,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error,
 from app.ids import uuid7
 from pages import SCREENS
 from tests.browser.conftest import Report, new_context
+from tests.browser.fitting import misfits
 from tests.factories import (
     Made,
     add_bulk_act,
@@ -29,7 +30,7 @@ from tests.factories import (
 )
 from tests.product import Product, drawn, status
 
-PHONE, DESK = (390, 844), (1440, 900)
+PHONE, DESK, SMALL_DESK = (390, 844), (1440, 900), (1280, 800)
 MOST_ELEMENTS = 60
 TABLES = {
     "/users": "Users",
@@ -43,6 +44,7 @@ TABLES = {
     "/audit": "Audit log",
 }
 LONG = "A long name without any sense, only there to be too long for what it stands in, and longer still"
+UNBROKEN = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ async def records(product: Product) -> Records:
             product.company.tess.staff_id,
             await admin.fetchval("SELECT id FROM users WHERE name = $1", LONG),
             await admin.fetchval("SELECT id FROM payments LIMIT 1"),
-            await add_engine_room(admin),
+            await add_engine_room(admin, UNBROKEN),
             await admin.fetchval("SELECT id FROM failures LIMIT 1"),
             await admin.fetchval("SELECT id FROM bulk_acts LIMIT 1"),
         )
@@ -97,6 +99,8 @@ async def _make(admin: asyncpg.Connection, product: Product) -> Made:
         "name": "text", "people": "integer", "share": "number", "open": "boolean", "since": "date", "at": "datetime",
         "kind": {"type": "choice", "enum": ["a", "b"]}, "home": "url", "extra": "json", "words": "long_text",
     }  # fmt: skip
+    await admin.execute("UPDATE teams SET name = $2 WHERE id = $1", acme, UNBROKEN)
+    await admin.execute("UPDATE staff SET name = $2 WHERE id = $1", product.company.tess.staff_id, UNBROKEN)
     made = await make_dataset(admin, acme, LONG, fields)
     row = {"name": LONG, "people": 12, "share": 0.5, "open": True, "since": "2024-02-29", "at": "2024-02-29T12:00:00Z",
            "kind": "a",
@@ -163,9 +167,9 @@ async def test_screen(product: Product, records: Records, visit: BrowserContext,
             await page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
             await expect(page.locator("html")).to_have_attribute("data-theme", theme)
             problems += [f"{theme} {viewport[0]} {found}" for found in await axe(page)]
-        width = await page.evaluate("document.documentElement.scrollWidth")
-        if width > viewport[0]:
-            problems.append(f"{viewport[0]}: the page is {width} px wide")
+        for width, height in (viewport, *([SMALL_DESK] if viewport == DESK else [])):
+            await page.set_viewport_size({"width": width, "height": height})
+            problems += [f"{width}: {found}" for found in await misfits(page)]
         await page.close()
     assert not problems, "\n".join(problems)
 
