@@ -35,9 +35,10 @@ class Stage:
         """Where it answers."""
         return f"http://127.0.0.1:{self.settings['QUARTERDECK_PORT']}"
 
-    def hire(self) -> None:
-        """Make the people of the pictures, as an administrator would."""
-        for short, (name, role) in STAFF.items():
+    def hire(self, *people: str) -> None:
+        """Make people of the pictures, as an administrator would."""
+        for short in people:
+            name, role = STAFF[short]
             arguments = ("staff", "create", f"{short}@example.com", "--name", name, "--role", role, "--password-stdin")
             done = quarterdeck(*arguments, settings=self.settings, text=f"{PASSWORD}\n")
             assert done.returncode == 0, done.stderr
@@ -86,7 +87,7 @@ def stage(folder: Path, *, demo: bool = False) -> Iterator[Stage]:
         while "is ready at" not in log.read_text():
             assert process.poll() is None, log.read_text()
             time.sleep(0.1)
-        running.hire()
+        running.hire(*(["ana"] if demo else STAFF))  # the demo has staff of its own
         yield running
     finally:
         running.stop_worker()
