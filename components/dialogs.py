@@ -22,7 +22,7 @@ class _Dialog(JsonElement, component="qd_form.js"):
     def __init__(self, contents: dict[str, Any], on_submit: Submit | None) -> None:
         self._on_submit = on_submit
         self.answer: asyncio.Future[dict[str, str] | None] = asyncio.get_running_loop().create_future()
-        super().__init__({**contents, "dialog": True, "errors": {}, "stamp": 0})
+        super().__init__({**contents, "who": frame.current().actor.staff_id, "dialog": True, "errors": {}, "stamp": 0})
         self.on("submit", self._submit)
         self.on("close", lambda _: self._resolve(None))
 

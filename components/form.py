@@ -7,6 +7,7 @@ from typing import Literal
 from nicegui.events import GenericEventArguments
 
 from app.errors import AppError, Invalid, NotSignedIn
+from components import frame
 from components.element import JsonElement
 
 Values = Mapping[str, str]
@@ -45,9 +46,8 @@ class Form(JsonElement, component="qd_form.js"):
         self, fields: Sequence[Field], *, submit: str, on_submit: Callable[[Values], Awaitable[None]], label: str = ""
     ) -> None:
         self._on_submit = on_submit
-        super().__init__(
-            {"label": label, "fields": [asdict(f) for f in fields], "submit": submit, "errors": {}, "stamp": 0}
-        )
+        contents = {"label": label, "fields": [asdict(f) for f in fields], "submit": submit, "errors": {}, "stamp": 0}
+        super().__init__({**contents, "who": frame.current().actor.staff_id})
         self.on("submit", self._submit)
 
     async def _submit(self, event: GenericEventArguments) -> None:

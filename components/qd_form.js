@@ -1,5 +1,6 @@
-// A form, alone or in a native dialog. What is typed stays here until it is sent.
+// A form, alone or in a native dialog. What is typed stays here until it is sent, and in the tab if the page goes away.
 import { h } from "vue";
+import { forget, keep, trailed, typed } from "quarterdeck/kept.js";
 
 /** What is wrong with a text that ought to be a JSON object of at most so many bytes; "" is nothing. */
 export function problemOf(text, most) {
@@ -30,17 +31,26 @@ export default {
   props: { data: String },
   emits: ["submit", "close"],
   // No prototype: what is asked about in a conflict may be called "__proto__".
-  data: () => ({ values: Object.create(null), busy: false, sought: {}, copied: false }),
+  data: () => ({ values: Object.create(null), busy: false, sought: {}, copied: false, changed: {} }),
   computed: { d() { return Vue.markRaw(JSON.parse(this.data)); } },
   watch: {
     "d.stamp"() {
       this.busy = false;
+      if (!Object.keys(this.d.errors).length) { forget(this.d); this.first = { ...this.values }; }
       this.$nextTick(() => this.$el.querySelector("[aria-invalid=true]")?.focus());
     },
   },
   created() {
     for (const f of this.d.fields) this.values[f.name] = f.value || (f.kind === "choice" && f.required ? f.choices[0]?.[0] ?? "" : "");
     for (const c of this.d.conflict ?? []) this.values[c.name] = "";
+    this.first = { ...this.values };
+    this.form = { ...this.d, trail: trailed() };
+    for (const [name, [stood, text]] of Object.entries(typed(this.d))) {
+      if (!(name in this.values)) continue;
+      if (stood !== this.values[name]) this.changed[name] = `What stood here has changed since you typed this. It is “${this.values[name].slice(0, 60)}” now.`;
+      this.values[name] = text;
+    }
+    this.$watch("values", (values) => keep(this.form, this.first, values), { deep: true });
   },
   mounted() {
     if (!this.d.dialog) return;
@@ -49,6 +59,7 @@ export default {
     this.$el.querySelector("input,textarea,select,.go")?.focus();
   },
   beforeUnmount() {
+    forget(this.d);
     if (!this.d.dialog) return;
     if (this.$el.open) this.$el.close();
     if (this.opener?.isConnected) this.opener.focus();
@@ -56,6 +67,7 @@ export default {
   methods: {
     /** What is wrong with a field, as far as it can be told here. */
     wrong(f) { return f.kind === "json" ? problemOf(String(this.values[f.name]), f.max_length) : ""; },
+    close() { forget(this.d); this.$emit("close"); },
     asked(f) { return !f.when || this.values[f.when[0]] === f.when[1]; },
     ready() {
       return this.d.fields.every((f) => !this.asked(f) || (!this.wrong(f) && (!f.required || String(this.values[f.name]).trim()) && (!f.must_equal || this.values[f.name] === f.must_equal)))
@@ -70,7 +82,7 @@ export default {
     field(f) {
       if (!this.asked(f)) return null;
       if (f.kind === "many") return this.many(f);
-      const id = `f-${this.$.uid}-${f.name}`, wrong = this.wrong(f), error = wrong || this.d.errors[f.name];
+      const id = `f-${this.$.uid}-${f.name}`, wrong = this.wrong(f), error = wrong || this.d.errors[f.name] || this.changed[f.name];
       const common = {
         id, name: f.name, required: f.required, value: this.values[f.name], autocomplete: "off", maxlength: f.kind === "json" ? null : f.max_length, "aria-invalid": String(!!error),
         "aria-describedby": error || f.hint ? `${id}-hint` : null, onInput: (e) => { this.values[f.name] = e.target.value; },
@@ -124,8 +136,8 @@ export default {
     ];
     const submit = h("button", { type: "submit", class: ["btn", d.danger ? "danger-go" : "go"], disabled: this.busy || !this.ready() }, this.busy ? "Working …" : d.submit);
     if (!d.dialog) return h("form", { class: "form", "aria-label": d.label || null, onSubmit: this.send, novalidate: true }, [...inside, h("div", { class: "row" }, [submit])]);
-    return h("dialog", { class: "ask", "aria-label": d.label, onCancel: (e) => { e.preventDefault(); this.$emit("close"); }, onClose: () => this.$emit("close") }, [
+    return h("dialog", { class: "ask", "aria-label": d.label, onCancel: (e) => { e.preventDefault(); this.close(); }, onClose: this.close }, [
       h("form", { method: "dialog", onSubmit: this.send, novalidate: true }, [h("h2", null, d.label), ...inside,
-        h("div", { class: "row end" }, [h("button", { type: "button", class: "btn", onClick: () => this.$emit("close") }, "Close"), submit])])]);
+        h("div", { class: "row end" }, [h("button", { type: "button", class: "btn", onClick: this.close }, "Close"), submit])])]);
   },
 };

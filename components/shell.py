@@ -177,7 +177,7 @@ class Shell:
                 {
                     "environment": around.environment, "color": around.color, "insecure": around.insecure,
                     "name": actor.name, "role": actor.role.label, "email": actor.email, "trail": [], "title": "",
-                    "profile": actor.may(Permission.PROFILE_EDIT),
+                    "who": actor.staff_id, "profile": actor.may(Permission.PROFILE_EDIT),
                 }
             )  # fmt: skip
         self.frame.top.move(target_index=0)

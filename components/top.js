@@ -1,6 +1,7 @@
 // The top bar: menu button on narrow screens, installation, where we are, who is signed in.
 import { h } from "vue";
 import { icon, Menu } from "quarterdeck";
+import { forgetAll, offer } from "quarterdeck/kept.js";
 
 const THEMES = [["auto", "As the system"], ["light", "Light"], ["dark", "Dark"]];
 
@@ -16,6 +17,7 @@ export default {
     },
     choose(theme) { this.theme = theme; window.quarterdeckTheme.set(theme); },
   },
+  mounted() { offer(this.d.who); },
   render() {
     const d = this.d, initials = d.name.split(/\s+/).map((w) => w[0]).slice(0, 2).join("").toUpperCase();
     return h("header", { class: "top" }, [
@@ -28,7 +30,7 @@ export default {
         h("fieldset", null, [h("legend", null, "Theme"), ...THEMES.map(([value, words]) => h("label", { class: "item" }, [
           h("input", { type: "radio", name: "theme", value, checked: this.theme === value, onChange: () => this.choose(value) }), words]))]),
         d.profile ? h("a", { class: "item", href: "/profile", onClick: close }, "My profile") : null,
-        h("form", { method: "post", action: "/auth/logout" }, h("button", { class: "item", type: "submit" }, "Sign out")),
+        h("form", { method: "post", action: "/auth/logout", onSubmit: forgetAll }, h("button", { class: "item", type: "submit" }, "Sign out")),
       ] }),
     ]);
   },

@@ -73,6 +73,13 @@ class Product:
         worker.kill()
         worker.wait()
 
+    def restart_web(self) -> None:
+        """Another web process instead of the one that runs; it answers when this returns."""
+        self.web.kill()
+        self.web.wait()
+        self.web = Warm("app", "serve", variables=environment(self.settings), log=self.log)
+        _wait_until_ready(self)
+
     def stop(self) -> None:
         for process in (*self.workers, self.web):
             process.terminate()

@@ -10,16 +10,18 @@ async def misfits(page: Page) -> list[str]:
 
 
 _MISFITS = """() => {
-  const root = document.documentElement, found = [];
+  const root = document.documentElement, found = [], all = (selector) => [...document.querySelectorAll(selector)];
+  const right = (one) => one.getBoundingClientRect().right, wide = root.scrollWidth, high = root.scrollHeight;
   const end = Math.ceil(document.querySelector(".q-layout").getBoundingClientRect().bottom + scrollY);
-  const beyond = () => [...document.querySelectorAll(".q-layout *")].filter((one) => one.getBoundingClientRect().right > innerWidth + 1).at(-1)?.outerHTML;
-  if (root.scrollWidth > innerWidth) found.push(`the page is ${root.scrollWidth} px wide, its window ${innerWidth}: ${beyond()}`);
-  if (root.scrollHeight > Math.max(innerHeight, end)) found.push(`the page is ${root.scrollHeight} px high, its content ${end}`);
-  for (const list of document.querySelectorAll(".list .scroll"))
-    if (list.scrollWidth > list.clientWidth) found.push(`${list.firstChild.ariaLabel}: ${list.scrollWidth} px in ${list.clientWidth}`);
-  for (const act of document.querySelectorAll(".head .acts > *, .bar > *, .foot .btn"))
-    if (act.getBoundingClientRect().right > innerWidth || act.scrollWidth > act.clientWidth + 1) found.push(`cut: ${act.innerText}`);
-  for (const text of document.querySelectorAll(".list td .cut"))
-    if ((text.scrollWidth > text.clientWidth || text.scrollHeight > text.clientHeight + 2) && text.title !== text.textContent) found.push(`no title: ${text.textContent}`);
+  const beyond = () => all(".q-layout *").filter((one) => right(one) > innerWidth + 1).at(-1)?.outerHTML;
+  if (wide > innerWidth) found.push(`the page is ${wide} px wide, its window ${innerWidth}: ${beyond()}`);
+  if (high > Math.max(innerHeight, end)) found.push(`the page is ${high} px high, its content ${end}`);
+  for (const list of all(".list .scroll").filter((one) => one.scrollWidth > one.clientWidth))
+    found.push(`${list.firstChild.ariaLabel}: ${list.scrollWidth} px in ${list.clientWidth}`);
+  for (const act of all(".head .acts > *, .bar > *, .foot .btn"))
+    if (right(act) > innerWidth || act.scrollWidth > act.clientWidth + 1) found.push(`cut: ${act.innerText}`);
+  for (const text of all(".list td .cut").filter((one) => one.title !== one.textContent))
+    if (text.scrollWidth > text.clientWidth || text.scrollHeight > text.clientHeight + 2)
+      found.push(`cut without a title: ${text.textContent}`);
   return found;
 }"""
