@@ -166,7 +166,11 @@ async def _customers(connection: asyncpg.Connection, users: int, now: str) -> No
     seeded = ("users", "payments", "jobs")
     facts = [fact.format(rows=table, sign=1) for table in seeded for fact in FACTS[table]]
     active = "SELECT 'active', team_id, '', day::timestamp AT TIME ZONE 'UTC', 1, 0 FROM user_days"
-    for fact in (*facts, active):
+    again = (
+        "SELECT 'active_after', NULL::uuid, coalesce((lag(day) OVER (PARTITION BY user_id ORDER BY day))::text, ''),"
+        " day::timestamp AT TIME ZONE 'UTC', 1, 0 FROM user_days"
+    )
+    for fact in (*facts, active, again):
         await connection.execute(_BUCKETS.format(fact=fact))
 
 

@@ -107,7 +107,7 @@ export default {
         h("tbody", null, d.slots.map(([, words, range], i) => h("tr", { key: range }, [
           h("th", { scope: "row" }, d.opens ? h("a", { class: "l", href: linked(d.opens, range) }, words) : words),
           ...d.series.map((s) => h("td", null, s.said[i])), several ? h("td", null, d.sums[i]) : null]))),
-        h("tfoot", null, h("tr", null, [h("th", { scope: "row" }, "All"), ...d.series.map((s) => h("td", null, s.sum)), several ? h("td", null, d.sum) : null])),
+        h("tfoot", null, h("tr", null, [h("th", { scope: "row" }, d.all), ...d.series.map((s) => h("td", null, s.sum)), several ? h("td", null, d.sum) : null])),
       ]));
     },
     legend() {

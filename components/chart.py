@@ -60,6 +60,8 @@ class Figure:
     """What the sum of several series is called."""
     opens: str = ""
     """The list of exactly these: an address in which ``{range}`` stands for a range of moments."""
+    whole: int | None = None
+    """All parts together, where that is not their sum: something that occurs in several is counted once."""
     choices: Sequence[tuple[str, str, bool]] = ()
     """What else may be shown: (words, the value in the URL, whether it is shown now)."""
 
@@ -159,12 +161,13 @@ def _drawn(figure: Figure) -> dict[str, Any]:
         "slots": [[s.short, s.words, f"{_iso(s.start)}..{_iso(s.end)}"] for s in figure.slots],
         "series": [
             {"label": s.label, "tone": s.tone, "values": list(s.values), "said": _said(figure, s.values),
-             "sum": figure.said(sum(s.values))}
+             "sum": figure.said(sum(s.values) if figure.whole is None else figure.whole)}
             for s in figure.series
         ],
         "sums": _said(figure, sums),
         "together": figure.together,
         "sum": figure.said(sum(sums)),
+        "all": "All" if figure.whole is None else "All, each once",
         "empty": not any(sums),
         "ticks": [[tick, axis(tick)] for tick in marks],
         "as_of": figure.as_of,

@@ -106,12 +106,10 @@ def _signups(answer: Answer, *_: str) -> Figure:
 
 
 def _active(answer: Answer, *_: str) -> Figure:
-    lines = answer.lines[Metric.ACTIVE]
-    n, days = counts(lines, _parts(answer)), _days_known(answer)
-    change = _compared(answer, sum(n), sum(line.n_before for line in lines))
-    note = "a day on average" if days > 1 else "so far today"
-    series = [Series("Active users" if answer.period.step is Step.DAY else "Active users, day by day", "accent", n)]
-    return _figure(answer, f"{sum(n) / days:,.1f}".removesuffix(".0"), note, series, change=change)
+    [line] = answer.lines[Metric.ACTIVE]
+    change = _compared(answer, answer.whole, line.n_before)
+    series = [Series("Active users", "accent", line.n)]
+    return _figure(answer, f"{answer.whole:,}", "each counted once", series, change=change, whole=answer.whole)
 
 
 def _revenue(answer: Answer, currency: str = "") -> Figure:
@@ -188,13 +186,6 @@ def _compared(answer: Answer, now: int, before: int, *, welcome: bool | None = T
         first = periods.spelled(answer.period.local(answer.since).date())
         return Change("", f"Counted since {first}") if answer.since < answer.period.edges[0] else None
     return Change.of(now, before, answer.period.compared, welcome=welcome)
-
-
-def _days_known(answer: Answer) -> int:
-    """The days of the period on which there could be anything: an average over days before the first would be low."""
-    period = answer.period
-    first = max(period.first, period.local(answer.since).date()) if answer.since else period.first
-    return (period.last - first).days + 1
 
 
 def _lasting(seconds: float) -> str:
@@ -276,8 +267,8 @@ NUMBERS: Sequence[Number] = (
     Number(
         "active", "Active users", Permission.USERS_READ, stats.active, _active,
         "No user has started a job or paid so far.",
-        "Users who started a job or paid, each counted once a day. Days are those of UTC in every time zone, "
-        "because a day's users cannot be parted afterwards.",
+        "Users who started a job or paid. Each bar counts everybody of its time once, and the large number counts "
+        "everybody of the whole range once, so bars do not add up to it. Days are those of UTC in every time zone.",
     ),
     Number(
         "revenue", "Revenue", Permission.PAYMENTS_READ, stats.revenue, _revenue,

@@ -30,6 +30,9 @@ class Metric(StrEnum):
     """Users created, by the moment of their creation."""
     ACTIVE = "active"
     """Users who started a job or paid, once a day (UTC), at the day's start."""
+    ACTIVE_AFTER = "active_after"
+    """The same over all teams, by the day on which they were active before that ("" is never). Those whose day before
+    lies before some days are the users of these days, each once."""
     PAYMENTS = "payments"
     """Payments by "currency|status", their amounts in minor units, by the moment of their creation."""
     PAYMENTS_NOW = "payments_now"

@@ -70,7 +70,7 @@ class UserDay(Base):
     """A user did something on this day (UTC): started a job or paid. Kept by triggers; tells who is active."""
 
     __tablename__ = "user_days"
-    __table_args__ = (PrimaryKeyConstraint("user_id", "day"),)
+    __table_args__ = (PrimaryKeyConstraint("user_id", "day"), Index("ix_user_days_team", "team_id", "day", "user_id"))
 
     user_id: Mapped[UUID]
     day: Mapped[date] = mapped_column(Date)

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.models.stats import ALWAYS, Metric, StatsBucket, StatsDelta
+from app.models.user import UserDay
 from app.periods import Period
 from app.work import Work
 
@@ -61,6 +62,30 @@ async def lines(work: Work, metrics: Sequence[Metric], period: Period) -> dict[M
     for (metric, dimension), (n, total) in sorted(found.items()):
         told[metric].append(Line(dimension, tuple(n[:-1]), tuple(total[:-1]), n[-1], total[-1]))
     return told
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """How many users were active, each counted once: in each part of a period, in all of it, and in the time before."""
+
+    n: tuple[int, ...]
+    whole: int
+    before: int
+
+
+async def active(work: Work, period: Period) -> Active:
+    """Users of the days (UTC) of a period. Over all teams they are summed up by the day on which each was active
+    before; those limited to some teams have few enough to count.
+    """
+    start, until = period.before
+    edges = sorted({start, until, *period.edges})
+    skipped = edges.index(period.edges[0])
+    question = _first_days if work.who.team_ids is None else _distinct
+    slots = {slot: (n, whole) for slot, n, whole in await work.execute(question(edges, period.edges[0]))}
+    parts = [slots.get(skipped + n, (0, 0)) for n in range(len(period.edges) - 1)]
+    return Active(
+        tuple(n for n, _ in parts), sum(whole for _, whole in parts), slots.get(0, (0, 0))[0] if skipped else 0
+    )
 
 
 async def now(work: Work, metric: Metric) -> dict[str, int]:
@@ -107,10 +132,43 @@ async def add_up(work: Work, limit: int = BATCH) -> int:
 def _sums(work: Work, metrics: Sequence[Metric], edges: Sequence[datetime]) -> Select[Any]:
     """By metric, dimension and the part between two neighbouring edges, counted from 0."""
     facts = _facts(work, metrics, edges[0], edges[-1]).subquery()
-    moments = cast(list(edges), ARRAY(DateTime(timezone=True)))
-    slot = func.width_bucket(facts.c.bucket, moments) - 1
+    slot = func.width_bucket(facts.c.bucket, _moments(edges)) - 1
     summed = (facts.c.dimension, _whole(func.sum(facts.c.n)), _whole(func.sum(facts.c.total)))
     return select(facts.c.metric, slot, *summed).group_by(facts.c.metric, slot, facts.c.dimension)
+
+
+def _first_days(edges: Sequence[datetime], start: datetime) -> Select[Any]:
+    """By the part between two neighbouring edges: its users, and of these those of no earlier part since ``start``."""
+
+    def of(table: Table) -> Select[Any]:
+        mine = true() if table is StatsDelta else table.team_id.is_(None)
+        inside = and_(table.bucket >= edges[0], table.bucket < edges[-1])
+        columns: tuple[Any, ...] = (table.bucket, table.dimension, table.n)
+        return select(*columns).where(table.metric == Metric.ACTIVE_AFTER, mine, inside)
+
+    facts = union_all(of(StatsBucket), of(StatsDelta)).subquery()
+    earlier = cast(func.nullif(facts.c.dimension, ""), DateTime).op("AT TIME ZONE")("UTC")
+    places = [func.coalesce(func.width_bucket(at, _moments(edges)), 0) for at in (facts.c.bucket, earlier)]
+    placed = select(facts.c.n, places[0].label("slot"), places[1].label("earlier")).subquery()
+    new, whole = placed.c.earlier < placed.c.slot, placed.c.earlier <= edges.index(start)
+    summed = (func.coalesce(_whole(func.sum(placed.c.n).filter(fresh)), 0) for fresh in (new, whole))
+    return select(placed.c.slot - 1, *summed).group_by(placed.c.slot)
+
+
+def _distinct(edges: Sequence[datetime], start: datetime) -> Select[Any]:
+    """The same, counted: row-level security leaves the days of one's teams."""
+    at = cast(UserDay.day, DateTime).op("AT TIME ZONE")("UTC")
+    slot = (func.width_bucket(at, _moments(edges)) - 1).label("slot")
+    days = select(UserDay.user_id, slot).where(UserDay.day >= edges[0].date(), UserDay.day < edges[-1].date())
+    before = (UserDay.day < start.date()).label("before")
+    first = func.row_number().over(partition_by=(UserDay.user_id, before), order_by=UserDay.day).label("nth")
+    seen = days.add_columns(first).subquery()
+    news = func.count().filter(seen.c.nth == 1)
+    return select(seen.c.slot, func.count(seen.c.user_id.distinct()), news).group_by(seen.c.slot)
+
+
+def _moments(edges: Sequence[datetime]) -> ColumnElement[Any]:
+    return cast(list(edges), ARRAY(DateTime(timezone=True)))
 
 
 def _facts(work: Work, metrics: Sequence[Metric], start: datetime, end: datetime | None) -> CompoundSelect[Any]:

@@ -16,7 +16,7 @@ from app.periods import Period
 from app.permissions import Permission
 from app.repositories import stats as stats_table
 from app.repositories.stats import Line
-from app.work import reading
+from app.work import Work, reading
 
 __all__ = ["Answer", "Line", "actions", "active", "imported", "jobs", "revenue", "reviewed", "signups"]
 
@@ -30,6 +30,8 @@ class Answer:
     since: datetime | None
     """The first quarter of an hour of which anything is known. None: nothing ever happened."""
     as_of: datetime
+    whole: int = 0
+    """Of a number whose parts cannot be added up: what it is in the whole period."""
 
 
 async def signups(actor: Actor, period: Period) -> Answer:
@@ -38,8 +40,14 @@ async def signups(actor: Actor, period: Period) -> Answer:
 
 
 async def active(actor: Actor, period: Period) -> Answer:
-    """Users who started a job or paid, by days of UTC."""
-    return await _answer(actor, Permission.USERS_READ, period.in_utc(), Metric.ACTIVE)
+    """Users who started a job or paid, each once in each part of the period and once in all; days are those of UTC."""
+    period = period.in_utc()
+    async with reading(actor, Permission.USERS_READ) as work:
+        _check_stats(work)
+        found = await stats_table.active(work, period)
+        line = Line("", found.n, found.n, found.before, found.before)
+        since = await stats_table.first(work, [Metric.ACTIVE])
+        return Answer(period, {Metric.ACTIVE: [line]}, since, clock.now(), found.whole)
 
 
 async def revenue(actor: Actor, period: Period) -> Answer:
@@ -70,9 +78,11 @@ async def actions(actor: Actor, period: Period) -> Answer:
 async def _answer(actor: Actor, needs: Permission, period: Period, *metrics: Metric) -> Answer:
     """Numbers about something need the right to see it, besides the right to see numbers."""
     async with reading(actor, needs) as work:
-        if Permission.STATS_READ not in work.who.permissions:
-            raise Forbidden(
-                f"Your role does not include “{Permission.STATS_READ}”. Ask an administrator if you need it."
-            )
+        _check_stats(work)
         found = await stats_table.lines(work, metrics, period)
         return Answer(period, found, await stats_table.first(work, metrics), clock.now())
+
+
+def _check_stats(work: Work) -> None:
+    if Permission.STATS_READ not in work.who.permissions:
+        raise Forbidden(f"Your role does not include “{Permission.STATS_READ}”. Ask an administrator if you need it.")

@@ -42,6 +42,8 @@ FACTS = f"""
         coalesce(round(extract(epoch FROM finished_at - started_at) * 1000), 0)
         FROM jobs WHERE finished_at IS NOT NULL AND status IN ('succeeded', 'failed', 'cancelled')
     UNION ALL SELECT 'active', team_id, '', date_trunc('day', day AT TIME ZONE 'UTC', 'UTC'), 1, 0 FROM user_days
+    UNION ALL SELECT 'active_after', NULL, coalesce((lag(day) OVER (PARTITION BY user_id ORDER BY day))::text, ''),
+        date_trunc('day', day AT TIME ZONE 'UTC', 'UTC'), 1, 0 FROM user_days
     UNION ALL SELECT 'actions', team_id, action, {QUARTER.format("at")}, 1, 0 FROM audit_entries
         WHERE actor_kind = 'staff'
 """
