@@ -50,6 +50,7 @@ async def work(settings: Settings, *, maintenance: bool) -> None:
         await process.run()
     finally:
         await db.dispose()
+        gc.unfreeze()  # what is frozen outlives Python's own end, and DuckDB would tell of each thing as leaked
     if process.handed_back:
         # A thread of a job that was stopped may be busy for minutes, and Python would wait for it.
         logging.shutdown()
