@@ -1,11 +1,12 @@
 """What is recorded: each kind of entry, its sentence, what it means, if it can be reverted, how often it happens."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from app import clock, periods
-from app.models import Action, Metric
+from app.models import Action
 from app.paging import Count, Page, PageRequest
 from app.permissions import Permission
 from app.services import stats
@@ -20,7 +21,7 @@ from pages.sentences import words
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of entry. ``often`` is how often people did it in the last 30 days."""
+    """One kind of entry. ``often`` is how often it was recorded in the last 30 days."""
 
     id: str
     about: str
@@ -41,7 +42,7 @@ async def actions_screen(view: View) -> None:
     PageHead(
         "What is recorded",
         trail=[("Audit log", "/audit")],
-        sub="Each kind of entry: its sentence, what it means, and how often people did it in the last 30 days.",
+        sub="Each kind of entry: its sentence, what it means, and how often it was recorded in the last 30 days.",
     )
     DataTable(
         "Kinds of entries",
@@ -86,16 +87,19 @@ def _kind(action: Action, often: Mapping[str, int] | None) -> Kind:
 
 
 async def _often(view: View) -> Mapping[str, int] | None:
-    """How often people did each in the last 30 days, from the counters; None: the reader may not see numbers."""
+    """How often each was recorded in the last 30 days, from the counters; None: the reader may not see numbers."""
     if not view.may(Permission.STATS_READ):
         return None
-    answer = await stats.actions(view.actor, periods.preset("30d", "UTC", clock.now()))
-    return {line.dimension: sum(line.n) for line in answer.lines.get(Metric.ACTIONS, ())}
+    answer = await stats.recorded(view.actor, periods.preset("30d", "UTC", clock.now()))
+    often: Counter[str] = Counter()
+    for line in (line for lines in answer.lines.values() for line in lines):
+        often[line.dimension] += sum(line.n)
+    return often
 
 
 _OF_NOTHING = {
     *(Action.SESSION_STARTED, Action.SESSION_REFUSED, Action.SESSION_ENDED, Action.SESSION_PROVED),
-    Action.ACCESS_REFUSED,
+    *(Action.SESSION_NOT_PROVED, Action.ACCESS_REFUSED),
 }
 """Whose sentence ends with the verb."""
 FAMILIES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -134,6 +138,7 @@ MEANINGS: Mapping[Action, str] = MappingProxyType(
         Action.SESSION_THROTTLED: "Too many tries failed: the next one has to wait. At most one entry a minute.",
         Action.SESSION_REVOKED: "Sessions of somebody were ended by an administrator; open pages left at once.",
         Action.SESSION_PROVED: "Typed the password or a code once more, for something dangerous.",
+        Action.SESSION_NOT_PROVED: "Signed in, and typed a wrong password or code where it was asked for once more.",
         Action.STAFF_LINK_MADE: "A link by which somebody chooses a new password. Whoever has it can use it once.",
         Action.STAFF_SECOND_FACTOR_REFUSED: "Somebody knows the password, and does not have the phone. Look into it.",
         Action.STAFF_SECOND_FACTOR_REMOVED: "An administrator took a lost second factor away.",

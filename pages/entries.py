@@ -14,7 +14,7 @@ from pages.sentences import as_text, changes, is_difference, is_told, parts, sen
 
 __all__ = ["as_text", "audit_entry", "changes", "in_words", "is_difference", "sentence", "shown"]
 
-_BAD = {Action.SESSION_REFUSED, Action.ACCESS_REFUSED}
+_BAD = {Action.SESSION_REFUSED, Action.SESSION_NOT_PROVED, Action.ACCESS_REFUSED}
 _BOOKS = {Action.JOB_RETRIED, Action.JOB_CANCELLED}
 """What they change is the ledger's book-keeping: words for engineers."""
 

@@ -23,6 +23,7 @@ class Action(StrEnum):
     SESSION_ENDED = "session.ended"
     SESSION_REVOKED = "session.revoked"
     SESSION_PROVED = "session.proved"
+    SESSION_NOT_PROVED = "session.not_proved"
     ACCESS_REFUSED = "access.refused"
     STAFF_CREATED = "staff.created"
     STAFF_INVITED = "staff.invited"
@@ -93,6 +94,7 @@ SENTENCES: dict[Action, tuple[str, str]] = {
     Action.SESSION_ENDED: ("signed out", ""),
     Action.SESSION_REVOKED: ("ended sessions of", ""),
     Action.SESSION_PROVED: ("proved again who they are", ""),
+    Action.SESSION_NOT_PROVED: ("could not prove who they are", ""),
     Action.ACCESS_REFUSED: ("was refused", ""),
     Action.STAFF_CREATED: ("created the staff account of", ""),
     Action.STAFF_PASSWORD_CHANGED: ("changed the password of", ""),

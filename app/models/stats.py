@@ -53,6 +53,8 @@ class Metric(StrEnum):
     """Rows that were decided in review, by the decision, by its moment."""
     ACTIONS = "actions"
     """What staff did, by the kind of action, by its moment."""
+    OTHER_ACTIONS = "other_actions"
+    """The same for what nobody of the staff did: strangers, jobs, commands, the database itself."""
 
 
 class StatsDelta(Base):

@@ -14,7 +14,7 @@ from app.crypto import passwords, tokens
 from app.entrance import awake_since
 from app.errors import AppError, NotSignedIn
 from app.ids import uuid7
-from app.repositories import sessions
+from app.repositories import sessions, step_up
 from app.repositories import staff as staff_table
 from app.repositories.sessions import Outcome
 from app.services import throttle
@@ -180,7 +180,7 @@ async def measured(actor: Staff, password: str) -> str:
     """The hash that the actor's own password was measured against: to give to whatever then changes it.
 
     Raises:
-        WrongPassword: it is not theirs. Recorded like a refused sign-in.
+        WrongPassword: it is not theirs. Recorded, with their name.
         RateLimited: too many tries failed lately.
     """
     async with throttle.trying(actor):
@@ -188,7 +188,9 @@ async def measured(actor: Staff, password: str) -> str:
             found = await sessions.candidate(login, actor.email)
         good, _ = await passwords.verify_and_update(password, found.password_hash if found else None)
         if found is None or not good or found.staff_id != actor.staff_id:
-            raise await _refused(Nobody(actor.ip), actor.email)
+            async with asking() as login:
+                await step_up.refuse(login, actor.session_id, "password", actor.ip)
+            raise WrongPassword
     return found.password_hash
 
 

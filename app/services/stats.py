@@ -75,6 +75,11 @@ async def actions(actor: Actor, period: Period) -> Answer:
     return await _answer(actor, Permission.AUDIT_READ, period, Metric.ACTIONS)
 
 
+async def recorded(actor: Actor, period: Period) -> Answer:
+    """How often each kind of entry was recorded, whoever it is of."""
+    return await _answer(actor, Permission.AUDIT_READ, period, Metric.ACTIONS, Metric.OTHER_ACTIONS)
+
+
 async def _answer(actor: Actor, needs: Permission, period: Period, *metrics: Metric) -> Answer:
     """Numbers about something need the right to see it, besides the right to see numbers."""
     async with reading(actor, needs) as work:

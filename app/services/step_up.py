@@ -3,7 +3,6 @@
 from app.actor import Actor, Staff
 from app.crypto import totp
 from app.errors import Invalid, NotSignedIn
-from app.repositories import sessions as sessions_table
 from app.repositories import step_up
 from app.services import second_factor, sessions
 from app.services.doorstep import asking
@@ -21,7 +20,7 @@ async def prove(actor: Actor, secret: str) -> None:
     minutes they may do what is dangerous, and a locked session is open again.
 
     Raises:
-        Invalid: it is not theirs. Recorded like a refused sign-in.
+        Invalid: it is not theirs. Recorded, with their name.
         RateLimited: too many tries failed lately.
         NotSignedIn: the session has ended.
     """
@@ -37,7 +36,7 @@ async def prove(actor: Actor, secret: str) -> None:
 async def _use_code(actor: Staff, code: str) -> None:
     if not await second_factor.verify(actor, code):
         async with asking() as login:
-            await sessions_table.refuse(login, actor.email, actor.ip)
+            await step_up.refuse(login, actor.session_id, "code", actor.ip)
         raise Invalid(secret=WRONG)
 
 

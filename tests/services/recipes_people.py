@@ -108,7 +108,7 @@ simple(
     untold="*",
 )
 
-simple("sessions.measured", Action.SESSION_REFUSED, lambda s: _wrong(s.ann), actor_kind="nobody")
+simple("sessions.measured", Action.SESSION_NOT_PROVED, lambda s: _wrong(s.ann))
 
 simple(
     *("tokens.create", Action.TOKEN_CREATED),

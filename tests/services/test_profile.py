@@ -101,8 +101,10 @@ async def test_change_password_needs_the_present_one_and_the_policy(
             await profile.change_password(tess, present, wanted)
         assert list(refused.value.fields) == [field]
     assert len(await living(admin, tess)) == 2
-    refused_entries = await admin.fetch("SELECT * FROM audit_told() WHERE action = 'session.refused'")
-    assert {(e["target_label"], e["ip"]) for e in refused_entries} == {(tess.email, "127.0.0.1")}
+    refused_entries = await admin.fetch("SELECT * FROM audit_told() WHERE action = 'session.not_proved'")
+    assert {(e["actor_name"], e["session_id"], e["ip"]) for e in refused_entries} == {
+        (tess.name, tess.session_id, "127.0.0.1")
+    }
     with pytest.raises(Forbidden):
         await profile.change_password(company.nil, PASSWORD, NEW)
 

@@ -46,6 +46,8 @@ FACTS = f"""
         date_trunc('day', day AT TIME ZONE 'UTC', 'UTC'), 1, 0 FROM user_days
     UNION ALL SELECT 'actions', team_id, action, {QUARTER.format("at")}, 1, 0 FROM audit_entries
         WHERE actor_kind = 'staff'
+    UNION ALL SELECT 'other_actions', team_id, action, {QUARTER.format("at")}, 1, 0 FROM audit_entries
+        WHERE actor_kind <> 'staff'
 """
 
 

@@ -83,9 +83,16 @@ async def test_a_wrong_password_proves_nothing_and_is_recorded(sue: Staff, admin
     with pytest.raises(StepUpRequired):
         async with writing(sue, Permission.STAFF_RULES):
             pass
-    assert await admin.fetchval("SELECT count(*) FROM audit_entries WHERE action = 'session.refused'") == 4
+    entries = await admin.fetch("SELECT * FROM audit_told() WHERE action = 'session.not_proved'")
+    assert [(e["actor_id"], e["actor_kind"], e["session_id"], e["ip"]) for e in entries] == [
+        (sue.staff_id, "staff", sue.session_id, "127.0.0.1")
+    ] * 4
+    assert {e["detail"] for e in entries} == {'{"method": "password"}'}
     with pytest.raises(RateLimited):
         await step_up.prove(sue, PASSWORD)
+    told = await admin.fetch("SELECT actor_name, actor_kind FROM audit_entries WHERE action = 'session.throttled'")
+    assert [tuple(entry) for entry in told] == [(sue.name, "staff")]
+    assert not await admin.fetchval("SELECT count(*) FROM audit_entries WHERE actor_kind = 'nobody'")
 
 
 async def test_no_one_proves_anything_for_an_ended_session(
