@@ -21,6 +21,8 @@ PAGE_SIZE = 50
 COUNT_CAP = 10_000
 EXPORT_CAP = 100_000
 """Rows of a file; what matches beyond them is left out, and the file says so."""
+LONGEST = 500
+"""Characters of a search or of one value of a filter: at most 2,000 bytes, which every index of words can look for."""
 SEARCH, SORT, PLACE = "q", "sort", "page"
 """The names in a list's address that are no filters: the words searched for, the order, the place in it."""
 RANGES: Mapping[str, tuple[str, timedelta]] = MappingProxyType(
@@ -93,9 +95,14 @@ class PageRequest:
     def read(
         cls, query: Mapping[str, tuple[str, ...]], *, sort: Sort | None = None, size: int = PAGE_SIZE
     ) -> "PageRequest":
-        """What the query string of a list's address asks for; ``sort`` is the order that it does not name."""
+        """What the query string of a list's address asks for; ``sort`` is the order that it does not name.
+
+        Raises:
+            Invalid: it holds what no list can be asked for.
+        """
         said = {name: kept for name, values in query.items() if (kept := tuple(value for value in values if value))}
         search, order, place = (said.pop(name, ("",))[0] for name in (SEARCH, SORT, PLACE))
+        _refuse_what_nobody_keeps(search, *said, *(value for values in said.values() for value in values))
         return cls(
             said,
             search.strip(),
@@ -108,6 +115,13 @@ class PageRequest:
         """The single value of a filter, or None."""
         values = self.filters.get(name, ())
         return values[0] if values else None
+
+
+def _refuse_what_nobody_keeps(*words: str) -> None:
+    if any("\0" in word for word in words):
+        raise Invalid("This holds a character that cannot be looked for. Take it out, and try again.")
+    if any(len(word) > LONGEST for word in words):
+        raise Invalid("This search is too long. Take fewer words.")
 
 
 class CountKind(StrEnum):

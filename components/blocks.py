@@ -5,13 +5,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from nicegui.events import GenericEventArguments
-
 from app.permissions import Permission
 from components import frame
 from components.columns import Tone, plain
 from components.element import JsonElement
 from components.refusals import Refusal, explain
+from components.wire import chosen, taking
 
 Click = Callable[[], Awaitable[None]]
 
@@ -64,15 +63,15 @@ class PageHead(Block):
         frame.crumbs(list(trail), title)
         buttons = [{"label": a.label, "opens": a.opens, "main": a.main, "danger": a.danger} for a in self._actions]
         super().__init__({"title": title, "sub": sub, "status": status, "id": plain(id), "actions": buttons})
-        self.on("act", self._act)
+        self.on("act", taking(int, self._act))
 
     def update_head(self, *, sub: str | None = None, status: tuple[str, Tone] | None = None) -> None:
         """Change the sentence or the state beside the title."""
         known = self.contents
         self.show({**known, "sub": known["sub"] if sub is None else sub, "status": status or known["status"]})
 
-    async def _act(self, event: GenericEventArguments) -> None:
-        run = self._actions[int(event.args)].run
+    async def _act(self, index: int) -> None:
+        run = chosen(self._actions, index).run
         if run is not None:
             with frame.current().client.content:  # a live screen may draw this head anew meanwhile
                 await run()
@@ -100,7 +99,7 @@ class Facts(Block):
     def __init__(self, facts: Sequence[Fact], *, title: str = "") -> None:
         self._title = title
         super().__init__(self._contents(facts))
-        self.on("act", self._reveal)
+        self.on("act", taking(int, self._reveal))
 
     def replace(self, facts: Sequence[Fact]) -> None:
         """Draw other facts."""
@@ -117,8 +116,8 @@ class Facts(Block):
         ]
         return {"title": self._title, "facts": pairs}
 
-    async def _reveal(self, event: GenericEventArguments) -> None:
-        reveal = self._facts[int(event.args)].reveal
+    async def _reveal(self, index: int) -> None:
+        reveal = chosen(self._facts, index).reveal
         if reveal is not None:
             with frame.current().client.content:
                 await reveal()

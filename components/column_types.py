@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nicegui.element import Element
-from nicegui.events import GenericEventArguments
 
 from app.errors import Invalid
+from components.wire import taking
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class ColumnTypes(Element, component="column_types.js"):
         self._labels: dict[str, str] = {}
         self._tokens: dict[str, frozenset[str]] = {}
         self._propose(columns_json)
-        self.on("change", self._changed)
+        self.on("change", taking(list[dict[str, Any]], self._changed))
 
     @property
     def value(self) -> tuple[ColumnChoice, ...]:
@@ -88,15 +88,15 @@ class ColumnTypes(Element, component="column_types.js"):
         self._props["columns"] = json.dumps({"types": proposal["types"], "columns": columns}, ensure_ascii=False)
         self._props["preview"] = json.dumps(proposal["preview"], ensure_ascii=False)
 
-    async def _changed(self, event: GenericEventArguments) -> None:
-        self._value = self._read(event.args)
+    async def _changed(self, sent: list[dict[str, Any]]) -> None:
+        self._value = self._read(sent)
         answer = self._on_change(self._value) if self._on_change else None
         if answer is not None:
             await answer
 
-    def _read(self, args: object) -> tuple[ColumnChoice, ...]:
+    def _read(self, args: list[dict[str, Any]]) -> tuple[ColumnChoice, ...]:
         """The browser may send anything: only known columns, types and words are taken."""
-        if not isinstance(args, list) or len(args) != len(self._value):
+        if len(args) != len(self._value):
             raise Invalid("These columns could not be read. Reload the page.")
         return tuple(self._read_one(choice, now.key) for choice, now in zip(args, self._value, strict=True))
 

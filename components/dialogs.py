@@ -5,13 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from nicegui.events import GenericEventArguments
-
 from app.errors import AppError, Conflict, Invalid, NotSignedIn
 from components import frame
 from components.element import JsonElement
-from components.form import Field, Values, text_values
+from components.form import Field, Values, complete
 from components.refusals import explain
+from components.wire import taking
 
 Submit = Callable[[Values], Awaitable[None]]
 
@@ -23,11 +22,11 @@ class _Dialog(JsonElement, component="qd_form.js"):
         self._on_submit = on_submit
         self.answer: asyncio.Future[dict[str, str] | None] = asyncio.get_running_loop().create_future()
         super().__init__({**contents, "who": frame.current().actor.staff_id, "dialog": True, "errors": {}, "stamp": 0})
-        self.on("submit", self._submit)
+        self.on("submit", taking(dict[str, str], self._submit))
         self.on("close", lambda _: self._resolve(None))
 
-    async def _submit(self, event: GenericEventArguments) -> None:
-        values = text_values(event.args)
+    async def _submit(self, sent: dict[str, str]) -> None:
+        values = complete(self.contents, sent)
         try:
             if self._on_submit:
                 await self._on_submit(values)

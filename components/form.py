@@ -2,13 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
-
-from nicegui.events import GenericEventArguments
+from typing import Any, Literal
 
 from app.errors import AppError, Invalid, NotSignedIn
 from components import frame
 from components.element import JsonElement
+from components.wire import taking
 
 Values = Mapping[str, str]
 Kind = Literal["text", "long", "number", "choice", "email", "json", "many"]
@@ -48,12 +47,12 @@ class Form(JsonElement, component="qd_form.js"):
         self._on_submit = on_submit
         contents = {"label": label, "fields": [asdict(f) for f in fields], "submit": submit, "errors": {}, "stamp": 0}
         super().__init__({**contents, "who": frame.current().actor.staff_id})
-        self.on("submit", self._submit)
+        self.on("submit", taking(dict[str, str], self._submit))
 
-    async def _submit(self, event: GenericEventArguments) -> None:
+    async def _submit(self, sent: dict[str, str]) -> None:
         errors: dict[str, str] = {}
         try:
-            await self._on_submit(text_values(event.args))
+            await self._on_submit(complete(self.contents, sent))
         except Invalid as error:
             errors = dict(error.fields)
         except NotSignedIn:
@@ -68,6 +67,6 @@ class Form(JsonElement, component="qd_form.js"):
             self.show({**self.contents, "errors": errors, "stamp": self.contents["stamp"] + 1})
 
 
-def text_values(sent: object) -> dict[str, str]:
-    """What the browser sent, believed only as a mapping of text to text."""
-    return {str(name): str(value) for name, value in sent.items()} if isinstance(sent, dict) else {}
+def complete(form: Mapping[str, Any], sent: Mapping[str, str]) -> dict[str, str]:
+    """The values of a form with each of its fields; one that the browser left out is empty."""
+    return {**dict.fromkeys((field["name"] for field in (*form["fields"], *form.get("conflict", ()))), ""), **sent}

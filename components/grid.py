@@ -30,12 +30,12 @@ from typing import Any, Literal
 
 from nicegui.element import Element
 from nicegui.elements import aggrid
-from nicegui.events import GenericEventArguments
 
 import components.element  # noqa: F401 - the script imports what this registers as "quarterdeck"
 from app.conditions import parse_filters
 from app.errors import AppError, Conflict, Invalid
 from app.exact_json import for_browser
+from components.wire import taking
 
 Tone = Literal["ok", "warn", "bad", "info", "idle"]
 AnswerState = Literal["saved", "refused", "failed", "conflict", "discarded"]
@@ -62,18 +62,8 @@ class Edit:
 
     row_id: str
     field: str
-    seen: Any
-    value: Any
-
-    @classmethod
-    def read(cls, args: object) -> "Edit":
-        """Read the event of the browser, which may hold anything."""
-        if not isinstance(args, dict):
-            raise Invalid("This edit could not be read. Reload the page.")
-        row_id, field = args.get("row_id"), args.get("field")
-        if not isinstance(row_id, str) or not isinstance(field, str):
-            raise Invalid("This edit could not be read. Reload the page.")
-        return cls(row_id, field, args.get("seen"), args.get("value"))
+    seen: Any = None
+    value: Any = None
 
 
 OnEdit = Callable[[Edit], Awaitable[None]]
@@ -126,7 +116,7 @@ class DataGrid(
         self._props["row-link"] = row_link
         self._props["statuses"] = _compact(statuses or {})
         self._set_view(query, scan=scan)
-        self.on("edit", self._edited)
+        self.on("edit", taking(Edit, self._edited))
 
     def show(self, query: str, *, scan: bool = False) -> None:
         """Show another view: the page's URL changed. Repeating the present query changes nothing.
@@ -172,8 +162,7 @@ class DataGrid(
             words = ["this filter"]
         self._props["view"] = _compact({"query": query.removeprefix("?"), "words": words, "scan": scan})
 
-    async def _edited(self, event: GenericEventArguments) -> None:
-        edit = Edit.read(event.args)
+    async def _edited(self, edit: Edit) -> None:
         if self._on_edit is None:
             self.answer(edit.row_id, edit.field, edit.seen, "refused", "These rows cannot be edited here.")
             return

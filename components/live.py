@@ -6,10 +6,10 @@ from typing import Any
 
 from nicegui import background_tasks
 from nicegui.element import Element
-from nicegui.events import GenericEventArguments
 
 from app.topics import Change, Topic
 from components import frame
+from components.wire import taking
 
 
 class Live(Element, component="live.js"):
@@ -32,7 +32,7 @@ class Live(Element, component="live.js"):
         super().__init__()
         self._again, self._about, self._every = again, str(about) if about else None, every
         self._dirty = self._hidden = False
-        self.on("hidden", self._set_hidden)
+        self.on("hidden", taking(bool, self._set_hidden))
         self._task: asyncio.Task[Any] | None = None
         self._frame = frame.current()
         heard = [topic] if isinstance(topic, Topic) else topic
@@ -47,8 +47,8 @@ class Live(Element, component="live.js"):
         self._dirty = True
         self._look_soon()
 
-    def _set_hidden(self, event: GenericEventArguments) -> None:
-        self._hidden = bool(event.args)
+    def _set_hidden(self, hidden: bool) -> None:
+        self._hidden = hidden
         self._look_soon()
 
     def _look_soon(self) -> None:

@@ -42,10 +42,3 @@ class Tallied:
 
     name: str
     shows: Mapping[str, tuple[str, Tone]] = field(default_factory=lambda: MappingProxyType({}))
-
-
-def read_ids(sent: object) -> tuple[str, ...] | None:
-    """The ids that a browser sent; None is all that match."""
-    if sent is None:
-        return None
-    return tuple(str(one) for one in sent[:MOST]) if isinstance(sent, list) else ()

@@ -24,6 +24,7 @@ from components.place import Place
 from components.refusals import Refusal, missing_permission, no_rights
 from components.screen import Opening, Screen, View
 from components.step_up import ask
+from components.wire import shaped
 
 PATIENCE_AT_OPEN, PATIENCE_AT_CHANGE = 0.3, 0.25
 """Seconds to wait for a screen to be complete before it is shown incomplete."""
@@ -77,8 +78,8 @@ class Shell:
         self._draw_around(around)
         client.layout.on("locked", self._unlock)
         self._open, self._go = router._handle_open, router._handle_navigate  # noqa: SLF001 - to draw before showing
-        router._handle_open = self._change  # type: ignore[assignment]  # noqa: SLF001 - same; tested
-        router._handle_navigate = self._navigate  # type: ignore[assignment]  # noqa: SLF001 - same
+        router._handle_open = shaped(str, self._change)  # type: ignore[assignment]  # noqa: SLF001 - same; tested
+        router._handle_navigate = shaped(str, self._navigate)  # type: ignore[assignment]  # noqa: SLF001 - same
 
     async def first(self) -> None:
         """Draw the screen of a direct open, waiting a moment for it, and set the HTTP status."""

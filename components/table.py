@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 from nicegui import background_tasks
-from nicegui.events import GenericEventArguments
 
 from app import clock
 from app.errors import Invalid, NotSignedIn
@@ -25,7 +24,8 @@ from components.element import JsonElement
 from components.filters import Filter
 from components.refusals import Refusal, explain
 from components.screen import Query
-from components.selection import ANY, BulkAction, Selection, Tallied, read_ids
+from components.selection import ANY, MOST, BulkAction, Selection, Tallied
+from components.wire import chosen, taking
 
 Load = Callable[[PageRequest], Awaitable[Page[Any]]]
 FIRST_LOOK, BETWEEN_LOOKS = 0.3, 1.0
@@ -117,11 +117,11 @@ class DataTable(JsonElement, component="data_table.js"):
         super().__init__(self._spec | {"rows": None, "query": self._own_query(self._opening.query), "stamp": 0})
         self._opening.on_query(self, lambda _query: self.reload())
         self._unsubscribe = live.subscribe(self._hear) if live else None
-        self.on("act", self._act)
-        self.on("bulk", self._act_on_many)
+        self.on("act", taking(tuple[str, int], self._act))
+        self.on("bulk", taking(tuple[int, list[str] | None], self._act_on_many))
         self.on("again", lambda _: self.reload())
         self.on("stop", lambda _: self._stop())
-        self.on("hidden", self._set_hidden)
+        self.on("hidden", taking(bool, self._set_hidden))
         self.on("export", self._ask_export)
         self._task = frame.first_load(self, self._answer())
 
@@ -211,8 +211,8 @@ class DataTable(JsonElement, component="data_table.js"):
     def _hear(self, _change: Change) -> None:
         self.look()
 
-    def _set_hidden(self, event: GenericEventArguments) -> None:
-        self._hidden = bool(event.args)
+    def _set_hidden(self, hidden: bool) -> None:
+        self._hidden = hidden
         self._look_soon()
 
     def _look_soon(self) -> None:
@@ -262,9 +262,9 @@ class DataTable(JsonElement, component="data_table.js"):
 
     # -- acting ------------------------------------------------------------------------------------------------------
 
-    async def _act(self, event: GenericEventArguments) -> None:
-        key, index = event.args
-        row, action = self._rows.get(str(key)), self._actions[int(index)]
+    async def _act(self, sent: tuple[str, int]) -> None:
+        key, index = sent
+        row, action = self._rows.get(key), chosen(self._actions, index)
         if row is None or not action.shown(row):
             return
         if not action.asks:
@@ -276,14 +276,15 @@ class DataTable(JsonElement, component="data_table.js"):
         self._dirty = True
         self._look_soon()
 
-    async def _act_on_many(self, event: GenericEventArguments) -> None:
+    async def _act_on_many(self, sent: tuple[int, list[str] | None]) -> None:
         """With those ticked, or with all that match what the list asks now."""
-        index, sent = event.args
-        ids, request = read_ids(sent), replace(self._request(self._opening.query), cursor=None)
+        index, ticked = sent
+        ids = None if ticked is None else tuple(ticked[:MOST])
+        request = replace(self._request(self._opening.query), cursor=None)
         if ids is not None and not ids:
             return
         count = self._count if ids is None else Count(len(ids))
-        if await self._bulk_actions[int(index)].run(Selection(ids or (), request, count)):
+        if await chosen(self._bulk_actions, index).run(Selection(ids or (), request, count)):
             self.run_method("untick")
             self._dirty = True
             self._look_soon()

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nicegui.element import Element
-from nicegui.events import GenericEventArguments
 
 import components.element  # noqa: F401 - the script imports what this registers as "quarterdeck"
-from app.errors import Invalid
+from components.wire import taking
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +22,6 @@ class Uploaded:
     name: str
     bytes: int
     sha256: str
-
-    @classmethod
-    def read(cls, args: object) -> "Uploaded":
-        """Read the event of the browser, which may hold anything."""
-        if not isinstance(args, dict):
-            raise Invalid("This upload could not be read. Choose the file again.")
-        id_, name, size, digest = (args.get(key) for key in ("id", "name", "bytes", "sha256"))
-        if not (isinstance(id_, str) and isinstance(name, str) and isinstance(size, int) and isinstance(digest, str)):
-            raise Invalid("This upload could not be read. Choose the file again.")
-        return cls(id_, name, size, digest)
 
 
 OnDone = Callable[[Uploaded], Awaitable[None] | None]
@@ -55,10 +44,10 @@ class FileDrop(Element, component="upload.js"):
         self._props["note"] = accept_note
         self._props["max-bytes"] = max_bytes
         self._on_done = on_done
-        self.on("done", self._done)
+        self.on("done", taking(Uploaded, self._done))
 
-    async def _done(self, event: GenericEventArguments) -> None:
-        answer = self._on_done(Uploaded.read(event.args))
+    async def _done(self, uploaded: Uploaded) -> None:
+        answer = self._on_done(uploaded)
         if answer is not None:
             await answer
 

@@ -8,6 +8,7 @@ from sqlalchemy import ARRAY, ColumnElement, Select, Text, Uuid, any_, cast, fal
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from app import emails
+from app.ledger.words import LONGEST
 from app.models import Job, JobCount, JobWords, StaffMember, Team, User
 from app.paging import PageRequest
 from app.repositories.filters import like
@@ -110,8 +111,10 @@ def _texts(words: str, *, limited: bool) -> list[ColumnElement[bool]]:
 
 
 def _asked(words: str) -> str:
-    """What the index of words is asked: each of them, as a beginning; single letters only as they are."""
-    tokens = list(dict.fromkeys(_TOKENS.findall(words.lower())))
+    """What the index of words is asked: each of them, cut as they are kept, as a beginning; single letters only as they
+    are.
+    """
+    tokens = list(dict.fromkeys(token[:LONGEST] for token in _TOKENS.findall(words.lower())))
     return " & ".join(f"'{token}'{':*' if len(token) > 1 else ''}" for token in tokens)
 
 

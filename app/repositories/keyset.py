@@ -173,5 +173,5 @@ def _typed(column: Column, value: Any) -> Any:  # noqa: ANN401 - whatever the co
                 return int(value)
             case _:
                 return str(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Invalid("This page link is damaged. Open the list again.") from None

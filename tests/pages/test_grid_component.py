@@ -7,15 +7,15 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nicegui.events import GenericEventArguments
 
 from app.conditions import FITTING, MAX_CONDITIONS, OPERATORS, Condition, check, encode_filters, parse_filters
 from app.errors import Conflict, Invalid, Unavailable
 from components.column_types import ColumnTypes
 from components.grid import DataGrid, Edit
 from components.upload import Uploaded
+from components.wire import shaped
 
-EDIT = {"row_id": "r1", "field": "year", "seen": 1, "value": 2}
+EDIT: dict[str, Any] = {"row_id": "r1", "field": "year", "seen": 1, "value": 2}
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_check_refuses_unknown_fields_and_unfitting_operators() -> None:
 @pytest.mark.parametrize("args", [None, [], "x", {}, {"row_id": 1, "field": "a"}, {"row_id": "a", "field": None}])
 def test_edit_refuses_what_is_no_edit(args: object) -> None:
     with pytest.raises(Invalid):
-        Edit.read(args)
+        shaped(Edit, id)(args)
 
 
 @pytest.mark.parametrize("args", [None, [], {"id": "1"}, {"id": 1, "name": "a", "bytes": 1, "sha256": "x"}])
 def test_uploaded_refuses_what_is_no_upload(args: object) -> None:
     with pytest.raises(Invalid):
-        Uploaded.read(args)
+        shaped(Uploaded, id)(args)
 
 
 class Heard(SimpleNamespace):
@@ -140,19 +140,19 @@ def _refusing(error: Exception) -> Callable[[Edit], Awaitable[None]]:
 )
 async def test_a_refused_edit_is_told_to_its_cell(error: Exception, state: str, value: object, escapes: bool) -> None:
     grid = Heard(_on_edit=_refusing(error))
-    event = cast("GenericEventArguments", SimpleNamespace(args=EDIT))
+    edit = Edit(**EDIT)
     if escapes:
         with pytest.raises(type(error)):
-            await DataGrid._edited(cast("DataGrid", grid), event)
+            await DataGrid._edited(cast("DataGrid", grid), edit)
     else:
-        await DataGrid._edited(cast("DataGrid", grid), event)
+        await DataGrid._edited(cast("DataGrid", grid), edit)
     assert grid.told[:4] == ("r1", "year", value, state)
     assert "bug" not in str(grid.told[4])
 
 
 async def test_an_edit_without_an_editor_is_refused() -> None:
     grid = Heard(_on_edit=None)
-    await DataGrid._edited(cast("DataGrid", grid), cast("GenericEventArguments", SimpleNamespace(args=EDIT)))
+    await DataGrid._edited(cast("DataGrid", grid), Edit(**EDIT))
     assert grid.told[3] == "refused"
 
 

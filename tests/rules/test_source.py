@@ -47,6 +47,16 @@ def test_no_script_writes_markup(path: Path) -> None:
     assert not found
 
 
+@pytest.mark.parametrize("path", sources(*DRAWN), ids=str)
+def test_what_a_browser_sends_is_read_in_one_place(path: Path) -> None:
+    wrong = [at(path, node) for node in ast.walk(ast.parse(read(path))) if _reads_an_event(node)]
+    assert not wrong or path.name == "wire.py", f"Hand the handler to components.wire.taking, with a shape: {wrong}"
+
+
+def _reads_an_event(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "args"
+
+
 @pytest.mark.parametrize("path", sources(*DRAWN, suffixes=(".py", ".js", ".css")), ids=str)
 def test_colours_stand_only_in_the_theme(path: Path) -> None:
     found = [] if path.name == "theme.css" else COLOUR.findall(read(path))

@@ -12,9 +12,10 @@ from app import clock, ledger
 from app.actor import Staff
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
+from app.ledger import words as words_table
 from app.ledger.tasks import DOCUMENT_GENERATE
 from app.models import Action, JobStatus
-from app.paging import PageRequest, Sort
+from app.paging import LONGEST, PageRequest, Sort
 from app.permissions import Permission
 from app.services import bulk, jobs
 from app.work import writing
@@ -146,6 +147,8 @@ async def test_jobs_are_found_by_ids_people_and_what_they_were_asked_for(
             assert await found(words, actor) == [first.id], words
         for words in ("secretive", "hidden", "port", "report 2027", f"{first.id.hex[-7:]}0"):
             assert await found(words, actor) == [], words
+    for words in ("x" * LONGEST, "🦀" * LONGEST, "x" * (words_table.LONGEST + 1)):
+        assert await found(words) == await found(words, company.tess) == [], "no index holds so long a word"
     assert await found("Ann Adler") == [first.id]
     assert await found("annual", company.vic) == [], "who may not read personal data finds nobody by them"
     assert await found("", staff=str(company.ann.staff_id)) == await found("", priority="high") == [first.id]
@@ -155,6 +158,14 @@ async def test_jobs_are_found_by_ids_people_and_what_they_were_asked_for(
     )
     await admin.execute("UPDATE jobs SET input = '{}' WHERE id = $1", first.id)
     assert await found("annual") == [second.id], "what was erased from an input is not found any more"
+
+
+async def test_a_word_that_is_longer_than_what_is_kept_of_it_is_found(company: Company) -> None:
+    long = "x" * LONGEST
+    async with writing(company.ann, Permission.JOBS_BULK) as work:
+        job = await ledger.submit(work, DOCUMENT_GENERATE, team_id=company.acme, created_by=None, title=long)
+        work.record(Action.JOB_RETRIED, job, reason="made by a test")
+    assert [row.id for row in (await jobs.search(company.ann, PageRequest(search=long))).rows] == [job.id]
 
 
 async def test_counts_of_a_range_and_of_kinds_are_exact(company: Company, admin: asyncpg.Connection) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from app.errors import Invalid
 from app.paging import Cursor, Page, PageRequest, Sort
-from app.services import audit, datasets, imports, jobs, payments
-from tests.factories import add_import, make_dataset
+from app.services import audit, datasets, failures, imports, jobs, payments
+from tests.factories import add_failure, add_import, add_job, make_dataset
 from tests.people import Company
 
 Search = Callable[[Any, PageRequest], Awaitable[Page[Any]]]
@@ -133,6 +133,16 @@ async def test_damaged_cursors_are_refused(full: Company, name: str) -> None:
     for cursor in DAMAGED[name]:
         with pytest.raises(Invalid):
             await search(full.ann, PageRequest(cursor=cursor))
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), 10**400])
+async def test_a_damaged_place_in_an_order_by_number_is_refused(
+    full: Company, admin: asyncpg.Connection, value: float
+) -> None:
+    job = await add_job(admin, full.acme)
+    failure = await add_failure(admin, job, "dataset.import ValueError app/worker.py:read No")
+    with pytest.raises(Invalid):
+        await failures.search(full.ann, PageRequest(sort=Sort("failed"), cursor=Cursor(value, str(failure))))
 
 
 @pytest.mark.parametrize("value", [None, 7, "soon", "\x00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])

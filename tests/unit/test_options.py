@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from app import options
+from app.changes import plain
 from app.errors import Invalid
 
 
@@ -24,6 +25,8 @@ from app.errors import Invalid
         ('{"a": "\\u0000"}', "NUL"),
         ('{"a": "\\ud800"}', "can be kept"),
         ('{"a": ' + "[" * 100_000, "can be kept"),
+        ('{"a": ' + "[" * 600 + "]" * 600 + "}", "at most 100 levels; these have 601"),
+        ('{"a": ' * 101 + "1" + "}" * 101, "at most 100 levels; these have 101"),
         (json.dumps({"a": "x" * options.MAX_BYTES}), "at most 16 KB"),
         (json.dumps({"a": "€" * (options.MAX_BYTES // 3)}, ensure_ascii=False), "at most 16 KB"),
     ],
@@ -33,6 +36,11 @@ def test_what_cannot_be_kept_is_told_under_its_field(typed: str, words: str) -> 
         options.checked(typed)
     assert list(refused.value.fields) == ["options"]
     assert words in refused.value.fields["options"]
+
+
+def test_what_is_as_deep_as_it_may_be_is_kept_and_told_as_json() -> None:
+    deep = options.checked('{"a": ' * options.MAX_DEPTH + "1" + "}" * options.MAX_DEPTH)
+    assert plain(deep) == deep
 
 
 def test_numbers_stay_exact_and_spaces_cost_nothing() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Invalid
-from app.paging import Count, CountKind, Cursor, PageRequest, Sort
+from app.paging import LONGEST, Count, CountKind, Cursor, PageRequest, Sort
 
 VALUES = st.none() | st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 
@@ -80,3 +80,17 @@ def test_an_address_is_read_into_words_order_place_and_filters() -> None:
     assert PageRequest.read({"status": ("",)}, sort=Sort("id"), size=7) == PageRequest(sort=Sort("id"), size=7)
     with pytest.raises(Invalid):
         PageRequest.read({"page": ("nonsense",)})
+
+
+@pytest.mark.parametrize("query", [{"q": ("a\0b",)}, {"status": ("a", "\0")}, {"a\0": ("b",)}])
+def test_what_no_database_keeps_is_refused_before_it_is_asked_or_recorded(query: dict[str, tuple[str, ...]]) -> None:
+    with pytest.raises(Invalid, match="cannot be looked for"):
+        PageRequest.read(query)
+
+
+@pytest.mark.parametrize("name", ["q", "ip"])
+def test_a_search_and_a_filter_are_no_longer_than_an_index_can_look_for(name: str) -> None:
+    assert len(("\U0001f980" * LONGEST).encode()) < 2046
+    PageRequest.read({name: ("x" * LONGEST,), "page": (Cursor("x" * 2 * LONGEST, "1").encode(),)})
+    with pytest.raises(Invalid, match="too long"):
+        PageRequest.read({name: ("x" * (LONGEST + 1),)})
