@@ -1,4 +1,5 @@
-"""Log lines: structlog over the standard library's logging, so that libraries' lines look like ours.
+"""Log lines: structlog over the standard library's logging, so that libraries' lines look like ours, and a flood
+of one of them is counted (``app.log_repeats``).
 
 The reference of what is going on (``app.trace``) stands on every line, with whatever is bound by :func:`bound`.
 """
@@ -15,6 +16,7 @@ from structlog.typing import EventDict, Processor
 
 from app import disclosure, trace
 from app.errors import AppError
+from app.log_repeats import CountedHandler
 
 # These say at INFO what concerns only their own makers, or repeat what the guard says better.
 _TALKATIVE = (
@@ -61,7 +63,7 @@ def configure(level: str = "INFO", form: Literal["console", "json"] = "console")
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = CountedHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_last_steps(form)))
     handler.addFilter(ExpectedRefusals())
     logging.basicConfig(level=level, handlers=[handler], force=True)
