@@ -8,7 +8,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import QueuePool
 
-from app import driver, exact_json
+from app import db_errors, driver, exact_json
 from app.config import Settings
 from app.errors import Unavailable
 
@@ -27,6 +27,7 @@ def configure(settings: Settings) -> None:
     global _engine, _sessions
     if settings.database_url is None:
         raise Unavailable("No database is configured.")
+    db_errors.forget()
     secret = settings.database_url
     silence = max(settings.lease_seconds, _LEAST_SILENCE)
     session = _SESSION | {"idle_in_transaction_session_timeout": f"{round(silence * 1000)}ms"}

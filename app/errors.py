@@ -15,6 +15,7 @@
     │   └── Duplicate    409  such a thing exists already
     ├── RateLimited      429  too many tries
     ├── Unavailable      503  a part we need does not answer
+    │   └── Exhausted    503  the database has run out of something: DiskFull, OutOfMemory, TooManyConnections
     └── TooSlow          504  the question ran into its time limit
 
 Nobody catches these on the way: the frame shows them (a toast, a field, an error card), the API answers
@@ -140,6 +141,41 @@ class Unavailable(AppError):
 
     code = "UNAVAILABLE"
     status = 503
+
+
+class Exhausted(Unavailable):
+    """The database has run out of something that somebody has to give it. A job that meets it waits long, and begins
+    again by itself. ``uses_up``: it counts as an attempt all the same, as the job may be what takes too much.
+    """
+
+    sentence: ClassVar[str] = "The database has run out of something. Tell whoever runs Quarterdeck."
+    uses_up: ClassVar[bool] = False
+    code = "EXHAUSTED"
+
+    def __init__(self) -> None:
+        super().__init__(self.sentence)
+
+
+class DiskFull(Exhausted):
+    """The disk of the database takes nothing more."""
+
+    code = "DISK_FULL"
+    sentence = "The disk of the database is full: nothing was saved. Tell whoever runs Quarterdeck."
+
+
+class OutOfMemory(Exhausted):
+    """The database has no memory left for what was asked."""
+
+    code = "OUT_OF_MEMORY"
+    sentence = "The database ran out of memory. Tell whoever runs Quarterdeck."
+    uses_up = True
+
+
+class TooManyConnections(Exhausted):
+    """The database lets nobody more in."""
+
+    code = "TOO_MANY_CONNECTIONS"
+    sentence = "The database takes no more connections. Try again in a moment."
 
 
 class TooSlow(AppError):

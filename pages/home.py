@@ -101,7 +101,7 @@ def _where(alert: Alert) -> str:
     """Where one does something about it."""
     if alert.kind is AlertKind.FAILING:
         return f"/failures?{urlencode({'kind': alert.subject, 'state': 'open'})}"
-    return "/queues"
+    return "/jobs?status=queued" if alert.kind is AlertKind.EXHAUSTED else "/queues"
 
 
 def _greeting(view: View, seen: Overview) -> str:

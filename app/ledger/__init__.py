@@ -16,6 +16,7 @@ from app.ledger.endings import (
     finish_many,
     rejected,
     retry_later,
+    wait_out,
 )
 from app.ledger.events import Run, deliver_by, engine, hold
 from app.ledger.queues import declare_queues, limit_queue, pause_queue, release, resume_queue
@@ -68,4 +69,5 @@ __all__ = [
     "spend",
     "submit",
     "sweep",
+    "wait_out",
 ]

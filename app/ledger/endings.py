@@ -5,12 +5,13 @@ job commit together; the others open ``keeping`` themselves.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, not_, select, text
+from sqlalchemy import and_, func, not_, select, text
 
 from app import exact_json, topics
 from app.changes import plain
@@ -22,6 +23,7 @@ from app.models.job import Job, JobEvent, JobEventKind, JobStatus, Worker
 from app.work import LeaseLost, Work, keeping
 
 Result = Mapping[str, Any] | None
+_LATELY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +121,9 @@ async def finish_in(work: Work, run: Run, result: Result = None) -> None:
     tell(work, job, JobEventKind.SUCCEEDED, **told)
 
 
-async def fail(run: Run, failure: Failure, *, retry_in: float | None = None) -> None:
+async def fail(run: Run, failure: Failure, *, retry_in: float | None = None, uses_up: bool = True) -> None:
     """End the job with failure; or, with ``retry_in`` seconds and attempts left, try again after that time, unless
-    somebody asked to cancel it meanwhile.
+    somebody asked to cancel it meanwhile. An attempt that is not used up is always left.
 
     Raises:
         LeaseLost: another run has it.
@@ -130,6 +132,8 @@ async def fail(run: Run, failure: Failure, *, retry_in: float | None = None) -> 
         job, now = await held(work, run)
         why = {**_attempt(job), "code": failure.code, "message": failure.message, "error": failure.error}
         job.error, job.error_code, job.error_signature = failure.error, failure.code, failure.signature
+        if not uses_up:
+            job.attempts = max(0, job.attempts - 1)
         if retry_in is None or job.attempts >= job.max_attempts:
             await end_badly(work, job, JobStatus.FAILED, now)
             tell(work, job, JobEventKind.FAILED, **why)
@@ -138,6 +142,20 @@ async def fail(run: Run, failure: Failure, *, retry_in: float | None = None) -> 
             await put_in_queue(work, job, now, retry_in)
             tell(work, job, JobEventKind.RETRY_LATER, **why, delay=retry_in)
         await make_room(work, {job.queue: 1})
+
+
+async def wait_out(run: Run, failure: Failure, pause: Callable[[int], float], *, uses_up: bool) -> None:
+    """Let the job wait for what whoever runs the database has to give it: ``pause`` says how many seconds for the n-th
+    time within an hour. Unless it ``uses_up`` attempts, this one does not count.
+
+    Raises:
+        LeaseLost: another run has it.
+    """
+    async with keeping("jobs: wait out") as work:
+        again = JobEvent.kind == JobEventKind.RETRY_LATER, JobEvent.detail["code"].astext == failure.code
+        lately = JobEvent.at > func.now() - _LATELY
+        times = await work.scalar(select(func.count()).where(JobEvent.job_id == run.job_id, *again, lately))
+    await fail(run, failure, retry_in=pause(times + 1), uses_up=uses_up)
 
 
 async def retry_later(run: Run, delay: float, reason: str = "") -> None:

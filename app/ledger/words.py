@@ -8,13 +8,12 @@ from sqlalchemy import Text, cast, func
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app import disclosure
-from app.models.bulk import JobWords
+from app.models.bulk import LONGEST_WORD, JobWords
 from app.models.job import Job
 from app.personal import DOTS
 
 MOST = 200
 """Different words that are kept of one input."""
-LONGEST = 64
 _TOKENS = re.compile(r"[^\W_]+")
 
 
@@ -22,7 +21,7 @@ def words_of(job: Job) -> JobWords | None:
     """What the search of jobs will know of this one; None where its input says nothing."""
     words: dict[str, None] = {}
     for text in _texts(disclosure.hidden(job.input, job.kind)):
-        words.update(dict.fromkeys(token[:LONGEST] for token in _TOKENS.findall(text.lower())))
+        words.update(dict.fromkeys(token[:LONGEST_WORD] for token in _TOKENS.findall(text.lower())))
         if len(words) >= MOST:
             break
     if not words:

@@ -116,6 +116,10 @@ class BulkItem(Base):
     done_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
+LONGEST_WORD = 64
+"""Characters of a word of a job's input that are kept."""
+
+
 class JobWords(Base):
     """The words of a job's input, written once when it is asked for: an index on ``jobs`` itself would be written anew
     with each change of state. Secrets are not among them; nobody reads them, they are only searched.

@@ -8,8 +8,8 @@ from sqlalchemy import ARRAY, ColumnElement, Select, Text, Uuid, any_, cast, fal
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from app import emails
-from app.ledger.words import LONGEST
 from app.models import Job, JobCount, JobWords, StaffMember, Team, User
+from app.models.bulk import LONGEST_WORD
 from app.paging import PageRequest
 from app.repositories.filters import like
 from app.work import Work
@@ -114,7 +114,7 @@ def _asked(words: str) -> str:
     """What the index of words is asked: each of them, cut as they are kept, as a beginning; single letters only as they
     are.
     """
-    tokens = list(dict.fromkeys(token[:LONGEST] for token in _TOKENS.findall(words.lower())))
+    tokens = list(dict.fromkeys(token[:LONGEST_WORD] for token in _TOKENS.findall(words.lower())))
     return " & ".join(f"'{token}'{':*' if len(token) > 1 else ''}" for token in tokens)
 
 

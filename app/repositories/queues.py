@@ -1,6 +1,6 @@
 """Questions about queues: what waits and runs in them, how it went, minute by minute. By counters and indexes only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -45,6 +45,13 @@ async def totals(work: Work) -> Mapping[tuple[str, JobStatus], int]:
     asked = select(JobTotal.queue, JobTotal.status, summed).where(JobTotal.status.in_(_STANDING))
     rows = await work.execute(asked.group_by(JobTotal.queue, JobTotal.status))
     return MappingProxyType({(queue, JobStatus(status)): n for queue, status, n in rows})
+
+
+async def waiting_out(work: Work, codes: Collection[str]) -> Mapping[str, int]:
+    """How many jobs wait until later because they met one of these errors, by its code. Few wait until later."""
+    waits = (Job.status == JobStatus.QUEUED, Job.held_at.is_(None), Job.run_after > func.now())
+    asked = select(Job.error_code, func.count().label("n")).where(*waits, Job.error_code.in_(codes))
+    return MappingProxyType({row.error_code: row.n for row in await work.execute(asked.group_by(Job.error_code))})
 
 
 async def minutes(work: Work, start: datetime, until: datetime | None = None) -> Sequence[Any]:

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from app import clock
+from app import clock, db_errors
 from app.actor import Actor
+from app.errors import DiskFull, Exhausted, OutOfMemory, TooManyConnections
 from app.ledger.tasks import label_of
 from app.models import JobStatus, Worker
 from app.permissions import Permission
@@ -25,6 +26,8 @@ PAUSED_AFTER = timedelta(minutes=30)
 """A pause may last so long before somebody is asked whether they forgot it."""
 WINDOW = timedelta(hours=1)
 """Over which failures are counted, now and a day ago."""
+MET_FOR = timedelta(minutes=5)
+"""For so long it is told that a click met a database that had run out of something."""
 FEWEST = 5
 """Failures in the window, below which nothing is said."""
 _DAY = timedelta(days=1)
@@ -38,6 +41,7 @@ class AlertKind(StrEnum):
     STUCK = "stuck"
     FAILING = "failing"
     PAUSED = "paused"
+    EXHAUSTED = "exhausted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class _Seen:
     totals: Mapping[tuple[str, JobStatus], int]
     lately: Sequence[Any]
     a_day_ago: Sequence[Any]
+    waiting_out: Mapping[str, int]
+    met: Mapping[type[Exhausted], int]
 
     @property
     def alive(self) -> Sequence[Worker]:
@@ -80,7 +86,7 @@ async def current(actor: Actor) -> Sequence[Alert]:
     """Everything that is wrong now, the worst first; nothing when all is well."""
     async with reading(actor, Permission.QUEUES_READ) as work:
         seen = await _look(work)
-    found = [*_workers(seen), *(_stuck(seen) if seen.alive else ()), *_failing(seen), *_paused(seen)]
+    found = [*_exhausted(seen), *_workers(seen), *(_stuck(seen) if seen.alive else ()), *_failing(seen), *_paused(seen)]
     return sorted(found, key=lambda alert: not alert.is_serious)
 
 
@@ -95,7 +101,19 @@ async def _look(work: Work) -> _Seen:
         await queues_table.totals(work),
         await queues_table.minutes(work, now - WINDOW),
         await queues_table.minutes(work, yesterday - WINDOW, yesterday),
+        await queues_table.waiting_out(work, [kind.code for kind in _LACKS]),
+        db_errors.met_since(now - MET_FOR),
     )
+
+
+def _exhausted(seen: _Seen) -> Iterator[Alert]:
+    for kind, (what, remedy) in _LACKS.items():
+        if jobs := seen.waiting_out.get(kind.code, 0):
+            sentence = f"{remedy} They go on by themselves then; each looks again within a quarter of an hour."
+            yield Alert(AlertKind.EXHAUSTED, kind.code, jobs, f"{_wait(jobs)}: {what}", sentence)
+        elif times := seen.met.get(kind, 0):
+            title = f"{'time' if times == 1 else 'times'} in the last minutes something failed: {what}"
+            yield Alert(AlertKind.EXHAUSTED, kind.code, times, title, remedy)
 
 
 def _workers(seen: _Seen) -> Iterator[Alert]:
@@ -164,6 +182,17 @@ def _failures(minutes: Sequence[Any]) -> Mapping[str, tuple[int, int]]:
         failed, ended = found[row.kind]
         found[row.kind] = (failed + row.failed, ended + row.failed + row.succeeded)
     return found
+
+
+_LACKS: Mapping[type[Exhausted], tuple[str, str]] = {
+    DiskFull: ("the disk of the database is full", "Make room on it, or give it a larger one."),
+    OutOfMemory: ("the database ran out of memory", "Give its machine more memory, or lower its memory settings."),
+    TooManyConnections: (
+        "the database takes no more connections",
+        "Raise its max_connections, or close what else is connected.",
+    ),
+}
+"""What the database can run out of: what is said of it, and what helps."""
 
 
 def _wait(n: int) -> str:

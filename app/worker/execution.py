@@ -10,7 +10,7 @@ from typing import Any
 from app import disclosure, ledger
 from app.actor import System
 from app.config import Settings
-from app.errors import AppError, Conflict, TooSlow, Unavailable
+from app.errors import AppError, Conflict, Exhausted, TooSlow, Unavailable
 from app.ids import short
 from app.ledger import Cancelled, Claimed, Failure, Later, LeaseLost, Result, Run
 from app.logs import bound
@@ -154,6 +154,8 @@ class Execution:
                 await ledger.retry_later(run, wish.delay, wish.reason)
             case (Ending.CANCELLED, _) | (_, Cancelled()):
                 await ledger.cancelled(run)
+            case (_, Exhausted() as lack):
+                await self._wait_out(runnable, lack)
             case (_, TimeoutError()):
                 await self._fail(runnable, failures.timed_out(runnable.task), again=True)
             case (_, None):  # nothing came back: the task cancelled itself
@@ -173,9 +175,13 @@ class Execution:
                 raise
             await self._fail(runnable, failures.unkeepable(runnable.task, error), again=False)
 
+    async def _wait_out(self, runnable: Runnable, lack: Exhausted) -> None:
+        failure = _keepable(failures.failure_of(runnable.task.kind, lack))
+        log.warning("The run waits: %s", failure.message)
+        await ledger.wait_out(self.claimed.run, failure, failures.long_pause, uses_up=lack.uses_up)
+
     async def _fail(self, runnable: Runnable, failure: Failure, *, again: bool) -> None:
-        told = disclosure.redacted(asdict(failure))
-        failure = replace(failure, **{key: words.replace("\0", "\ufffd") for key, words in told.items()})
+        failure = _keepable(failure)
         log.warning("The run failed: %s", failure.message, exc_info=self._error if again else None)
         backoff, first = runnable.task.backoff, self.settings.retry_seconds
         nth = max(1, runnable.task.max_attempts - self.claimed.left)  # since somebody asked for it
@@ -185,3 +191,9 @@ class Execution:
     async def _tell_rejected(self) -> None:
         log.warning("The run had lost its job to another worker; what it wanted to write was rejected.")
         await ledger.rejected(self.claimed.run, self.worker)
+
+
+def _keepable(failure: Failure) -> Failure:
+    """Without what the job was given in confidence, and without what no database keeps."""
+    told = disclosure.redacted(asdict(failure))
+    return replace(failure, **{key: words.replace("\0", "\ufffd") for key, words in told.items()})

@@ -16,6 +16,8 @@ _OURS = Path(__file__).parent.parent.parent
 _LONGEST_ERROR = 20_000
 _LONGEST_MESSAGE = 200
 _NOWHERE = "-"
+_LONG = Backoff(first=60, longest=900)
+"""Somebody has to do something: that takes minutes, and trying again at once only fills the log."""
 _REMOVED = (
     (re.compile(r"\b[\w+.-]+://\S+"), "<address>"),
     (re.compile(r"[^\s@<>\"']+@[\w-]+(?:\.[\w-]+)+"), "<address>"),
@@ -101,6 +103,11 @@ def pause(backoff: Backoff, attempt: int, usual: float) -> float:
     """
     first = usual if backoff.first is None else backoff.first
     return min(first * backoff.factor ** (attempt - 1), backoff.longest) * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
+
+
+def long_pause(times: int) -> float:
+    """Seconds until a job looks again whether the database was given what it lacked, for the n-th time."""
+    return pause(_LONG, times, 0)
 
 
 def _innermost(trace: TracebackType | None) -> str:

@@ -49,12 +49,9 @@ def test_no_script_writes_markup(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sources(*DRAWN), ids=str)
 def test_what_a_browser_sends_is_read_in_one_place(path: Path) -> None:
-    wrong = [at(path, node) for node in ast.walk(ast.parse(read(path))) if _reads_an_event(node)]
+    attributes = (node for node in ast.walk(ast.parse(read(path))) if isinstance(node, ast.Attribute))
+    wrong = [at(path, node) for node in attributes if node.attr == "args"]
     assert not wrong or path.name == "wire.py", f"Hand the handler to components.wire.taking, with a shape: {wrong}"
-
-
-def _reads_an_event(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr == "args"
 
 
 @pytest.mark.parametrize("path", sources(*DRAWN, suffixes=(".py", ".js", ".css")), ids=str)

@@ -12,9 +12,9 @@ from app import clock, ledger
 from app.actor import Staff
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
-from app.ledger import words as words_table
 from app.ledger.tasks import DOCUMENT_GENERATE
 from app.models import Action, JobStatus
+from app.models.bulk import LONGEST_WORD
 from app.paging import LONGEST, PageRequest, Sort
 from app.permissions import Permission
 from app.services import bulk, jobs
@@ -147,7 +147,7 @@ async def test_jobs_are_found_by_ids_people_and_what_they_were_asked_for(
             assert await found(words, actor) == [first.id], words
         for words in ("secretive", "hidden", "port", "report 2027", f"{first.id.hex[-7:]}0"):
             assert await found(words, actor) == [], words
-    for words in ("x" * LONGEST, "🦀" * LONGEST, "x" * (words_table.LONGEST + 1)):
+    for words in ("x" * LONGEST, "🦀" * LONGEST, "x" * (LONGEST_WORD + 1)):
         assert await found(words) == await found(words, company.tess) == [], "no index holds so long a word"
     assert await found("Ann Adler") == [first.id]
     assert await found("annual", company.vic) == [], "who may not read personal data finds nobody by them"
