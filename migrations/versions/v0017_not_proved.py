@@ -2,8 +2,8 @@
 
 from migrations.script import run
 
-revision = "0016"
-down_revision = "0014"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
