@@ -16,7 +16,6 @@ from app.errors import Duplicate, Forbidden, NotFound, NotSignedIn, TooSlow, Una
 from app.ids import uuid7
 from app.models import Action, AuditEntry, Team, User
 from app.permissions import Permission
-from app.topics import audit
 from app.work import LeaseLost, UnrecordedWrite, keeping, reading, writing
 from tests.people import Company
 
@@ -251,4 +250,3 @@ async def test_the_audit_log_is_append_only_even_for_a_superuser(company: Compan
             await admin.execute(sql)
     async with reading(company.ann, Permission.AUDIT_READ) as work:
         assert await work.scalar(select(func.count()).select_from(AuditEntry)) == 1
-    assert audit.listeners == 0
