@@ -2,7 +2,7 @@
 # Another Python: make PYTHON=python3.12 run. Settings are environment variables: QUARTERDECK_PORT=18080 make run.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check style fix bench lock sbom python runtime dev
+.PHONY: help run test check style fix bench lock sbom guards python runtime dev
 
 # Paths are relative (make -C changes the folder), so a folder's name may contain spaces.
 BIN := .venv/bin
@@ -57,6 +57,9 @@ lock: dev ## Write both lock files anew from pyproject.toml
 
 sbom: dev ## Write docs/sbom.cdx.json and docs/licenses.md anew from requirements.lock
 	@exec $(BIN)/python -m tests.bill
+
+guards: dev ## Write app/seals/guards.txt anew: what the migrations make of triggers, policies, rights and functions
+	@exec $(BIN)/python -m tests.guards
 
 # Installing resolves nothing, so no later release can matter: each lock is complete, pip takes exactly what it names,
 # checks every hash, and is asked afterwards whether all of it fits. The product is linked with the locked setuptools.

@@ -145,11 +145,12 @@ async def _look(keys: PublicKeys, found: list[Problem]) -> str:
 
 
 async def _compare(keys: PublicKeys, outside: Sequence[Any]) -> list[Problem]:
-    from app.seals import checkpoints
+    from app.seals import checkpoints, guards
     from app.work import keeping
 
     async with keeping("audit log: verify") as work:
-        return await checkpoints.compared(await work.raw(), outside, keys)
+        connection = await work.raw()
+        return [*await checkpoints.compared(connection, outside, keys), *await guards.compared_in(connection)]
 
 
 def _counted(n: int, one: str, many: str) -> str:

@@ -85,7 +85,7 @@ def _alerts(view: View, wrong: Sequence[Alert]) -> None:
     async def look() -> None:
         told.replace(_wrong(await alerts.current(view.actor)))
 
-    Ticking((topics.queues, topics.workers), look, seconds=ALERT_SECONDS, every=SECONDS)
+    Ticking((topics.queues, topics.workers, topics.seals), look, seconds=ALERT_SECONDS, every=SECONDS)
 
 
 def _wrong(found: Sequence[Alert]) -> list[Waiting]:
@@ -101,6 +101,8 @@ def _where(alert: Alert) -> str:
     """Where one does something about it."""
     if alert.kind is AlertKind.FAILING:
         return f"/failures?{urlencode({'kind': alert.subject, 'state': 'open'})}"
+    if alert.kind is AlertKind.TAMPERED:
+        return "/audit"
     return "/jobs?status=queued" if alert.kind is AlertKind.EXHAUSTED else "/queues"
 
 

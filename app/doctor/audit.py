@@ -8,6 +8,7 @@ from app.actor import Command
 from app.config import Settings
 from app.doctor.findings import Finding, counted, lasting, ok, problem, warning
 from app.errors import AppError
+from app.seals.damage import Damage
 from app.services import seals
 from app.services.seals import SealState
 
@@ -54,10 +55,11 @@ def _key(settings: Settings, state: SealState) -> Iterator[Finding]:
 
 
 def _damage(state: SealState) -> Iterator[Finding]:
-    for found in state.problems[:_MOST]:
+    damage = [found for found in state.problems if found.kind is not Damage.GUARD]  # that is looked at here and now
+    for found in damage[:_MOST]:
         yield problem(CHECK, found.sentence, "Look at it with `quarterdeck audit verify`, and see docs/audit-log.md.")
-    if len(state.problems) > _MOST:
-        yield problem(CHECK, f"There are {len(state.problems) - _MOST} more such findings.")
+    if len(damage) > _MOST:
+        yield problem(CHECK, f"There are {len(damage) - _MOST} more such findings.")
 
 
 def _late(state: SealState) -> Iterator[Finding]:

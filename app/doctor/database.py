@@ -10,11 +10,13 @@ from app.config import Settings
 from app.doctor.findings import Finding, counted, ok, problem, warning
 from app.migrate import head
 from app.models import GLOBAL_TABLES
+from app.seals import guards
 from app.startup import StartupProblem
 from app.supervise import own_database, rights
 from app.supervise.reaching import address, connection
 
 CHECK, RIGHTS, SCHEMA, CLOCK = "Database", "Database rights", "Database schema", "Clock"
+GUARDS = "Database guards"
 PATIENCE = 5.0
 _UNPROTECTED = """
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
@@ -40,6 +42,8 @@ async def examine(settings: Settings) -> tuple[list[Finding], bool]:
             found += await _rights(app, login)
             schema = await _schema(app)
             found += schema
+            if any(finding.level != "problem" for finding in schema):
+                found += await _guards(app)
             found.append(await _clock(app))
             which = await own_database.which(app)
     except StartupProblem as refusal:
@@ -81,6 +85,15 @@ def _protection(rows: list[asyncpg.Record]) -> Iterator[Finding]:
         )
     else:
         yield ok(SCHEMA, f"It is of this version ({head()}), with row-level security on every table of teams.")
+
+
+async def _guards(app: asyncpg.Connection) -> list[Finding]:
+    advice = (
+        "Only a superuser or the owner of the tables can have done that. Find out who, put it back as the migrations"
+        " make it, and see docs/audit-log.md."
+    )
+    found = [problem(GUARDS, sentence, advice) for sentence in await guards.differences(app)]
+    return found or [ok(GUARDS, "Triggers, policies, rights and functions are what the migrations made.")]
 
 
 def _tables(engine: bool) -> Iterator[Finding]:

@@ -20,6 +20,8 @@ class Damage(StrEnum):
     CUT = "cut"
     CHECKPOINT = "checkpoint"
     PERSONAL = "personal"
+    WORDS = "words"
+    GUARD = "guard"
     FILE = "file"
 
 
@@ -39,6 +41,8 @@ _SENTENCES = {
     Damage.CHECKPOINT: "The log does not fit what is kept outside of it: {what}.",
     Damage.FILE: "Line {line} of the file {what}.",
     Damage.PERSONAL: "The personal values of entry {entry} {what}.",
+    Damage.WORDS: "No search by words finds entry {entry}: its words were removed.",
+    Damage.GUARD: "The database is not guarded as it was made to be. {what}",
 }
 
 

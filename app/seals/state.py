@@ -53,7 +53,7 @@ def merged(known: Sequence[Problem], looked: Sequence[Looked], *, outside: Itera
         for problem in known
         if problem.seal is not None and not any(first <= problem.seal <= last for first, last in again)
     ]
-    return tuple(dict.fromkeys([*old, *fresh, *outside]))[:MOST]
+    return tuple(dict.fromkeys([*outside, *old, *fresh]))[:MOST]
 
 
 async def keep(work: Work, check: Check, before: Check) -> None:

@@ -109,6 +109,8 @@ async def look(work: Work, keys: PublicKeys, start: int) -> Looked:
     problems = await asyncio.to_thread(lambda: list(islice(_judged(window, start, keys), MOST)))
     problems += [problem async for problem in _elsewhere(connection, seals)]
     problems += [problem async for problem in _within(connection, read)]
+    for row in await connection.fetch(_WORDS, seals[0].seq, seals[-1].seq):
+        problems.append(found(Damage.WORDS, entry=row["id"], seal=seals[-1].seq))
     newest = max((seal.newest for seal in sound), default=None)
     return Looked(start, seals[-1].seq, sum(seal.n for seal in sound), newest, problems)
 
@@ -236,6 +238,7 @@ _TWICE = """
     WHERE s.seq BETWEEN $1 AND $2 LIMIT 20
 """
 _PERSONAL = "SELECT id, what FROM audit_personal_damage($1::bigint[], $2::text[])"
+_WORDS = "SELECT id FROM audit_words_missing($1, $2) AS id"
 # Of transactions that there were not yet, once those of this server count; or among what came with a backup, and was
 # not in it.
 _NOWHERE = """

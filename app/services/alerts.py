@@ -14,8 +14,10 @@ from app.ledger.tasks import label_of
 from app.models import JobStatus, Worker
 from app.permissions import Permission
 from app.repositories import queues as queues_table
+from app.repositories import seals as seals_table
 from app.repositories import workers as workers_table
 from app.repositories.home import LATE
+from app.seals.damage import Problem, of_json
 from app.work import Work, reading
 
 STUCK_AFTER = timedelta(minutes=5)
@@ -42,6 +44,7 @@ class AlertKind(StrEnum):
     FAILING = "failing"
     PAUSED = "paused"
     EXHAUSTED = "exhausted"
+    TAMPERED = "tampered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class _Seen:
     a_day_ago: Sequence[Any]
     waiting_out: Mapping[str, int]
     met: Mapping[type[Exhausted], int]
+    damage: Sequence[Problem]
+    """What is wrong with the audit log and its guards; nothing for people who may not read it."""
 
     @property
     def alive(self) -> Sequence[Worker]:
@@ -86,7 +91,14 @@ async def current(actor: Actor) -> Sequence[Alert]:
     """Everything that is wrong now, the worst first; nothing when all is well."""
     async with reading(actor, Permission.QUEUES_READ) as work:
         seen = await _look(work)
-    found = [*_exhausted(seen), *_workers(seen), *(_stuck(seen) if seen.alive else ()), *_failing(seen), *_paused(seen)]
+    found = [
+        *_tampered(seen),
+        *_exhausted(seen),
+        *_workers(seen),
+        *(_stuck(seen) if seen.alive else ()),
+        *_failing(seen),
+        *_paused(seen),
+    ]
     return sorted(found, key=lambda alert: not alert.is_serious)
 
 
@@ -103,7 +115,23 @@ async def _look(work: Work) -> _Seen:
         await queues_table.minutes(work, yesterday - WINDOW, yesterday),
         await queues_table.waiting_out(work, [kind.code for kind in _LACKS]),
         db_errors.met_since(now - MET_FOR),
+        await _damage(work) if Permission.AUDIT_READ in work.who.permissions else (),
     )
+
+
+async def _damage(work: Work) -> Sequence[Problem]:
+    return [of_json(problem) for problem in (await seals_table.state(work)).problems]
+
+
+def _tampered(seen: _Seen) -> Iterator[Alert]:
+    if n := len(seen.damage):
+        title = (
+            "sign that somebody tampered with the database"
+            if n == 1
+            else "signs that somebody tampered with the database"
+        )
+        more = f" The audit log tells of {n - 1:,} more." if n > 1 else ""
+        yield Alert(AlertKind.TAMPERED, "", n, title, f"{seen.damage[0].sentence}{more}")
 
 
 def _exhausted(seen: _Seen) -> Iterator[Alert]:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from app.config import Settings
 from app.errors import AppError
 from app.integrations import checkpoint_webhook
-from app.seals import checkpoints, partitions, sealing, state, verifying
+from app.seals import checkpoints, guards, partitions, sealing, state, verifying
 from app.seals.checkpoints import Checkpoint
 from app.seals.damage import Damage, Problem
 from app.seals.keys import Keys, of_settings
@@ -77,8 +77,8 @@ class Sealer:
         return sealed
 
     async def look(self) -> bool:
-        """Look at the newest seals and at some older ones in turn; at all of them when somebody asked for it. False:
-        another worker is at it.
+        """Look at what guards the log, at the newest seals and at some older ones in turn; at all of them when somebody
+        asked for it. False: another worker is at it.
         """
         async with keeping("audit log: one verifier at a time") as turn:
             if not await turn.scalar(_ALONE):
@@ -88,7 +88,8 @@ class Sealer:
             looked, check = await (self._all(before, turn) if before.is_asked else self._some(before))
             async with keeping("audit log: verified") as work:
                 strays = await verifying.nowhere(work) if check.turn == 0 else _strays(before.problems)
-                outside = [*strays, *await self._compared(work)]
+                unguarded = await guards.compared_in(await work.raw())
+                outside = [*unguarded, *strays, *await self._compared(work)]
                 found = state.merged(() if before.is_asked else before.problems, looked, outside=outside)
                 await state.keep(work, replace(check, problems=found), before)
             for problem in set(found) - set(before.problems):

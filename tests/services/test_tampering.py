@@ -11,6 +11,7 @@ from app.config import Settings
 from app.seals import chain, checkpoints, leaves, sealing, verifying
 from app.seals.damage import Damage
 from app.seals.sealing import _built, _Place
+from app.worker import audit_words
 from tests.services.sealed import Log, log_of
 
 
@@ -350,3 +351,15 @@ async def test_a_checkpoint_that_cannot_be_read_stops_nothing(log: Log) -> None:
     again = await fresh.sealer.mark()
     assert again is not None
     assert checkpoints.read(log.folder / "latest.json") == again
+
+
+async def test_an_entry_that_no_search_finds_any_more_is_named(log: Log) -> None:
+    await log.admin.execute("DELETE FROM audit_words")
+    assert await log.verified() == [], "nobody has read them so far: searching looks at the entries themselves"
+    assert await audit_words.read_on() == 10
+    assert await log.verified() == []
+    await log.admin.execute("DELETE FROM audit_words WHERE entry_id IN (2, 9)")
+    assert await log.sentences() == [
+        "No search by words finds entry 2: its words were removed.",
+        "No search by words finds entry 9: its words were removed.",
+    ]
