@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +17,7 @@ from app import clock
 from app.actor import Staff
 from app.ids import uuid7
 from app.permissions import Role
+from app.seals import partitions
 from benchmarks.database import Bench
 from migrations.versions.v0003_company import BUCKET, FACTS
 
@@ -24,6 +25,7 @@ USERS = 1_000_000
 TEAMS = 40
 TEAMS_OF_TESS = 3
 DATASETS = 400
+LOG_DAYS = 180
 PER_USER = {"payments": 2, "jobs": 2, "audit_entries": 5}
 """Rows of the other tables for each user."""
 TABLES = ("users", "payments", "jobs", "audit_entries", "user_days", "stats_buckets")
@@ -44,15 +46,17 @@ class BigCompany:
 
 async def make(at: Bench, users: int) -> BigCompany:
     """Fill the database: indexes come after the rows, then VACUUM ANALYZE. Two connections share the work."""
+    now = clock.now()
+    await _months(at.admin, now)
     teams = (at.team, *(uuid7() for _ in range(TEAMS - 1)))
     await _teams(at.admin, teams)
     tess = await _tess(at.admin, teams[1 : 1 + TEAMS_OF_TESS])
     async with _connected(at) as one, _connected(at) as two, _few_checkpoints(at.admin):
         indexes = await _without_indexes(one)
-        now = f"timestamptz '{clock.now().isoformat()}'"
+        moment = f"timestamptz '{now.isoformat()}'"
         for connection in (one, two):
-            await connection.execute(_functions(now, teams))
-        await asyncio.gather(_customers(one, users, now), _log(two, users, now, at.ann, tess))
+            await connection.execute(_functions(moment, teams))
+        await asyncio.gather(_customers(one, users, moment), _log(two, users, at.ann, tess))
         await asyncio.gather(_indexed(one, indexes, first=True), _indexed(two, indexes, first=False))
         await asyncio.gather(one.execute("VACUUM ANALYZE audit_entries"), two.execute(_VACUUM))
         await one.execute("CHECKPOINT")
@@ -80,6 +84,13 @@ async def _few_checkpoints(admin: asyncpg.Connection) -> AsyncIterator[None]:
     yield
     await admin.execute("ALTER SYSTEM RESET max_wal_size")
     await admin.execute("SELECT pg_reload_conf()")
+
+
+async def _months(admin: asyncpg.Connection, now: datetime) -> None:
+    """As the owner, as workers make them."""
+    async with admin.transaction():
+        await admin.execute("SET LOCAL ROLE quarterdeck_owner")
+        await partitions.make(admin, partitions.months(now - timedelta(days=LOG_DAYS), now))
 
 
 async def _teams(admin: asyncpg.Connection, teams: Sequence[UUID]) -> None:
@@ -118,7 +129,9 @@ async def _tess(admin: asyncpg.Connection, teams: Sequence[UUID]) -> Staff:
 
 
 async def _without_indexes(connection: asyncpg.Connection) -> list[tuple[str, str]]:
-    """Drop what no constraint needs, and tell how to make it again, as (table, statement)."""
+    """Drop what no constraint needs, and tell how to make it again, as (table, statement). PostgreSQL prints an index
+    of a table with partitions as one ON ONLY that table: made so, no partition would have it.
+    """
     rows = await connection.fetch(
         "SELECT t.relname, i.relname AS name, pg_get_indexdef(x.indexrelid) AS made"
         " FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid"
@@ -128,7 +141,7 @@ async def _without_indexes(connection: asyncpg.Connection) -> list[tuple[str, st
     )
     for row in rows:
         await connection.execute(f'DROP INDEX "{row["name"]}"')
-    return [(row["relname"], row["made"]) for row in rows]
+    return [(row["relname"], row["made"].replace(" ON ONLY ", " ON ", 1)) for row in rows]
 
 
 async def _indexed(connection: asyncpg.Connection, indexes: Sequence[tuple[str, str]], *, first: bool) -> None:
@@ -174,9 +187,10 @@ async def _customers(connection: asyncpg.Connection, users: int, now: str) -> No
         await connection.execute(_BUCKETS.format(fact=fact))
 
 
-async def _log(connection: asyncpg.Connection, users: int, now: str, ann: Staff, tess: Staff) -> None:
+async def _log(connection: asyncpg.Connection, users: int, ann: Staff, tess: Staff) -> None:
     many = users * PER_USER["audit_entries"]
-    await connection.execute(_AUDIT.format(users=users, many=many, now=now, ann=ann.staff_id, tess=tess.staff_id))
+    numbers = {"users": users, "many": many, "days": LOG_DAYS}
+    await connection.execute(_AUDIT.format(**numbers, ann=ann.staff_id, tess=tess.staff_id))
     fact = f"SELECT 'actions', team_id, action, {BUCKET.format('at')}, 1, 0 FROM audit_entries"
     await connection.execute(_BUCKETS.format(fact=fact + " WHERE actor_kind = 'staff'"))
 
@@ -251,7 +265,7 @@ _VACUUM = "VACUUM ANALYZE users, payments, jobs, user_days, stats_buckets, job_c
 _AUDIT = """
     INSERT INTO audit_entries (at, team_id, actor_id, actor_name, actor_kind, action, target_type, target_id,
                                target_label, reason, before, after)
-    SELECT pg_temp.at(n, {many}, 180), CASE WHEN what < 7 THEN pg_temp.team(u) END,
+    SELECT pg_temp.at(n, {many}, {days}), CASE WHEN what < 7 THEN pg_temp.team(u) END,
         CASE WHEN staff THEN (ARRAY['{ann}', '{tess}']::uuid[])[1 + (n % 40 = 0)::int] END,
         CASE WHEN staff THEN (ARRAY['Ann Adler', 'Tess Tam'])[1 + (n % 40 = 0)::int] ELSE 'Job' END,
         CASE WHEN staff THEN 'staff' ELSE 'system' END,

@@ -19,6 +19,8 @@ from benchmarks.database import Bench
 from pages import SCREENS
 
 DEPTH = 0.9
+READ_THE_LOG = ("users", "audit")
+"""Routes that show what happened: a record's page, which ``click`` opens, and the log itself."""
 OPEN_RECORD = "main tbody td.main a"
 PRESS_ACTION = "main tbody td.acts button"
 HOME = {"title": "Home", "path": "/", "list": False}
@@ -28,7 +30,8 @@ AUDIT = {"title": "Audit log", "path": "/audit", "list": True}
 @dataclass(frozen=True, slots=True)
 class Route:
     """One screen. ``page`` and ``other`` (from where one changes to it) are what ``painting.js`` waits for; ``deep``
-    and ``filters`` are addresses of the list, ``searches`` words; ``click`` is pressed on ``click_on``.
+    and ``filters`` are addresses of the list, ``record`` is the one of what happened to one record, ``searches`` are
+    words; ``click`` is pressed on ``click_on``.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Route:
     deep: Sequence[str] = ()
     filters: Sequence[str] = ()
     searches: Sequence[str] = ()
+    record: str = ""
     click: str = ""
     click_on: str = ""
     limited: bool = False
@@ -69,6 +73,7 @@ async def _lists(at: Bench, big: BigCompany) -> list[Route]:
     intent = await admin.fetchval(
         "SELECT stripe_payment_intent FROM payments ORDER BY id OFFSET $1 LIMIT 1", big.rows("payments") // 2
     )
+    record = f"user:{user['id']}"
     return [
         Route(
             "users",
@@ -78,7 +83,7 @@ async def _lists(at: Bench, big: BigCompany) -> list[Route]:
                        [("plan", "premium"), ("team", small)], [("sort", "name")],
                        [("status", "deactivated"), ("sort", "name")], [("created_at", "30d"), ("plan", "premium")]),
             ("Nakamura", "Ada Lindqvist", user["email"], str(user["id"]), "user77"),
-            OPEN_RECORD, "/users", limited=True,
+            "", OPEN_RECORD, "/users", limited=True,
         ),
         Route(
             "payments",
@@ -88,7 +93,7 @@ async def _lists(at: Bench, big: BigCompany) -> list[Route]:
                        [("team", small), ("status", "failed")], [("user", user["id"])], [("sort", "-amount")],
                        [("created_at", "30d"), ("status", "cancelled")]),
             (intent, "57 pages", user["email"], "Nakamura"),
-            OPEN_RECORD, "/payments", limited=True,
+            "", OPEN_RECORD, "/payments", limited=True,
         ),
         Route(
             "jobs",
@@ -98,23 +103,23 @@ async def _lists(at: Bench, big: BigCompany) -> list[Route]:
                        [("team", small), ("status", "failed")], [("active", "24h"), ("status", "failed")],
                        [("kind", "import.delete"), ("team", small), ("status", "failed")]),
             (str(job), "page 57 gave up", "dataset.import"),
-            PRESS_ACTION, "/jobs?status=failed", limited=True,
+            "", PRESS_ACTION, "/jobs?status=failed", limited=True,
         ),
         Route(
             "audit",
             AUDIT,
             await _deep(at.ann, "/audit", audit.LISTING, big.rows("audit_entries")),
             _addresses("/audit", [("action", "user.deactivated")], [("person", big.tess.staff_id)],
-                       [("record", f"user:{user['id']}")], [("at", "30d"), ("action", "job.retried")],
+                       [("record", record)], [("at", "30d"), ("action", "job.retried")],
                        [("person", big.tess.staff_id), ("action", "import.finished")], [("record", "session")]),
-            (), OPEN_RECORD, "/audit", limited=True,
+            (), f"/audit?{urlencode({'record': record})}", OPEN_RECORD, "/audit", limited=True,
         ),
         Route(
             "datasets",
             _list("Datasets"),
             await _deep(at.ann, "/datasets", datasets.LISTING, DATASETS),
             _addresses("/datasets", [("team", large)], [("sort", "name")]),
-            ("Set 39",), OPEN_RECORD, "/datasets",
+            ("Set 39",), "", OPEN_RECORD, "/datasets",
         ),
     ]  # fmt: skip
 

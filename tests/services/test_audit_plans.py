@@ -1,12 +1,13 @@
 """Plans over an audit log of two years, by months: a question costs the same wherever it looks, and sorts nothing."""
 
+from datetime import timedelta
 from itertools import product
 
 import asyncpg
 import pytest
 
 from app.paging import Cursor, PageRequest
-from app.services import audit
+from app.services import audit, seals
 from tests.people import Company
 from tests.services import test_plans
 from tests.services.test_plans import buffers, explained, listening, nodes
@@ -15,6 +16,8 @@ ENTRIES = 24_000
 FEW = 1_500
 """Entries that may be looked at without an index: one month holds about as many."""
 BUFFERS = 700
+FEW_BUFFERS = 200
+"""A few pages of each month."""
 _BY_MONTH = (
     "SELECT audit_make_month((date_trunc('month', now()) - m * interval '1 month')::date) FROM generate_series(1, 24) m"
 )
@@ -86,3 +89,21 @@ async def test_no_question_walks_or_sorts_the_log_and_a_deep_one_costs_what_the_
             capped = node["Actual Rows"] <= 10_001 and "Filter" not in node
             assert node["Node Type"] != "Seq Scan" or node["Actual Rows"] <= FEW or capped, told
     assert all(found.values()), found
+
+
+async def test_an_unsealed_log_costs_its_readers_no_more_than_a_sealed_one(
+    company: Company, admin: asyncpg.Connection, two_years: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(test_plans, "LARGE", {"audit_entries", "audit_state"})
+    assert await admin.fetchval("SELECT count(*) FROM audit_seals") == 0
+    for actor in (company.ann, company.tess):
+        with listening() as asked:
+            state = await seals.state(actor)
+            assert len(await audit.of_record(actor, "dataset", "200")) == 1
+        assert state.unsealed_for > timedelta(days=700)
+        await explained(admin, asked, actor, company)  # the session plans what stands in the function once
+        told, of_record = await explained(admin, asked, actor, company)
+        assert buffers(told) <= FEW_BUFFERS, "the oldest entry that waits is found by an index of each month"
+        assert buffers(of_record) <= FEW_BUFFERS
+        for node in nodes(of_record):
+            assert node["Node Type"] not in {"Sort", "Incremental Sort"} or node["Actual Rows"] <= 1

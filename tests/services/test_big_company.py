@@ -35,6 +35,22 @@ async def test_its_counters_agree_with_its_rows(big: BigCompany, admin: asyncpg.
     assert await admin.fetchval("SELECT count(*) FROM audit_entries") == big.rows("audit_entries")
 
 
+async def test_it_has_every_index_that_the_product_has_and_a_log_by_months(
+    company: Company, settings: Settings, database: Database, admin: asyncpg.Connection
+) -> None:
+    indexes = (
+        "SELECT x.indexrelid::regclass::text, x.indisvalid, x.indisunique, x.indkey::text,"
+        " (SELECT count(*) FROM pg_inherits i WHERE i.inhparent = x.indexrelid) > 0"
+        " FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid WHERE c.relnamespace = 'public'::regnamespace"
+    )
+    before = set(map(tuple, await admin.fetch(indexes)))
+    await big_company.make(Bench(settings, admin, database.admin_url, company.acme, company.ann), USERS)
+    assert set(map(tuple, await admin.fetch(indexes))) == before
+    months = await admin.fetch("SELECT tableoid::regclass::text, count(*) FROM audit_entries GROUP BY 1")
+    assert len(months) >= big_company.LOG_DAYS // 31
+    assert "audit_months.other" not in dict(months)
+
+
 async def test_its_lists_find_what_is_in_them(big: BigCompany, company: Company, admin: asyncpg.Connection) -> None:
     everybody = await admin.fetch("SELECT id, email, team_id, name FROM users")
     for actor, teams in ((company.ann, set(big.teams)), (big.tess, set(big.tess.team_ids or ()))):
