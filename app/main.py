@@ -18,6 +18,7 @@ from app.api import audit, datasets, documents, errors, exports, health, links, 
 from app.api import second_factor as factor_pages
 from app.config import Settings
 from app.guard import Guard
+from app.http_protocol import LimitedProtocol
 from app.integrations import stripe
 from app.services import programs, second_factor, sessions, uploads
 from app.services.health import schema_revision
@@ -141,6 +142,7 @@ def serve(settings: Settings) -> None:
         port=settings.port,
         access_log=False,
         log_config=None,
+        http=LimitedProtocol,
         ws_max_size=MESSAGE_BYTES,
         timeout_graceful_shutdown=STOP_SECONDS,
         server_header=False,

@@ -24,6 +24,7 @@ from app.actor import Staff
 from app.api.sign_in import cookie_name
 from app.config import Settings
 from app.crypto import tokens
+from app.http_protocol import LimitedProtocol
 from app.services import imports, sessions, uploads
 from benchmarks.database import Bench
 from benchmarks.files import pieces
@@ -101,7 +102,7 @@ class _Looking:
 def serve(settings: Settings) -> None:
     """Run the process until it is told to stop."""
     app = _Looking(main.build(settings), cookie_name(settings))
-    uvicorn.run(app, host="127.0.0.1", port=settings.port, access_log=False, log_level="warning")
+    uvicorn.run(app, host="127.0.0.1", port=settings.port, http=LimitedProtocol, access_log=False, log_level="warning")
 
 
 if __name__ == "__main__":

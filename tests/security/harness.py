@@ -22,6 +22,7 @@ from app.api import errors, health, profile, sign_in, step_up, v1
 from app.api import second_factor as factor_pages
 from app.config import Settings
 from app.guard import Guard
+from app.http_protocol import LimitedProtocol
 from app.services import health as health_service
 from app.services import programs, second_factor, sessions
 from app.websocket import harden
@@ -112,6 +113,7 @@ async def main() -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        http=LimitedProtocol,
         ws_max_size=1 << 20,
     )
     await uvicorn.Server(config).serve()
