@@ -41,8 +41,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     counted = 0
     _between = False
+    _from_start = True
     _lingers = False
-    _wrong = HTTPStatus.BAD_REQUEST
+    _wrong: HTTPStatus | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
         """A connection begins; it may say nothing for as long as a head may take."""
@@ -63,7 +64,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Bytes came: count them, and let them be read."""
         if self._between:
-            self._between, self._waits_since = False, self.loop.time()
+            self._between, self._from_start, self._waits_since = False, True, self.loop.time()
         self.counted += len(data)
         super().data_received(data)
         if self.counted > MOST_BYTES:
@@ -74,8 +75,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """A head is whole."""
         self._waits_since = None
-        self._wrong = _wrong_with(self.url, self.headers, self.parser.get_http_version())
-        if self._wrong != HTTPStatus.OK:
+        self._wrong = self._wrong_with(self.headers)
+        if self._wrong is not None:
             raise ValueError(self._wrong)  # stops the parser, which has it answered by send_400_response
         super().on_headers_complete()
         if not self.parser.should_upgrade():
@@ -93,6 +94,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """A request is whole; what comes next begins another one."""
         self.counted, self._between, self._lingers, self._waits_since = 0, True, False, None
+        self._from_start = False  # another request that begins in the same piece is not counted from its start
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -103,7 +105,19 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's signature
         """The parser stopped."""
-        self._refuse(HTTPStatus.BAD_REQUEST if self._wrong == HTTPStatus.OK else self._wrong)
+        self._refuse(self._wrong or HTTPStatus.BAD_REQUEST)
+
+    def _wrong_with(self, headers: list[tuple[bytes, bytes]]) -> HTTPStatus | None:
+        """What is to be answered to this head at once; None: nothing."""
+        if len(self.url) > MOST_TARGET:
+            return HTTPStatus.REQUEST_URI_TOO_LONG
+        may_be_large = self.counted > MOST_BYTES or not self._from_start
+        large = may_be_large and sum(len(name) + len(value) for name, value in headers) > MOST_BYTES
+        if large or len(headers) > MOST_HEADERS:
+            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        hosts = [value for name, value in headers if name == b"host"]
+        fits = _is_host(hosts[0]) if len(hosts) == 1 else not hosts and self.parser.get_http_version() == "1.0"
+        return None if fits else HTTPStatus.BAD_REQUEST
 
     def _look(self) -> None:
         """One timer a connection, however many requests it brings."""
@@ -130,18 +144,6 @@ class LimitedProtocol(HttpToolsProtocol):
             head = b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
             self.transport.write(STATUS_LINE[status] + head % len(text) + text)
         self.transport.close()
-
-
-def _wrong_with(target: bytes, headers: list[tuple[bytes, bytes]], version: str) -> HTTPStatus:
-    """What is to be answered to this head at once; OK: nothing."""
-    if len(target) > MOST_TARGET:
-        return HTTPStatus.REQUEST_URI_TOO_LONG
-    if len(headers) > MOST_HEADERS or sum([len(name) + len(value) for name, value in headers]) > MOST_BYTES:
-        return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-    hosts = [value for name, value in headers if name == b"host"]
-    if len(hosts) != 1 or not _is_host(hosts[0]):
-        return HTTPStatus.OK if not hosts and version == "1.0" else HTTPStatus.BAD_REQUEST
-    return HTTPStatus.OK
 
 
 @lru_cache(maxsize=64)

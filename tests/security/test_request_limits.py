@@ -107,6 +107,12 @@ async def test_too_large_head(what: str) -> None:
     assert b"connection: close" in answer
 
 
+async def test_too_large_head_behind_another_request() -> None:
+    async with served() as (port, _):
+        answer = await asked(port, START + b"\r\n" + TOO_LARGE["one header that ends"])
+    assert status(answer) == 431, "what is answered meanwhile is given up"
+
+
 async def test_too_long_target() -> None:
     async with served() as (port, _):
         start = b"GET /?q=%s HTTP/1.1\r\nHost: a\r\n\r\n"
