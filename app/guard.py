@@ -35,8 +35,9 @@ from app.api.step_up import LOCKED, STEP_UP
 from app.assets import Assets
 from app.config import Settings
 from app.crypto import api_tokens
-from app.errors import AppError, Forbidden, Locked, NotFound, NotSignedIn, Unfinished
+from app.errors import AppError, Forbidden, Locked, NotFound, NotSignedIn, RateLimited, Unfinished
 from app.headers import Answer, mark_scripts
+from app.rate_limit import AnonymousLimit
 
 FindSession = Callable[[str], Awaitable[Staff | None]]
 Saw = Callable[[UUID], Awaitable[None]]
@@ -78,6 +79,7 @@ class Guard:
         self._app = app
         self._find_session, self._saw = find_session, saw
         self._programs = Programs(settings.api_rate, find_token)
+        self._anonymous = AnonymousLimit()
         self._cookie = cookie_name(settings)
         self._origins = allowed_origins(settings.browser_origin)
         self._proxies = settings.proxies
@@ -129,6 +131,8 @@ class Guard:
         if actor is None and not public and path not in SIGN_IN:
             await self._show_the_way(scope, headers)(scope, receive, send)
             return
+        if actor is None and path not in PUBLIC:
+            self._anonymous.count(_ip(scope))
         if isinstance(actor, Staff) and actor.locked and path not in FOR_LOCKED:
             await self._lock(scope)(scope, receive, send)
             return
@@ -150,13 +154,18 @@ class Guard:
         headers = Headers(scope=scope)
         if not scope["path"].startswith(SOCKET) or headers.get("origin") not in self._origins:
             log.info("Refused a websocket: path %s, origin %r", quote(scope["path"]), headers.get("origin"))
-            await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": "Not from our own pages."})
+            await _hang_up(receive, send, 1008, "Not from our own pages.")
             return
         try:
             actor = await self._actor(scope, headers)
         except AppError:
             actor = None
+        try:
+            if actor is None:
+                self._anonymous.count(_ip(scope))
+        except RateLimited as error:
+            await _hang_up(receive, send, 1013, error.message)
+            return
         # Nobody passes, too: app.websocket answers them so that the tab reloads, which a 403 would leave hanging.
         await self._app(_inside(scope, actor), messages.checked(receive), send)
 
@@ -253,6 +262,11 @@ def _ip(scope: Scope) -> str:
     return scope["client"][0] if scope.get("client") else ""
 
 
+async def _hang_up(receive: Receive, send: Send, code: int, reason: str) -> None:
+    await receive()
+    await send({"type": "websocket.close", "code": code, "reason": reason})
+
+
 def _inside(scope: Scope, actor: Staff | Token | None) -> Scope:
     """The scope as the application sees it."""
     headers = [
@@ -260,4 +274,7 @@ def _inside(scope: Scope, actor: Staff | Token | None) -> Scope:
         for name, value in scope["headers"]
         if name not in _STRIPPED and not name.startswith(b"x-forwarded-")
     ]
-    return {**scope, "headers": headers, "state": {**scope.get("state", {}), "actor": actor}}
+    inside = {**scope, "headers": headers, "state": {**scope.get("state", {}), "actor": actor}}
+    if scope.get("method") == "HEAD":
+        inside["method"] = "GET"  # answered alike; app.headers leaves the body out
+    return inside

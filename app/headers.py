@@ -77,13 +77,15 @@ def accepts_gzip(scope: Scope) -> bool:
 
 class Answer:
     """A ``send`` that protects what passes through it. Pages and JSON are held until they are whole; the rest streams.
+    The answer to HEAD is that to GET without its body.
 
     The application behind it must not compress by itself: the nonce has to be written into plain HTML.
     """
 
     def __init__(self, send: Send, scope: Scope, *, https: bool) -> None:
         self._send = send
-        self._gzip = accepts_gzip(scope) and scope["method"] != "HEAD"
+        self._gzip = accepts_gzip(scope)
+        self._bodiless = scope["method"] == "HEAD"
         self._https = https
         self._held: Message | None = None
         self._body = bytearray()
@@ -99,7 +101,7 @@ class Answer:
             self._body += message.get("body", b"")
             if not message.get("more_body", False):
                 await self._finish(self._held)
-        else:
+        elif not self._bodiless:
             await self._send(message)
 
     async def _start(self, message: Message) -> None:
@@ -115,8 +117,10 @@ class Answer:
         small_json = kind.startswith("application/json") and "content-length" in headers
         if "content-encoding" not in headers and (self._nonce or small_json):
             self._held = message
-        else:
-            await self._send(message)
+            return
+        await self._send(message)
+        if self._bodiless:
+            await self._send({"type": "http.response.body", "body": b""})
 
     async def _finish(self, start: Message) -> None:
         headers = MutableHeaders(raw=start["headers"])
@@ -128,8 +132,7 @@ class Answer:
             body = gzip.compress(body, 5, mtime=0)
             headers["content-encoding"] = "gzip"
         headers.add_vary_header("accept-encoding")
-        if body:  # an answer to HEAD keeps the length that it announced
-            headers["content-length"] = str(len(body))
+        headers["content-length"] = str(len(body))
         self._held = None
         await self._send(start)
-        await self._send({"type": "http.response.body", "body": body})
+        await self._send({"type": "http.response.body", "body": b"" if self._bodiless else body})

@@ -7,16 +7,18 @@ from datetime import timedelta
 
 import nicegui
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from nicegui import Client, ui
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from app import __version__, db, entrance, listen, logs, migrate, websocket
+from app.actor import Staff
 from app.api import audit, datasets, documents, errors, exports, health, links, metrics, profile, sign_in, step_up, v1
 from app.api import second_factor as factor_pages
 from app.config import Settings
+from app.errors import NotSignedIn
 from app.guard import Guard
 from app.http_protocol import LimitedProtocol
 from app.integrations import stripe
@@ -90,8 +92,8 @@ def mount_frame(api: FastAPI, settings: Settings, screens: Sequence[Screen]) -> 
     async def shell(client: Client, request: Request) -> None:
         await Shell(client, request.state.actor, screens, around).first()
 
-    ui.page("/", title="Quarterdeck")(shell)
-    ui.page("/{_:path}", title="Quarterdeck")(shell)
+    for path in ("/", "/{_:path}"):
+        ui.page(path, title="Quarterdeck", dependencies=[Depends(_somebody)])(shell)
     # Quasar's bar at the top for every fetch would flicker, and screen readers would read it out.
     nicegui.app.config.quasar_config["loadingBar"] = {"skipHijack": True}
     ui.add_head_html(assets.head_html(), shared=True)
@@ -108,6 +110,12 @@ def mount_frame(api: FastAPI, settings: Settings, screens: Sequence[Screen]) -> 
         language="en-US",
         show_welcome_message=False,
     )
+
+
+async def _somebody(request: Request) -> None:
+    """Whatever path the guard lets nobody reach, this page is for people who are signed in."""
+    if not isinstance(request.state.actor, Staff):
+        raise NotSignedIn
 
 
 class _Assets(StaticFiles):

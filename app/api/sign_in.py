@@ -98,6 +98,11 @@ def router(settings: Settings) -> APIRouter:
             return RedirectResponse(own_path(next), HTTPStatus.SEE_OTHER)
         return _page(settings, next)
 
+    @routes.get("/auth/login")
+    @routes.get("/auth/logout")
+    async def typed_by_hand() -> Response:
+        return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+
     @routes.post("/auth/login")
     async def sign_in(
         request: Request,
