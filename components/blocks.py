@@ -8,7 +8,7 @@ from typing import Any
 from app.permissions import Permission
 from components import frame
 from components.columns import Tone, plain
-from components.element import JsonElement
+from components.element import JsonElement, once
 from components.refusals import Refusal, explain
 from components.wire import chosen, taking
 
@@ -63,7 +63,7 @@ class PageHead(Block):
         frame.crumbs(list(trail), title)
         buttons = [{"label": a.label, "opens": a.opens, "main": a.main, "danger": a.danger} for a in self._actions]
         super().__init__({"title": title, "sub": sub, "status": status, "id": plain(id), "actions": buttons})
-        self.on("act", taking(int, self._act))
+        self.on("act", once(taking(int, self._act), per_args=True))
 
     def update_head(self, *, sub: str | None = None, status: tuple[str, Tone] | None = None) -> None:
         """Change the sentence or the state beside the title."""
@@ -99,7 +99,7 @@ class Facts(Block):
     def __init__(self, facts: Sequence[Fact], *, title: str = "") -> None:
         self._title = title
         super().__init__(self._contents(facts))
-        self.on("act", taking(int, self._reveal))
+        self.on("act", once(taking(int, self._reveal), per_args=True))
 
     def replace(self, facts: Sequence[Fact]) -> None:
         """Draw other facts."""
@@ -290,7 +290,7 @@ class Note(Block):
         small: bool = False,
     ) -> None:
         super().__init__({"title": title, "sentence": sentence, "link": link, "opens": opens, "small": small})
-        self.on("act", lambda _: run() if run else None)
+        self.on("act", once(lambda _: run() if run else None))
 
 
 class Folded(Block):
@@ -311,7 +311,7 @@ class ErrorCard(Block):
         refusal = error if isinstance(error, Refusal) else explain(error)
         self.refusal = refusal
         super().__init__(asdict(refusal) | {"again": refusal.again and again is not None})
-        self.on("act", lambda _: again() if again else None)
+        self.on("act", once(lambda _: again() if again else None))
 
 
 class Skeleton(Block):

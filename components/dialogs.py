@@ -7,7 +7,7 @@ from typing import Any
 
 from app.errors import AppError, Conflict, Invalid, NotSignedIn
 from components import frame
-from components.element import JsonElement
+from components.element import JsonElement, once
 from components.form import Field, Values, complete
 from components.refusals import explain
 from components.wire import taking
@@ -22,10 +22,12 @@ class _Dialog(JsonElement, component="qd_form.js"):
         self._on_submit = on_submit
         self.answer: asyncio.Future[dict[str, str] | None] = asyncio.get_running_loop().create_future()
         super().__init__({**contents, "who": frame.current().actor.staff_id, "dialog": True, "errors": {}, "stamp": 0})
-        self.on("submit", taking(dict[str, str], self._submit))
+        self.on("submit", once(taking(dict[str, str], self._submit)))
         self.on("close", lambda _: self._resolve(None))
 
     async def _submit(self, sent: dict[str, str]) -> None:
+        if self.answer.done():
+            return  # it was sent again, and is not yet gone
         values = complete(self.contents, sent)
         try:
             if self._on_submit:

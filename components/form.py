@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from app.errors import AppError, Invalid, NotSignedIn
 from components import frame
-from components.element import JsonElement
+from components.element import JsonElement, once
 from components.wire import taking
 
 Values = Mapping[str, str]
@@ -47,7 +47,7 @@ class Form(JsonElement, component="qd_form.js"):
         self._on_submit = on_submit
         contents = {"label": label, "fields": [asdict(f) for f in fields], "submit": submit, "errors": {}, "stamp": 0}
         super().__init__({**contents, "who": frame.current().actor.staff_id})
-        self.on("submit", taking(dict[str, str], self._submit))
+        self.on("submit", once(taking(dict[str, str], self._submit)))
 
     async def _submit(self, sent: dict[str, str]) -> None:
         errors: dict[str, str] = {}

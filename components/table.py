@@ -20,7 +20,7 @@ from components import frame
 from components.columns import Column, plain
 from components.dialogs import ask_reason, confirm
 from components.downloads import Export, plan
-from components.element import JsonElement
+from components.element import JsonElement, once
 from components.filters import Filter
 from components.refusals import Refusal, explain
 from components.screen import Query
@@ -117,12 +117,12 @@ class DataTable(JsonElement, component="data_table.js"):
         super().__init__(self._spec | {"rows": None, "query": self._own_query(self._opening.query), "stamp": 0})
         self._opening.on_query(self, lambda _query: self.reload())
         self._unsubscribe = live.subscribe(self._hear) if live else None
-        self.on("act", taking(tuple[str, int], self._act))
-        self.on("bulk", taking(tuple[int, list[str] | None], self._act_on_many))
+        self.on("act", once(taking(tuple[str, int], self._act), per_args=True))
+        self.on("bulk", once(taking(tuple[int, list[str] | None], self._act_on_many), per_args=True))
         self.on("again", lambda _: self.reload())
         self.on("stop", lambda _: self._stop())
         self.on("hidden", taking(bool, self._set_hidden))
-        self.on("export", self._ask_export)
+        self.on("export", once(lambda _: self._ask_export()))
         self._task = frame.first_load(self, self._answer())
 
     # -- asking ------------------------------------------------------------------------------------------------------

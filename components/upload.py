@@ -10,7 +10,7 @@ from typing import Any
 
 from nicegui.element import Element
 
-import components.element  # noqa: F401 - the script imports what this registers as "quarterdeck"
+from components.element import once
 from components.wire import taking
 
 
@@ -44,7 +44,7 @@ class FileDrop(Element, component="upload.js"):
         self._props["note"] = accept_note
         self._props["max-bytes"] = max_bytes
         self._on_done = on_done
-        self.on("done", taking(Uploaded, self._done))
+        self.on("done", once(taking(Uploaded, self._done)))
 
     async def _done(self, uploaded: Uploaded) -> None:
         answer = self._on_done(uploaded)

@@ -8,7 +8,7 @@ from nicegui.events import GenericEventArguments
 
 from components import frame
 from components.columns import Tone, plain
-from components.element import JsonElement
+from components.element import JsonElement, once
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Verified(JsonElement, component="verified.js"):
         self._ask, self._verify = ask, verify
         super().__init__(_said(verdict))
         self.on("look", self._look)
-        self.on("act", self._act)
+        self.on("act", once(self._act))
 
     async def _look(self, _event: GenericEventArguments) -> None:
         await self.refresh()

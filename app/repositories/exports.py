@@ -25,6 +25,7 @@ from app.masking import kind_of
 from app.paging import EXPORT_CAP, PageRequest
 from app.personal import DOTS
 from app.repositories.keyset import Listing, Query
+from app.spreadsheets import SIGNS, UNSEEN
 from app.work import Work
 
 Sink = Callable[[bytes], Awaitable[None]]
@@ -32,8 +33,7 @@ Sink = Callable[[bytes], Awaitable[None]]
 
 MOST_ROWS = EXPORT_CAP
 
-# = + - @, tab, line feed, carriage return, and the full-width signs that spreadsheets read alike.
-_FORMULA = ", ".join(str(ord(sign)) for sign in "=+-@\t\n\r＝＋－＠")
+_FORMULA = ", ".join(str(ord(sign)) for sign in SIGNS)
 _DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 _AS_THEY_ARE = (Integer, Numeric, Uuid, Date)
 
@@ -103,5 +103,5 @@ def _cell(column: ColumnElement[Any]) -> ColumnElement[Any]:
     text = cast(column, Text)
     if isinstance(column.type, Boolean):
         return text.label(column.name)
-    formula = func.ascii(text).in_([literal_column(_FORMULA)])
+    formula = func.ascii(func.ltrim(text, literal(UNSEEN, Text()))).in_([literal_column(_FORMULA)])
     return case((formula, literal_column("''''").concat(text)), else_=text).label(column.name)

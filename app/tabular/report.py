@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
+from app.spreadsheets import is_formula
 from app.tabular.plan import BadRow
 from app.tabular.types import NUMBER
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class ErrorFile:
@@ -42,4 +41,4 @@ class ErrorFile:
 
 def _harmless(value: str) -> str:
     """A spreadsheet would run a cell that begins like a formula; numbers keep their sign."""
-    return f"'{value}" if value.startswith(_FORMULA) and not re.fullmatch(NUMBER, value) else value
+    return f"'{value}" if is_formula(value) and not re.fullmatch(NUMBER, value) else value

@@ -114,6 +114,22 @@ async def test_staff_change_the_times_of_a_schedule_switch_it_and_run_it(
     await listed.hears("is switched on.")
 
 
+async def test_run_now_that_is_sent_many_times_makes_one_run(
+    visit: Visit, people: Company, admin: asyncpg.Connection
+) -> None:
+    await _declare()
+    schedule_id = await admin.fetchval("SELECT id FROM schedules WHERE name = 'Remove abandoned files'")
+    ann = await visit(people.ann, f"/schedules/{schedule_id}")
+    for _ in range(5):
+        ann.press("Run now")
+    dialog = await ann.finds(label="Run “Remove abandoned files” now?", dialog=True)
+    for _ in range(5):
+        ann.send(dialog, "submit", {"reason": WHY})
+    await ann.hears("“Remove abandoned files” is queued.")
+    await ann.closes(dialog)
+    assert await admin.fetchval("SELECT count(*) FROM jobs WHERE schedule_id = $1", schedule_id) == 1
+
+
 async def test_a_token_and_no_session_opens_metrics(settings: Settings, people: Company) -> None:
     token = "a-token-of-the-tests"
     watched = settings.model_copy(update={"metrics_token": SecretStr(token)})

@@ -22,6 +22,32 @@ def asked(admin: asyncpg.Connection) -> Callable[..., Any]:
     return ask
 
 
+async def test_a_dialog_that_is_sent_many_times_makes_one(
+    visit: Visit, people: Company, asked: Callable[..., Any]
+) -> None:
+    """Also buttons that are pressed many times open one dialog, and nothing is made by what is sent after it closed."""
+    tess = await visit(people.tess, "/profile/tokens")
+    for _ in range(5):
+        tess.press("Create token")
+    dialog = await tess.finds(label=TITLE, dialog=True)
+    values = {"name": "CI", "permissions": "jobs:read", "sees": "some", "teams": str(people.acme), "days": "30"}
+    for _ in range(5):
+        tess.send(dialog, "submit", values)
+    shown = await tess.finds(label="Your token “CI”", dialog=True)
+    assert dialog.is_deleted
+    tess.send(shown, "submit", {})
+    await tess.closes(shown)
+    await tess.sees("CI")
+    assert await asked("SELECT count(*) FROM api_tokens") == 1
+    tess.press("Create token")
+    again = await tess.finds(label=TITLE, dialog=True)
+    tess.send(again, "submit", values | {"teams": ""})
+    assert set(await tess.refuses(again)) == {"teams"}
+    tess.send(again, "submit", values | {"name": "CD"})
+    await tess.finds(label="Your token “CD”", dialog=True)
+    assert await asked("SELECT count(*) FROM api_tokens") == 2
+
+
 async def test_create_shows_the_token_once_and_revoke_ends_it(
     visit: Visit, people: Company, asked: Callable[..., Any]
 ) -> None:

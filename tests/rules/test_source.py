@@ -85,3 +85,18 @@ def test_no_file_is_endless(path: Path) -> None:
     if path.parent == Path("migrations/versions"):
         return  # history: written once, read from top to bottom, never grown
     assert len(read(path).splitlines()) <= MOST_LINES, "Split it by what changes together."
+
+
+ACTS = {"submit", "act", "bulk", "export", "done"}
+"""Events by which somebody does something that may be recorded."""
+
+
+@pytest.mark.parametrize("path", sources("components"), ids=str)
+def test_what_people_do_runs_once_at_a_time(path: Path) -> None:
+    heard = [call for name, call in calls(path) if name.endswith(".on") and _is_act(call)]
+    wrong = [at(path, call) for call in heard if not ast.unparse(call.args[1]).startswith("once(")]
+    assert not wrong, "A message that is sent twice would do it twice: wrap the handler in components.element.once."
+
+
+def _is_act(call: ast.Call) -> bool:
+    return isinstance(call.args[0], ast.Constant) and call.args[0].value in ACTS

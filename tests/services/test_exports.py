@@ -110,7 +110,12 @@ async def test_formulas_are_defused_and_everything_else_stays_what_it_is(
         'a "quoted", name\nof two lines': 'a "quoted", name\nof two lines',
         "Größe; 名前 𝄞": "Größe; 名前 𝄞",
         "a=b": "a=b",
-        " =1": " =1",
+        " =1": "' =1",
+        "\u00a0+1": "'\u00a0+1",  # no-break
+        "\u200b\u2060@SUM(A1)": "'\u200b\u2060@SUM(A1)",  # of no width
+        "\ufeff \u202e-1": "'\ufeff \u202e-1",
+        " \t=2": "' \t=2",
+        " a": " a",
     }
     for name in names:
         await make_dataset(admin, company.acme, name, {"a": "text"})

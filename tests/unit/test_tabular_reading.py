@@ -159,16 +159,17 @@ async def test_other_alphabets_resume_too(tmp_path: Path) -> None:
 
 async def test_checking_counts_groups_and_writes_the_bad_rows(tmp_path: Path) -> None:
     path, errors = tmp_path / "a.csv", tmp_path / "errors.csv"
-    path.write_text("v,other\n" + "1,a\n" * 20 + "x,=cmd()\n-y,-5\nshort\n")
+    path.write_text("v,other\n" + "1,a\n" * 20 + "x,=cmd()\n-y,-5\nshort\nz, \u200b@a\n", encoding="utf-8")
     report = await check(path, column(FieldType.INTEGER), scratch=tmp_path / "scratch", error_file=errors)
-    assert (report.good, report.bad, report.stopped) == (20, 3, False)
+    assert (report.good, report.bad, report.stopped) == (20, 4, False)
     assert {(group.field, group.code): group.count for group in report.groups} == {
-        ("v", ErrorCode.INTEGER): 2,
+        ("v", ErrorCode.INTEGER): 3,
         ("", ErrorCode.COLUMNS): 1,
     }
     written = list(csv.reader(errors.read_text(encoding="utf-8").splitlines()))
-    assert [row[:3] for row in written[1:]] == [["x", "'=cmd()", "22"], ["'-y", "-5", "23"], ["", "", "24"]]
+    assert [row[:3] for row in written[1:4]] == [["x", "'=cmd()", "22"], ["'-y", "-5", "23"], ["", "", "24"]]
     assert written[3][-1] == "short"
+    assert written[4][1] == "' \u200b@a"
 
 
 async def test_checking_gives_up_when_a_fifth_of_the_first_rows_fail(tmp_path: Path) -> None:
