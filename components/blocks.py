@@ -8,9 +8,9 @@ from typing import Any
 from app.permissions import Permission
 from components import frame
 from components.columns import Tone, plain
-from components.element import JsonElement, once
+from components.element import JsonElement
 from components.refusals import Refusal, explain
-from components.wire import chosen, taking
+from components.wire import chosen, once, taking
 
 Click = Callable[[], Awaitable[None]]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from app.errors import AppError, Conflict, Invalid, NotSignedIn
 from components import frame
-from components.element import JsonElement, once
+from components.element import JsonElement
 from components.form import Field, Values, complete
 from components.refusals import explain
-from components.wire import taking
+from components.wire import once, taking
 
 Submit = Callable[[Values], Awaitable[None]]
 

@@ -1,15 +1,12 @@
 """The base of our components: one Vue component, one JSON string."""
 
-import inspect
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
 from nicegui.dependencies import register_esm
 from nicegui.element import Element
-from nicegui.events import GenericEventArguments
 
 KIT = Path(__file__).parent / "kit"
 
@@ -38,36 +35,6 @@ class JsonElement(Element):
     def _displayed_contents(self, *, only_visible: bool) -> list[Any]:
         # Tests without a browser look for the texts that a person would see.
         return [*super()._displayed_contents(only_visible=only_visible), *texts_in(self.contents)]
-
-
-def once(
-    handler: Callable[[GenericEventArguments], Awaitable[None] | None], *, per_args: bool = False
-) -> Callable[[GenericEventArguments], Awaitable[None]]:
-    """A handler that runs once at a time: what is sent again meanwhile is dropped, whoever sends it. With ``per_args``
-    other arguments are another thing to do, such as another button of the same element.
-    """
-    running: set[bytes] = set()
-
-    async def run(event: GenericEventArguments) -> None:
-        asked = _key(event.args) if per_args else b""
-        if asked in running:
-            return
-        running.add(asked)
-        try:
-            answer = handler(event)
-            if inspect.isawaitable(answer):
-                await answer
-        finally:
-            running.discard(asked)
-
-    return run
-
-
-def _key(args: object) -> bytes:
-    try:
-        return orjson.dumps(args)
-    except orjson.JSONEncodeError:  # deeper than anything of ours: its handler refuses it
-        return b""
 
 
 def texts_in(contents: object) -> Iterator[str]:

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from app.errors import AppError, Invalid, NotSignedIn
 from components import frame
-from components.element import JsonElement, once
-from components.wire import taking
+from components.element import JsonElement
+from components.wire import once, taking
 
 Values = Mapping[str, str]
 Kind = Literal["text", "long", "number", "choice", "email", "json", "many"]

@@ -20,12 +20,12 @@ from components import frame
 from components.columns import Column, plain
 from components.dialogs import ask_reason, confirm
 from components.downloads import Export, plan
-from components.element import JsonElement, once
+from components.element import JsonElement
 from components.filters import Filter
 from components.refusals import Refusal, explain
 from components.screen import Query
 from components.selection import ANY, MOST, BulkAction, Selection, Tallied
-from components.wire import chosen, taking
+from components.wire import chosen, once, taking
 
 Load = Callable[[PageRequest], Awaitable[Page[Any]]]
 FIRST_LOOK, BETWEEN_LOOKS = 0.3, 1.0

@@ -10,8 +10,8 @@ from typing import Any
 
 from nicegui.element import Element
 
-from components.element import once
-from components.wire import taking
+import components.element  # noqa: F401 - the script imports what this registers as "quarterdeck"
+from components.wire import once, taking
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from nicegui.events import GenericEventArguments
 
 from components import frame
 from components.columns import Tone, plain
-from components.element import JsonElement, once
+from components.element import JsonElement
+from components.wire import once
 
 
 @dataclass(frozen=True, slots=True)

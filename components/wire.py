@@ -5,7 +5,8 @@
     self.on("act", taking(tuple[str, int], self._act))    # _act gets ("018f…", 2)
 """
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -27,6 +28,36 @@ def taking(shape: type[T], handler: Callable[[T], R]) -> Callable[[GenericEventA
     """
     checked = shaped(shape, handler)
     return lambda event: checked(event.args)
+
+
+def once(
+    handler: Callable[[GenericEventArguments], Awaitable[None] | None], *, per_args: bool = False
+) -> Callable[[GenericEventArguments], Awaitable[None]]:
+    """A handler that runs once at a time: what is sent again meanwhile is dropped, whoever sends it. With ``per_args``
+    other arguments are another thing to do, such as another button of the same element.
+    """
+    running: set[bytes] = set()
+
+    async def run(event: GenericEventArguments) -> None:
+        asked = _key(event.args) if per_args else b""
+        if asked in running:
+            return
+        running.add(asked)
+        try:
+            answer = handler(event)
+            if inspect.isawaitable(answer):
+                await answer
+        finally:
+            running.discard(asked)
+
+    return run
+
+
+def _key(args: object) -> bytes:
+    try:
+        return orjson.dumps(args)
+    except orjson.JSONEncodeError:  # deeper than anything of ours: its handler refuses it
+        return b""
 
 
 def shaped(shape: type[T], handler: Callable[[T], R]) -> Callable[[Any], R]:

@@ -95,7 +95,7 @@ ACTS = {"submit", "act", "bulk", "export", "done"}
 def test_what_people_do_runs_once_at_a_time(path: Path) -> None:
     heard = [call for name, call in calls(path) if name.endswith(".on") and _is_act(call)]
     wrong = [at(path, call) for call in heard if not ast.unparse(call.args[1]).startswith("once(")]
-    assert not wrong, "A message that is sent twice would do it twice: wrap the handler in components.element.once."
+    assert not wrong, "A message that is sent twice would do it twice: wrap the handler in components.wire.once."
 
 
 def _is_act(call: ast.Call) -> bool:
