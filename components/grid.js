@@ -114,8 +114,7 @@ export default {
       this.showOrder();
       this.drawn = true;
       this.top = 0;
-      const place = kept("grid");
-      if (place) this.comeBack(place);
+      this.comeBack(kept("grid") ?? {});
       this.said = `${number(this.all)}${this.kind === "at_least" ? " or more" : ""} rows`;
       this.state = this.all ? "" : this.about.words.length ? "nomatch" : "empty";
     },
@@ -168,11 +167,11 @@ export default {
     },
     /** To the rows that were on screen, and to the one that was opened from here: once AG Grid has room for them. */
     comeBack(place, frames = 60) {
-      if (this.leaving) return;
-      this.goTo(place.top ?? 0);
-      if (this.top < (place.top ?? 0) && frames) return requestAnimationFrame(() => this.comeBack(place, frames - 1));
-      if (place.row !== undefined) this.window.focus(place.row, this.all);
       this.spot = place;
+      if (this.leaving || !this.all) return;
+      if (place.top) this.goTo(place.top);
+      if (this.top < place.top && frames) return requestAnimationFrame(() => this.comeBack(place, frames - 1));
+      if (place.row !== undefined) this.window.focus(place.row, this.all);
     },
     opened(event) {
       const row = event.target.closest("a[href]")?.closest("[row-index]");

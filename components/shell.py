@@ -8,6 +8,7 @@ out. So nothing flickers, and a direct open of what is not there is still answer
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from nicegui import Client, background_tasks
 from nicegui.element import Element
@@ -77,7 +78,7 @@ class Shell:
         client.on_exception(self.frame.handle)
         self._draw_around(around)
         client.layout.on("locked", self._unlock)
-        self._open, self._go = router._handle_open, router._handle_navigate  # noqa: SLF001 - to draw before showing
+        self._open = router._handle_open  # noqa: SLF001 - to draw before showing
         router._handle_open = shaped(str, self._change)  # type: ignore[assignment]  # noqa: SLF001 - same; tested
         router._handle_navigate = shaped(str, self._navigate)  # type: ignore[assignment]  # noqa: SLF001 - same
 
@@ -91,9 +92,15 @@ class Shell:
             self.stage = Stage({screen.path: self._show for screen in self.screens}, self._place_anew)
 
     async def _navigate(self, address: str) -> None:
-        """NiceGUI's ``_handle_navigate``: somebody goes to an address, which the browser does not show yet."""
+        """NiceGUI's ``_handle_navigate``: somebody goes to an address, which the browser does not show yet. NiceGUI has
+        a script set it when all is drawn; whoever had gone back by then was sent forth again. Here the place sets it.
+        """
+        client, (screen, _) = self.frame.client, self._find(urlsplit(address).path)
+        if screen is None and client.sub_pages_router._other_page_builder_matches_path(address, client):  # noqa: SLF001
+            client.open(address)  # a file, say
+            return
         self._navigates = True
-        await self._go(address)
+        await self._change(address)
 
     async def _change(self, address: str) -> bool:
         """NiceGUI's ``_handle_open``, with the new screen drawn first."""

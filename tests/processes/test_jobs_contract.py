@@ -175,7 +175,8 @@ async def test_t7_a_job_that_kills_its_workers_is_given_up(workers: Workers, job
         worker.wait()
     workers.start()
     row = await jobs.status(job_id, "failed")
-    assert (row["error_code"], row["error"]) == ("WORKER_LOST", "The worker was lost 2 times while it ran this job.")
+    sentence = "The worker was lost while it ran this job, and attempt 2 was the last one."
+    assert (row["error_code"], row["error"]) == ("WORKER_LOST", sentence)
 
 
 async def test_a_stopping_worker_hands_its_jobs_back_without_counting_the_attempt(

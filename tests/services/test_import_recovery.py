@@ -287,7 +287,8 @@ async def test_however_an_import_ends_nothing_of_it_stays_out_of_sight(
     assert await status(admin, started) == ended
     assert await admin.fetchval("SELECT rows_good FROM imports WHERE id = $1", started.id) == 0
     assert await admin.fetchval("SELECT checkpoint FROM jobs WHERE id = $1", started.job_id) is None
-    await agree(desk, admin, started, 0)
+    assert await stored(admin, started.dataset_id) == 0
+    await check_counts(admin)
 
 
 async def test_cleaning_up_is_done_in_batches_and_goes_on_where_it_was_killed(

@@ -198,6 +198,7 @@ LISTS: dict[str, Call] = {
     "stats.active": lambda t: stats.active(t.tess, _week()),
     "stats.imported": lambda t: stats.imported(t.tess, _week()),
     "stats.jobs": lambda t: stats.jobs(t.tess, _week()),
+    "stats.recorded": lambda t: stats.recorded(t.tess, _week()),
     "stats.revenue": lambda t: stats.revenue(t.tess, _week()),
     "stats.reviewed": lambda t: stats.reviewed(t.tess, _week()),
     "stats.signups": lambda t: stats.signups(t.tess, _week()),

@@ -198,4 +198,4 @@ async def test_the_jobs_of_schedules_do_what_they_say(
 
 async def _running(admin: asyncpg.Connection, settings: Settings, job_id: UUID) -> JobContext:
     await admin.execute("UPDATE jobs SET status = 'running', epoch = 1 WHERE id = $1", job_id)
-    return JobContext(Run(job_id, 1), System(job_id, 1, None, frozenset()), settings, None)
+    return JobContext(Run(job_id, 1), System(job_id, 1, None, FILES_TIDY.permissions), settings, None)
