@@ -22,6 +22,11 @@ _engine: AsyncEngine | None = None
 _sessions: async_sessionmaker[AsyncSession] | None = None
 
 
+def silence(settings: Settings) -> float:
+    """For how many seconds a process may say nothing in the middle of a transaction."""
+    return max(settings.lease_seconds, _LEAST_SILENCE)
+
+
 def configure(settings: Settings) -> None:
     """Bind this process to ``settings.database_url``. Opens no connection yet."""
     global _engine, _sessions
@@ -29,8 +34,7 @@ def configure(settings: Settings) -> None:
         raise Unavailable("No database is configured.")
     db_errors.forget()
     secret = settings.database_url
-    silence = max(settings.lease_seconds, _LEAST_SILENCE)
-    session = _SESSION | {"idle_in_transaction_session_timeout": f"{round(silence * 1000)}ms"}
+    session = _SESSION | {"idle_in_transaction_session_timeout": f"{round(silence(settings) * 1000)}ms"}
 
     async def connect() -> asyncpg.Connection:
         # The driver reads the address itself: it knows sslmode and its kin, SQLAlchemy does not.

@@ -22,7 +22,7 @@ from app.ledger.events import Run, deliver_by, engine, hold
 from app.ledger.queues import declare_queues, limit_queue, pause_queue, release, resume_queue
 from app.ledger.requests import CANCEL, request_cancel, requeue, submit
 from app.ledger.runs import asked_to_cancel, checkpoint, checkpoint_in, progress, renew, spend
-from app.ledger.sweeping import release_dead, sweep
+from app.ledger.sweeping import end_frozen, release_dead, sweep
 from app.ledger.tasks import DATASET_DELETE, DATASET_IMPORT, IMPORT_DELETE, TASKS, Task, label_of
 from app.work import LeaseLost
 
@@ -48,6 +48,7 @@ __all__ = [
     "claim_many",
     "declare_queues",
     "deliver_by",
+    "end_frozen",
     "engine",
     "fail",
     "finish",

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, extract, func, or_, select
+from sqlalchemy import ColumnElement, delete, extract, func, or_, select, text
 from sqlalchemy.orm import load_only
 
+from app import db, driver
 from app.ledger.engines.base import Delivery
 from app.ledger.events import deliver, put_in_queue, tell
 from app.ledger.queues import AT_MOST, release_all
@@ -22,6 +23,27 @@ _COLUMNS = load_only(
     Job.priority, Job.deliveries, Job.delivered_at, Job.run_after, Job.held_at, Job.run_cost_micros,
     Job.cancel_requested_at, Job.cancel_requested_by,
 )  # fmt: skip
+
+
+_FROZEN = text("""
+SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+    AND state = 'active' AND wait_event = 'ClientRead'
+    AND extract(epoch FROM now() - state_change) > CASE WHEN query ~* '^\\s*copy' THEN CAST(:copying AS float8)
+        ELSE CAST(:silence AS float8) END
+""")
+
+
+async def end_frozen(silence: float) -> int:
+    """End the transactions of processes of ours that froze between the parts of one question; returns how many.
+
+    PostgreSQL ends by itself what is idle in a transaction for ``silence`` seconds. A driver that has sent half a
+    question and then nothing counts as active there, and would hold its locks, that of the sweep among them, for ever.
+    A COPY is always waiting for its next part, and has a limit of its own.
+    """
+    async with db.login() as login:
+        limits = {"silence": silence, "copying": max(silence, 1.5 * driver.COPY_SECONDS)}
+        return int((await login.execute(_FROZEN, limits)).scalar_one())
 
 
 async def sweep(redeliver: float) -> int:

@@ -12,7 +12,7 @@ import asyncpg
 from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
 
-from app import __version__, clock, ledger, topics
+from app import __version__, clock, db, ledger, topics
 from app.config import Settings
 from app.errors import AppError
 from app.ids import uuid7
@@ -201,6 +201,8 @@ class WorkerProcess:
 
     async def _sweep(self) -> None:
         await ledger.release_dead(self.me, place.alive)
+        if ended := await ledger.end_frozen(db.silence(self.settings)):
+            log.warning("Transactions of frozen processes that were ended, so that their locks are free: %d.", ended)
         await ledger.sweep(self.settings.redeliver_seconds)
 
     async def _drain(self, consumer: asyncio.Task[None]) -> None:

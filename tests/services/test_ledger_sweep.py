@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select
 
-from app import ledger
+from app import db, ledger
 from app.actor import System
 from app.models import Action, Job, Team
 from app.permissions import Permission
@@ -43,6 +43,24 @@ async def test_the_sweep_leaves_a_run_alone_that_is_in_the_middle_of_its_act(boo
         work.record(Action.TEAM_CREATED, team)
         await ledger.finish_in(work, claimed.run)
     assert (await books.row(claimed.run.job_id))["status"] == "succeeded"
+
+
+async def test_a_process_that_froze_in_the_middle_of_a_question_holds_nothing_for_ever(books: Books) -> None:
+    claimed = await books.claimed()
+    await books.change(claimed.run.job_id, "lease_until = now() - interval '1 s'")
+    frozen, idle = await asyncpg.connect(db.url()), await asyncpg.connect(db.url())
+    await frozen.execute("BEGIN; SELECT pg_advisory_xact_lock(hashtext('of a frozen process'))")
+    await frozen.prepare("SELECT 42")  # sent, answered, and never followed by the end of the question
+    await idle.execute("BEGIN")
+    seen = "SELECT state FROM pg_stat_activity WHERE pid = $1"
+    assert await books.admin.fetchval(seen, frozen.get_server_pid()) == "active"
+    assert await ledger.end_frozen(60) == 0
+    assert await ledger.end_frozen(0) == 1
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)):
+        await frozen.fetchval("SELECT 42")
+    assert await idle.fetchval("SELECT 42") == 42, "the database's own limit is for those"
+    await books.admin.fetchval("SELECT pg_advisory_lock(hashtext('of a frozen process'))")
+    await idle.close()
 
 
 async def test_the_sweep_delivers_again_what_nobody_took_less_and_less_often(books: Books) -> None:
