@@ -24,7 +24,7 @@ from app.http_protocol import LimitedProtocol
 from app.integrations import stripe
 from app.services import programs, second_factor, sessions, uploads
 from app.services.health import schema_revision
-from components import assets
+from components import assets, leaving
 from components.screen import Screen
 from components.shell import Shell, Surroundings
 from components.step_up import ask
@@ -85,6 +85,7 @@ def build(settings: Settings) -> ASGIApp:
 
 def mount_frame(api: FastAPI, settings: Settings, screens: Sequence[Screen]) -> None:
     """Put the screens, the frame around them and their assets into an application; the last thing to mount."""
+    leaving.free_what_is_removed()
     around = Surroundings(settings.environment, settings.environment_color, settings.insecure_http)
     api.mount("/static", _Assets(directory=assets.FOLDER))
     api.get("/favicon.ico", include_in_schema=False)(_no_icon)

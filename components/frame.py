@@ -37,6 +37,10 @@ class Root(Element):
         self.trail: list[tuple[str, str]] = []
         self.title = "Quarterdeck"
 
+    def _handle_delete(self) -> None:
+        self.opening.forget(set(self.descendants()))
+        super()._handle_delete()
+
 
 @dataclass(eq=False, slots=True)
 class Frame:

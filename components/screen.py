@@ -1,6 +1,6 @@
 """What a screen is: a path, a title, the permission it needs and a function that draws it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import parse_qs, urlsplit
@@ -45,6 +45,10 @@ class Opening:
     def on_query(self, owner: Element, listener: Callable[[Query], None]) -> None:
         """Tell ``listener`` whenever the query string changes, as long as ``owner`` is there."""
         self.listeners.append((owner, listener))
+
+    def forget(self, owners: Collection[Element]) -> None:
+        """These are being removed, with the screen that was drawn for this opening."""
+        self.listeners = [pair for pair in self.listeners if pair[0] not in owners]
 
     def move(self, address: str) -> None:
         """Another query string, of the same screen."""
