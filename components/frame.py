@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
-from weakref import WeakKeyDictionary
 
 from nicegui import Client, background_tasks, ui
 from nicegui.element import Element
@@ -97,23 +96,26 @@ class Frame:
             refused(explain(error))
 
 
-_frames: WeakKeyDictionary[Client, Frame] = WeakKeyDictionary()
+_KEY = "frame"
+"""Of a page's own storage: a frame lives exactly as long as its page."""
 
 
 def bind(frame: Frame) -> Frame:
     """Make this the frame of its client."""
-    _frames[frame.client] = frame
+    frame.client.storage[_KEY] = frame
     return frame
 
 
 def of(client: Client) -> Frame | None:
     """The frame of a page; None: it has none."""
-    return _frames.get(client)
+    found: Frame | None = client.storage.get(_KEY)
+    return found
 
 
 def current() -> Frame:
     """The frame of the page that is being drawn or acted upon."""
-    return _frames[ui.context.client]
+    found: Frame = ui.context.client.storage[_KEY]
+    return found
 
 
 def root() -> Root | None:

@@ -61,6 +61,21 @@ async def test_every_screen_that_was_left_is_freed_without_the_collector(
         assert not found, address
 
 
+async def test_a_tab_that_was_closed_is_kept_by_nothing(visit: Visit, people: Company) -> None:
+    ann = await visit(people.ann, "/users")
+    await ann.finds(label="Users")
+    assert ann.page is not None
+    page, elements = weakref.ref(ann.page), _elements(ann)
+    ann.page.delete()
+    ann.page = None
+    for _ in range(TRIES):
+        gc.collect()
+        if page() is None and not elements:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{page()} and {len(elements)} elements are kept")
+
+
 def _elements(visitor: Visitor) -> "weakref.WeakSet[Element]":
     return weakref.WeakSet(_root(visitor).descendants(include_self=True))
 
