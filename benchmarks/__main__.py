@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from app.startup import StartupProblem
-from benchmarks import audit, exports, grid, imports, jobs, report, screens, security
+from benchmarks import audit, exports, grid, imports, jobs, report, screens, security, tabs
 from benchmarks.options import Options
 
 BENCHMARKS = {
@@ -19,6 +19,7 @@ BENCHMARKS = {
     "security": security,
     "audit": audit,
     "jobs": jobs,
+    "tabs": tabs,
 }
 
 
