@@ -24,12 +24,14 @@ from app.http_protocol import LimitedProtocol
 from app.integrations import stripe
 from app.services import programs, second_factor, sessions, uploads
 from app.services.health import schema_revision
-from components import assets, leaving
+from components import assets, leaving, waiting_pages
 from components.screen import Screen
 from components.shell import Shell, Surroundings
 from components.step_up import ask
 
 RECONNECT_SECONDS = 30
+COLLECTIONS = (10_000, 20, 50)
+"""After how many new objects, or smaller collections of garbage, one looks: a full one after ten million objects."""
 MESSAGES_KEPT = 200
 MESSAGE_BYTES = 1 << 20
 STOP_SECONDS = 5
@@ -91,6 +93,7 @@ def mount_frame(api: FastAPI, settings: Settings, screens: Sequence[Screen]) -> 
     api.get("/favicon.ico", include_in_schema=False)(_no_icon)
 
     async def shell(client: Client, request: Request) -> None:
+        waiting_pages.make_room(client)
         await Shell(client, request.state.actor, screens, around).first()
 
     for path in ("/", "/{_:path}"):
@@ -141,10 +144,11 @@ def serve(settings: Settings) -> None:
     """Run the web process until it is told to stop; open pages get five seconds."""
     logs.configure(settings.log_level, settings.log_format)
     application = build(settings)
-    # What lives as long as the process is looked at by no collection of garbage any more: a full one would hold up
-    # everybody for 0.2 s.
+    # A full collection of garbage stops everybody while it looks at all that lives. So what lives as long as the process
+    # is left out, and it comes seldom: what people leave is freed without it (``components.leaving``).
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*COLLECTIONS)
     uvicorn.run(
         application,
         host=settings.host,

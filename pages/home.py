@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
-from app import money, topics
+from app import event_loop, money, topics
 from app.models import JobStatus
 from app.models.stats import Metric
 from app.permissions import Permission
@@ -45,6 +45,8 @@ ALERT_SECONDS = 30.0
 """How often it is asked whether something is wrong, though nothing was told."""
 FULL = 0.9
 """Of the disk, from which on it is a warning."""
+SLOW = 0.5
+"""Seconds for which the server keeps everybody waiting, from which on it is a warning."""
 
 
 @screen("/", title="Home", icon="home", menu="", needs=Permission.HOME_READ)
@@ -233,6 +235,9 @@ def _machine(seen: Overview) -> Iterable[Fact]:
         yield Fact("Workers", (f"{seen.machine.workers:,} alive, {able} at once", "ok"), "status")
     else:
         yield Fact("Workers", ("None alive: no job will run", "bad"), "status")
+    if (delay := event_loop.longest_delay()) is not None:
+        late = f"{1000 * delay:,.0f} ms at most, in the last minute"
+        yield Fact("Server delay", (late, "warn") if delay > SLOW else late, "status" if delay > SLOW else "text")
     yield Fact("Database", seen.machine.database_bytes, "bytes")
     if seen.disk is not None:
         free, total = seen.disk

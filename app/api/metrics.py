@@ -16,7 +16,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from pydantic import SecretStr
 
-from app import clock
+from app import clock, event_loop
 from app.actor import Command
 from app.api.exposition import Installation, SinceStart
 from app.errors import AppError, NotFound
@@ -47,7 +47,9 @@ class _Watch:
     def look(self, due: float) -> None:
         """A look that was ``due`` at this time of the loop's clock."""
         now = self.loop.time()
-        self.lag.observe(max(0.0, now - due))
+        delay = max(0.0, now - due)
+        self.lag.observe(delay)
+        event_loop.note(delay)
         self.timer = self.loop.call_at(now + LOOK_EVERY, self.look, now + LOOK_EVERY)
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import asyncpg
 import pytest
+from nicegui import Client
 from nicegui.element import Element
 
-from components import frame
+from components import frame, waiting_pages
 from components.frame import Root
 from tests.factories import Made, make_dataset
 from tests.pages.test_screens import FIELDS, addresses
@@ -107,3 +108,25 @@ def _ours(thing: object) -> str:
     code = thing.__func__ if isinstance(thing, types.MethodType) else thing
     kind = code if isinstance(code, types.FunctionType) else type(thing)
     return f"{kind.__module__}.{kind.__qualname__}" if kind.__module__.partition(".")[0] in OURS else ""
+
+
+async def test_pages_that_no_browser_comes_back_for_are_bounded(
+    visit: Visit, people: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting_pages, "OF_ONE_SESSION", 3)
+    monkeypatch.setattr(waiting_pages, "OF_ALL", 4)
+    ann, tess = await visit(people.ann, ELSEWHERE), await visit(people.tess, ELSEWHERE)
+    open_before = set(Client.instances)
+
+    async def waiting() -> list[str]:
+        return [id_ for id_ in Client.instances if id_ not in open_before]
+
+    for _ in range(5):
+        assert (await ann.http.get(ELSEWHERE)).status_code == 200
+    mine = await waiting()
+    assert len(mine) == 3
+    for _ in range(2):
+        assert (await tess.http.get(ELSEWHERE)).status_code == 200
+    left = await waiting()
+    assert (len(left), set(left) & set(mine)) == (4, set(mine[1:]))
+    assert open_before <= set(Client.instances), "a page that a browser has is never too many"

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -174,7 +175,7 @@ async def visiting(application: Any, settings: Settings, person: Staff) -> Async
     """A visitor with the session that the company has made for this person."""
     assert settings.session_key
     now = clock.now().replace(microsecond=0)
-    claims = tokens.Claims(person.staff_id, person.session_id, now, now.replace(year=now.year + 1))
+    claims = tokens.Claims(person.staff_id, person.session_id, now, now + timedelta(days=365))
     cookie = f"{COOKIE}={tokens.sign(claims, settings.session_key.get_secret_value())}"
     headers = {"cookie": cookie, "accept": "text/html"}
     transport = httpx.ASGITransport(application)
