@@ -144,8 +144,8 @@ def serve(settings: Settings) -> None:
     """Run the web process until it is told to stop; open pages get five seconds."""
     logs.configure(settings.log_level, settings.log_format)
     application = build(settings)
-    # A full collection of garbage stops everybody while it looks at all that lives. So what lives as long as the process
-    # is left out, and it comes seldom: what people leave is freed without it (``components.leaving``).
+    # A full collection of garbage stops everybody while it looks at all that lives. So it leaves out what lives as long
+    # as the process, and comes seldom: what people leave is freed without it (``components.leaving``).
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTIONS)
