@@ -24,6 +24,7 @@ from app.config import Settings
 from app.crypto import tokens
 from app.main import build
 from components.element import texts_in
+from components.table import DataTable
 from tests.product import COOKIE, drawn
 
 TRIES = 400
@@ -50,6 +51,14 @@ class Visitor:
         self._listen(self.page)
         here = {"client_id": self.page.id, "tab_id": str(uuid4()), "document_id": str(uuid4())}
         assert await _on_handshake(f"test-{uuid4()}", here)
+        await self._listed()
+
+    async def _listed(self) -> None:
+        """On a busy machine a page goes out before its lists are answered: wait until they are, as a person does."""
+        for _ in range(TRIES):
+            if not any(isinstance(e, DataTable) and e.contents["rows"] is None for e in self.elements):
+                return
+            await asyncio.sleep(0.02)
 
     def _listen(self, page: Client) -> None:
         emit = page.outbox._emit
