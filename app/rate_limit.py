@@ -1,12 +1,11 @@
 """How often anybody may ask who is not signed in: counted per address, in this process, before anything is done."""
 
 import math
+import time
+from collections import Counter
 
 from limits import parse
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 
-from app import clock
 from app.errors import RateLimited
 from app.proxies import holder
 
@@ -17,11 +16,14 @@ BUCKETS = 1 << 13
 
 
 class AnonymousLimit:
-    """Counts requests of nobody: the sign-in page, one-time links, and sockets."""
+    """Counts requests of nobody: the sign-in page, one-time links, and sockets.
+
+    Not by the storage of ``limits``: it starts a thread after each request, which looks at all that is kept.
+    """
 
     def __init__(self) -> None:
-        self.kept = MemoryStorage()
-        self._window = FixedWindowRateLimiter(self.kept)
+        self.kept: Counter[int] = Counter()
+        self._until = float("-inf")
 
     def count(self, address: str) -> None:
         """Count a request.
@@ -29,8 +31,12 @@ class AnonymousLimit:
         Raises:
             RateLimited: there were too many from this address lately.
         """
-        bucket = str(hash(holder(address)) % BUCKETS)  # salted by Python: nobody can choose a neighbour
-        if not self._window.hit(ANONYMOUS_RATE, bucket):
-            until = self._window.get_window_stats(ANONYMOUS_RATE, bucket).reset_time
-            seconds = max(1, math.ceil(until - clock.now().timestamp()))
+        now = time.monotonic()
+        if now >= self._until:
+            self.kept.clear()
+            self._until = now + ANONYMOUS_RATE.get_expiry()
+        bucket = hash(holder(address)) % BUCKETS  # salted by Python: nobody can choose a neighbour
+        self.kept[bucket] += 1
+        if self.kept[bucket] > ANONYMOUS_RATE.amount:
+            seconds = max(1, math.ceil(self._until - now))
             raise RateLimited("Too many requests from your address. Wait a minute, then try again.", seconds)

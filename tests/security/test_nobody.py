@@ -122,7 +122,7 @@ async def test_what_is_remembered_of_addresses_is_bounded() -> None:
     limit = AnonymousLimit()
     for number in range(3 * BUCKETS):
         limit.count(f"2001:db8:{number >> 8:x}:{number & 255:x}::1")
-    assert len(limit.kept.storage) <= BUCKETS
+    assert len(limit.kept) <= BUCKETS
 
 
 async def test_who_waited_is_let_in_again(monkeypatch: pytest.MonkeyPatch) -> None:
