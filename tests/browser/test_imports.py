@@ -103,7 +103,7 @@ async def test_page_ends_with_its_content_where_cells_would_be_rejected(
     for column in ("0", "29"):
         await page.get_by_label(f"Type of a column with a long name {column}", exact=True).select_option("number")
     await expect(page.get_by_text("cells would be rejected")).to_be_visible()
-    assert await page.locator(".qd-rejected").count() == 100
+    await expect(page.locator(".qd-rejected")).to_have_count(100)
     assert await misfits(page) == []
 
 
