@@ -51,7 +51,8 @@ async def test_looking_at_a_link_does_not_use_it_up(product: Product) -> None:
             assert answer.status_code == 200
             assert "Welcome, Vic Vale" in answer.text
             assert "vic@example.com" in answer.text
-        assert (await client.head(f"/welcome/{made.token}")).status_code == 405
+        looked = await client.head(f"/welcome/{made.token}")
+        assert (looked.status_code, looked.text) == (200, ""), "as a mail scanner may look"
         used = await client.post("/welcome", data={"token": made.token, **FORM})
         assert used.status_code == 200
         assert used.headers["set-cookie"].startswith(f"{COOKIE}-device="), "known from now on, not signed in"
