@@ -164,7 +164,7 @@ async def test_the_grid_comes_back_to_its_rows(product: Product, visit: BrowserC
     await page.keyboard.press("Enter")
     top = page.locator('[row-index="149"] [col-id="f0"]')
     await expect(top).to_be_in_viewport()
-    number = await top.inner_text()
+    await expect(top).to_have_text(number := "101")
     where = page.locator(".qd-place")
     said = (await where.inner_text()).split(" · ")[0]
     await page.locator('[row-index="155"] a[aria-label^="Open row"], [row-index="155"] a').first.click()

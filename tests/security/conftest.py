@@ -73,6 +73,14 @@ class Site:
         button = next(id_ for id_, element in found.items() if element["tag"] == "q-btn")
         return Opened(client_id[1], int(button), found[button]["events"][0]["listener_id"])
 
+    async def logged(self, line: str) -> str:
+        """The whole log, as soon as ``line`` stands in it: a request is logged after its answer has been sent."""
+        for _ in range(1_000):
+            if line in (log := self.log.read_text()):
+                return log
+            await asyncio.sleep(0.02)
+        pytest.fail(f"The log does not say: {line}\n{log}")
+
     async def fired(self) -> int:
         """How often the button's handler ran, whoever pressed it."""
         async with self.http(await self.sign_in("sue@example.com")) as client:
