@@ -13,7 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.conditions import Condition
+from app.fields.filters import Condition
 from app.ids import uuid7
 from app.paging import COUNT_CAP
 from app.services import rows

@@ -2,7 +2,7 @@
 
 Rows come by fetch from a plain GET route, not over the socket, so that they pass the guard and the door like any
 request. **The route** is asked ``GET {rows_url}?from=A&to=B&{query}``: the rows at the indices A ≤ i < B (from 0) of
-the order and the filters which ``query`` names (``sort=-dep_delay`` and ``f=…`` as in :mod:`app.conditions`, nothing
+the order and the filters which ``query`` names (``sort=-dep_delay`` and ``f=…`` as in :mod:`app.fields.filters`, nothing
 else). It answers 200 and JSON::
 
     {"rows": [[id, position, version, status, [value, …]], …],   values in the order of the fields
@@ -32,9 +32,9 @@ from nicegui.element import Element
 from nicegui.elements import aggrid
 
 import components.element  # noqa: F401 - the script imports what this registers as "quarterdeck"
-from app.conditions import parse_filters
 from app.errors import AppError, Conflict, Invalid
 from app.exact_json import for_browser
+from app.fields.filters import parse_filters
 from components.wire import taking
 
 Tone = Literal["ok", "warn", "bad", "info", "idle"]

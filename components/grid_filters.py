@@ -1,4 +1,4 @@
-"""The filter bar above a grid: each filter a chip, each chip in the URL (the form is :mod:`app.conditions`)."""
+"""The filter bar above a grid: each filter a chip, each chip in the URL (the form is :mod:`app.fields.filters`)."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 from nicegui.element import Element
 
-from app.conditions import FITTING, OPERATORS, Condition
+from app.fields.filters import FITTING, OPERATORS, Condition
 from components.grid import GridField
 
 

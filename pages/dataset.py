@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from app import topics
-from app.conditions import Condition, parse_filters
 from app.errors import Conflict, Invalid
+from app.fields.filters import Condition, parse_filters
 from app.permissions import Permission
 from app.services import datasets, rows
 from app.services.datasets import DatasetView

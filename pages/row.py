@@ -5,10 +5,10 @@ from typing import Literal
 
 from app import exact_json, topics
 from app.errors import Conflict, Invalid
+from app.fields.values import MAX_JSON, MAX_TEXT, Rules
 from app.permissions import Permission
 from app.services import rows
 from app.services.rows import RowView
-from app.values import MAX_JSON, MAX_TEXT, Rules
 from components import frame
 from components.blocks import Action, Fact, Facts, PageHead, Timeline
 from components.dialogs import ask, resolve_conflict

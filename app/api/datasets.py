@@ -8,9 +8,9 @@ from fastapi.responses import FileResponse, Response
 from pydantic import TypeAdapter
 
 from app.api.abandon import unless_abandoned
-from app.conditions import parse_filters
 from app.errors import Invalid
 from app.exact_json import for_browser
+from app.fields.filters import parse_filters
 from app.paging import Sort
 from app.services import imports, rows, uploads
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.demo.dice import Dice
+from app.fields.types import FieldType
 from app.tabular.plan import ErrorCode
-from app.tabular.types import FieldType
 
 PICTURES = "/static/pictures/"
 

@@ -28,14 +28,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
-from app.conditions import Condition, moment_prefix
 from app.errors import Invalid
+from app.fields.filters import Condition, moment_prefix
+from app.fields.keys import KEY
+from app.fields.types import FieldType
 from app.models import DatasetRow
 from app.paging import COUNT_CAP, Sort
 from app.repositories.datasets import Field
 from app.repositories.filters import like
-from app.tabular.keys import KEY
-from app.tabular.types import FieldType
 from app.work import Work
 
 _COLUMNS = (DatasetRow.id, DatasetRow.position, DatasetRow.version, DatasetRow.status, DatasetRow.data)

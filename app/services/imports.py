@@ -9,6 +9,8 @@ from uuid import UUID
 from app import ledger, names, reasons
 from app.actor import Actor, Staff
 from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.fields.types import SPACE, VERBATIM, FieldType
+from app.fields.values import kept
 from app.ids import uuid7
 from app.ledger.tasks import DATASET_IMPORT, IMPORT_DELETE
 from app.models import (
@@ -34,10 +36,8 @@ from app.repositories.datasets import Field
 from app.services import uploads
 from app.tabular.inspection import Inspection, inspect
 from app.tabular.plan import ImportPlan, PlanColumn, dump, load
-from app.tabular.types import SPACE, VERBATIM, FieldType
 from app.topics import datasets as topic
 from app.topics import teams as teams_topic
-from app.values import kept
 from app.work import Work, reading, writing
 
 TYPES = [kind.value for kind in FieldType]

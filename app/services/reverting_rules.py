@@ -8,13 +8,13 @@ from uuid import UUID
 
 from app import ledger
 from app.errors import Conflict, Invalid
+from app.fields.values import kept
 from app.models import Action, Base, Dataset, DatasetRow, JobStatus, Queue, Team, User
 from app.permissions import Permission
 from app.repositories import reverting as questions
 from app.repositories import teams as teams_table
 from app.repositories import users as users_table
 from app.topics import Topic, datasets, queues, rows, teams, users
-from app.values import kept
 from app.work import Work
 
 Values = Mapping[str, Any]

@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from app.actor import Actor
-from app.conditions import Condition, check
 from app.errors import Conflict, Invalid, NotFound
+from app.fields.filters import Condition, check
+from app.fields.values import kept
 from app.models import Action, DatasetRow
 from app.paging import COUNT_CAP, Count, CountKind, Sort
 from app.permissions import Permission
@@ -19,7 +20,6 @@ from app.repositories import datasets as datasets_table
 from app.repositories import rows as rows_table
 from app.repositories.datasets import DatasetView, Field
 from app.topics import rows as topic
-from app.values import kept
 from app.work import Work, reading, writing
 
 MOST_AT_ONCE = 1000

@@ -14,13 +14,13 @@ from itertools import islice
 from pathlib import Path
 
 from app.errors import Unavailable
-from app.tabular.keys import field_key
+from app.fields.keys import field_key
+from app.fields.types import SPACE, FieldType
 from app.tabular.plan import MAX_COLUMNS, Dialect, ImportPlan, PlanColumn, Unreadable, load
 from app.tabular.propose import is_narrow, propose
 from app.tabular.records import records
 from app.tabular.sampling import Sample, sample
 from app.tabular.sniff import dialect_of, eight_bit_encoding, encoding_of, head_of
-from app.tabular.types import SPACE, FieldType
 
 PREVIEW_ROWS = 1_000
 TIMEOUT_SECONDS = 60.0

@@ -8,10 +8,10 @@ from typing import Any
 import duckdb
 
 from app.errors import Invalid
+from app.fields.types import FieldType
 from app.tabular import rules
 from app.tabular.plan import BadRow, ErrorCode, ImportPlan, RowError
 from app.tabular.records import RAW_LETTERS, Framed
-from app.tabular.types import FieldType
 
 _MEMORY = "160MB"
 _LINE_BYTES = 4 << 20

@@ -14,8 +14,8 @@ from typing import Any, TypeVar, cast
 from pydantic import TypeAdapter
 
 from app.errors import Invalid
-from app.tabular.keys import KEY
-from app.tabular.types import FieldType
+from app.fields.keys import KEY
+from app.fields.types import FieldType
 
 CHUNK_ROWS = 20_000
 ROW_BYTES = 64 * 1024

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from app.tabular import types
-from app.tabular.types import FieldType
+from app.fields import types
+from app.fields.types import FieldType
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, nullcontext
 from pathlib import Path
 
+from app.fields.types import FieldType
 from app.tabular.judge import Judge
 from app.tabular.plan import CHUNK_ROWS, Chunk, ErrorCode, ErrorGroup, ImportPlan, Place, Report, RowError, Unreadable
 from app.tabular.records import JsonColumns, frame, records
 from app.tabular.report import ErrorFile
 from app.tabular.source import Lines
-from app.tabular.types import FieldType
 
 KEPT_ERRORS = 1_000
 EARLY_ROWS = 10_000

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from app.fields.types import SPACE
 from app.tabular.plan import BadRow, Dialect, ErrorCode, RowError
 from app.tabular.source import Lines
-from app.tabular.types import SPACE
 
 RAW_LETTERS = 500
 _RECORD_BYTES = 128 * 1024

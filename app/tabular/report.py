@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
+from app.fields.types import NUMBER
 from app.spreadsheets import is_formula
 from app.tabular.plan import BadRow
-from app.tabular.types import NUMBER
 
 
 class ErrorFile:

@@ -5,9 +5,9 @@ Only validated keys, numbers and escaped literals enter the SQL; words of a head
 
 from collections.abc import Iterable
 
-from app.tabular import types
+from app.fields import types
+from app.fields.types import FieldType
 from app.tabular.plan import ROW_BYTES, ErrorCode, ImportPlan, PlanColumn
-from app.tabular.types import FieldType
 
 MESSAGES = {
     ErrorCode.REQUIRED: "A value is needed here.",

@@ -8,9 +8,9 @@ import zlib
 from collections import Counter
 from pathlib import Path
 
+from app.fields.types import DELIMITERS
 from app.tabular.plan import Dialect, Unreadable
 from app.tabular.records import records
-from app.tabular.types import DELIMITERS
 
 HEAD = 64 * 1024
 _GZIP = b"\x1f\x8b"

@@ -18,8 +18,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from nicegui import ui
 from starlette.requests import ClientDisconnect
 
-from app.conditions import parse_filters
 from app.errors import Conflict, Invalid, Unavailable
+from app.fields.filters import parse_filters
 from components.column_types import ColumnChoice, ColumnTypes
 from components.grid import DataGrid, Edit, GridField, Tone
 from components.grid_filters import FilterBar

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.conditions import FITTING, MAX_CONDITIONS, OPERATORS, Condition, check, encode_filters, parse_filters
 from app.errors import Conflict, Invalid, Unavailable
+from app.fields.filters import FITTING, MAX_CONDITIONS, OPERATORS, Condition, check, encode_filters, parse_filters
 from components.column_types import ColumnTypes
 from components.grid import DataGrid, Edit
 from components.upload import Uploaded

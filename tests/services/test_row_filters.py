@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.conditions import FITTING, Condition
 from app.errors import Invalid
+from app.fields.filters import FITTING, Condition
 from app.paging import COUNT_CAP, CountKind, Sort
 from app.services import rows
 from tests.factories import Made, add_import, add_values, make_dataset

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.conditions import (
+from app.errors import Invalid
+from app.fields.filters import (
     FITTING,
     MAX_CONDITIONS,
     MAX_LENGTH,
@@ -18,8 +19,7 @@ from app.conditions import (
     moment_prefix,
     parse_filters,
 )
-from app.errors import Invalid
-from app.tabular.types import FieldType
+from app.fields.types import FieldType
 
 COUNTS = {"nothing": (0, 0), "one": (1, 1), "two": (2, 2), "many": (1, 5)}
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.fields.keys import KEY, field_key
+from app.fields.types import FieldType
 from app.tabular.inspection import inspect, inspect_here
-from app.tabular.keys import KEY, field_key
 from app.tabular.plan import Unreadable
 from app.tabular.propose import propose
-from app.tabular.types import FieldType
 
 AIRPORTS = Path(__file__).parents[1] / "data" / "airports.csv"
 

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.errors import Invalid
+from app.fields.types import FieldType
 from app.tabular.inspection import inspect_here
 from app.tabular.plan import Chunk, Dialect, ErrorCode, ImportPlan, Place, PlanColumn, Unreadable, dump, load
 from app.tabular.reading import check, read_chunks
-from app.tabular.types import FieldType
 
 AIRPORTS = Path(__file__).parents[1] / "data" / "airports.csv"
 

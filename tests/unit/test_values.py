@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from app import exact_json
 from app.errors import Invalid
-from app.tabular.types import FieldType
-from app.values import MAX_JSON, MAX_TEXT, kept
+from app.fields.types import FieldType
+from app.fields.values import MAX_JSON, MAX_TEXT, kept
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from app import exact_json
 from app.errors import Invalid
-from app.tabular.types import FALSE_WORDS, TRUE_WORDS, FieldType
+from app.fields.types import FALSE_WORDS, TRUE_WORDS, FieldType
 
 MAX_TEXT = 20_000
 MAX_JSON = 64 * 1024

@@ -1,0 +1,1 @@
+"""Fields of datasets: their types, the values of cells and the filters over them."""
