@@ -8,9 +8,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import QueuePool
 
-from app import db_errors, driver, exact_json
+from app import db_errors, driver
 from app.config import Settings
 from app.errors import Unavailable
+from app.values import exact_json
 
 _SESSION = {"application_name": "quarterdeck", "search_path": "public", "timezone": "UTC", "jit": "off"}
 """What we rely on, whatever a database of one's own has for its defaults."""

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
-from app import money
+from app.values import money
 
 Tone = Literal["ok", "info", "warn", "bad", "idle"]
 Read = Callable[[Any], Any]

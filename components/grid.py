@@ -33,8 +33,8 @@ from nicegui.elements import aggrid
 
 import components.element  # noqa: F401 - the script imports what this registers as "quarterdeck"
 from app.errors import AppError, Conflict, Invalid
-from app.exact_json import for_browser
 from app.fields.filters import parse_filters
+from app.values.exact_json import for_browser
 from components.wire import taking
 
 Tone = Literal["ok", "warn", "bad", "info", "idle"]

@@ -2,7 +2,7 @@
 
 from nicegui import Client
 
-from app.periods import PRESETS, Period, known_zone
+from app.values.periods import PRESETS, Period, known_zone
 from components.element import JsonElement
 
 

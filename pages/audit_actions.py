@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from app import clock, periods
+from app import clock
 from app.models import Action
 from app.paging import Count, Page, PageRequest
 from app.permissions import Permission
 from app.services import stats
 from app.services.reverting_rules import RULES
+from app.values import periods
 from components.blocks import PageHead
 from components.columns import NumberColumn, TextColumn
 from components.filters import ChoiceFilter

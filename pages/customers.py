@@ -5,7 +5,6 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from app import emails, money
 from app.errors import Duplicate, Invalid, NotFound
 from app.models import Action as LogAction
 from app.models import Plan
@@ -13,6 +12,7 @@ from app.permissions import Permission
 from app.personal import Masked
 from app.services import jobs, personal, teams, users
 from app.services.users import History
+from app.values import emails, money
 from components import frame
 from components.blocks import Entry, Fact, Part
 from components.dialogs import ask

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
-from app import event_loop, money, topics
+from app import event_loop, topics
 from app.models import JobStatus
 from app.models.stats import Metric
 from app.permissions import Permission
@@ -16,6 +16,7 @@ from app.services import alerts, home
 from app.services.alerts import Alert, AlertKind
 from app.services.home import Overview
 from app.services.stats import Line
+from app.values import money
 from components.blocks import (
     Change,
     Entry,

@@ -8,12 +8,13 @@ from uuid import UUID
 
 from nicegui import ui
 
-from app import clock, money, topics
+from app import clock, topics
 from app.models import ImportStatus, Job, JobStatus
 from app.permissions import Permission
 from app.personal import Masked
 from app.services import audit_exports, documents, jobs, uploads
 from app.services.jobs import JobView
+from app.values import money
 from components import frame
 from components.blocks import Action, Fact, Facts, PageHead, Timeline
 from components.dialogs import ask_reason

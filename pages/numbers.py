@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from app import money, periods
 from app.models import JobStatus, PaymentStatus, RowStatus
 from app.models.stats import Metric
-from app.periods import Period, Step
 from app.permissions import Permission
 from app.services import jobs, stats
 from app.services.stats import Answer, Line
+from app.values import money, periods
+from app.values.periods import Period, Step
 from components.blocks import Change
 from components.chart import Figure, Series, Slot, short
 from pages.words import JOB, ROW, plural

@@ -5,11 +5,12 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from app import money, topics
+from app import topics
 from app.models import Payment, PaymentStatus
 from app.permissions import Permission
 from app.services import jobs, payments
 from app.services.payments import Overview, PaymentView, Problem
+from app.values import money
 from components import frame
 from components.blocks import Action, Entry, Fact, Facts, PageHead, Part, Timeline
 from components.columns import MoneyColumn, StatusColumn, TextColumn, TimeColumn

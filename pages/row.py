@@ -3,12 +3,13 @@
 from decimal import Decimal
 from typing import Literal
 
-from app import exact_json, topics
+from app import topics
 from app.errors import Conflict, Invalid
 from app.fields.values import MAX_JSON, MAX_TEXT, Rules
 from app.permissions import Permission
 from app.services import rows
 from app.services.rows import RowView
+from app.values import exact_json
 from components import frame
 from components.blocks import Action, Fact, Facts, PageHead, Timeline
 from components.dialogs import ask, resolve_conflict

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from app import exact_json
 from app.models import SENTENCES, Action
 from app.permissions import Role
+from app.values import exact_json
 from components.blocks import Part
 from pages.words import PLAN, ROW, STAFF, TEAM, USER, plural
 

@@ -4,10 +4,11 @@ from functools import partial
 
 from nicegui import ui
 
-from app import clock, periods, topics
+from app import clock, topics
 from app.errors import Invalid
-from app.periods import Period
 from app.permissions import Permission
+from app.values import periods
+from app.values.periods import Period
 from components import frame
 from components.blocks import Note, PageHead
 from components.chart import Chart, Figure, Nothing

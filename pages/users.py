@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from app import emails, exact_json, options, topics
+from app import topics
 from app.errors import Conflict, Duplicate, Invalid
 from app.models import Action as LogAction
 from app.models import Plan, UserStatus
@@ -13,6 +13,7 @@ from app.permissions import Permission
 from app.personal import Masked
 from app.services import erasure, uploads, users
 from app.services.users import UserView
+from app.values import emails, exact_json, options
 from components import frame
 from components.blocks import Action, Entry, Fact, Facts, PageHead, Timeline
 from components.columns import IdColumn, StatusColumn, TextColumn, TimeColumn

@@ -9,10 +9,10 @@ from pydantic import TypeAdapter
 
 from app.api.abandon import unless_abandoned
 from app.errors import Invalid
-from app.exact_json import for_browser
 from app.fields.filters import parse_filters
 from app.paging import Sort
 from app.services import imports, rows, uploads
+from app.values.exact_json import for_browser
 
 router = APIRouter()
 

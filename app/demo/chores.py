@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from app import recurrence
 from app.demo.dice import Dice
 from app.demo.documents import Desk
 from app.demo.history import Record
 from app.ledger.schedules import SCHEDULES, Scheduled
 from app.ledger.tasks import FILES_TIDY
+from app.values import cron
 
 _DAYS = 3
 """So far back their runs are told."""
@@ -34,13 +34,13 @@ class Chores:
             "input": dict(scheduled.input), "team_id": None, "cron": scheduled.cron, "time_zone": scheduled.time_zone,
             "enabled": True, "last_run_at": None, "last_job_id": None, "version": 1, "created_at": self.start,
             "updated_at": self.start,
-            "next_run_at": recurrence.next_after(scheduled.cron, scheduled.time_zone, self.now),
+            "next_run_at": cron.next_after(scheduled.cron, scheduled.time_zone, self.now),
         }  # fmt: skip
         self.schedules.append(record)
         return record
 
     def _run(self, scheduled: Scheduled, schedule: Record) -> None:
-        at = recurrence.next_after(scheduled.cron, scheduled.time_zone, self.now - timedelta(days=_DAYS))
+        at = cron.next_after(scheduled.cron, scheduled.time_zone, self.now - timedelta(days=_DAYS))
         while at < self.now:
             job = self.desk.queued(scheduled.task, None, at, None, dict(scheduled.input))
             job["schedule_id"] = schedule["id"]
@@ -49,4 +49,4 @@ class Chores:
             result = tidied if scheduled.task is FILES_TIDY else {"minutes": self.dice.randrange(900, 1_400)}
             self.desk.succeed(job, at, 0.4, result)
             schedule.update(last_run_at=at, last_job_id=job["id"])
-            at = recurrence.next_after(scheduled.cron, scheduled.time_zone, at)
+            at = cron.next_after(scheduled.cron, scheduled.time_zone, at)

@@ -11,9 +11,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from app import exact_json
 from app.errors import Invalid
 from app.fields.types import FALSE_WORDS, TRUE_WORDS, FieldType
+from app.values import exact_json
 
 MAX_TEXT = 20_000
 MAX_JSON = 64 * 1024

@@ -12,13 +12,14 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from app import clock, recurrence, topics
+from app import clock, topics
 from app.errors import Invalid
 from app.ids import uuid7
 from app.ledger.events import database_now
 from app.ledger.requests import submit
 from app.ledger.tasks import FIGURES_FORGET, FILES_TIDY, TASKS, Task
 from app.models.job import Job, JobStatus, Schedule
+from app.values import cron as recurrence
 from app.work import Work
 
 log = logging.getLogger(__name__)

@@ -25,7 +25,7 @@ from app.masking import kind_of
 from app.paging import EXPORT_CAP, PageRequest
 from app.personal import DOTS
 from app.repositories.keyset import Listing, Query
-from app.spreadsheets import SIGNS, UNSEEN
+from app.values.spreadsheets import SIGNS, UNSEEN
 from app.work import Work
 
 Sink = Callable[[bytes], Awaitable[None]]

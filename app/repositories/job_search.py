@@ -7,11 +7,11 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Select, Text, Uuid, any_, cast, false, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-from app import emails
 from app.models import Job, JobCount, JobWords, StaffMember, Team, User
 from app.models.bulk import LONGEST_WORD
 from app.paging import PageRequest
 from app.repositories.filters import like
+from app.values import emails
 from app.work import Work
 
 MOST = 1_000

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.models.stats import ALWAYS, Metric, StatsBucket, StatsDelta
 from app.models.user import UserDay
-from app.periods import Period
+from app.values.periods import Period
 from app.work import Work
 
 Table = type[StatsBucket] | type[StatsDelta]

@@ -10,13 +10,13 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, column, false, func, literal, or_, select
 
-from app import emails
 from app.errors import NotFound
 from app.models import Metric, Plan, Team, User, UserDay, UserStatus
 from app.paging import COUNT_CAP, Count, CountKind, Page, PageRequest, Sort
 from app.repositories import tallies
 from app.repositories.filters import allowed, among, as_uuid, patterns, within
 from app.repositories.keyset import Listing, Query, page
+from app.values import emails
 from app.work import Work
 
 LISTING = Listing(User.id, Sort("id"), {"name": func.lower(User.name), "created_at": User.created_at})

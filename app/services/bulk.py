@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Select
 
-from app import clock, ledger, reasons
+from app import clock, ledger
 from app.actor import Actor
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
@@ -27,6 +27,7 @@ from app.repositories.bulk_outcome import Outcome, outcomes
 from app.repositories.keyset import mapped
 from app.services.job import LASTING
 from app.topics import jobs as topic
+from app.values import reasons
 from app.work import Work, reading, writing
 
 RATES = (1, 5, 20, 50)

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from app import ledger, names, reasons
+from app import ledger
 from app.actor import Actor
 from app.errors import Conflict, Invalid, NotFound
 from app.ledger.tasks import DATASET_DELETE
@@ -14,6 +14,7 @@ from app.repositories import datasets as datasets_table
 from app.repositories import imports as imports_table
 from app.repositories.datasets import DatasetView
 from app.topics import datasets as topic
+from app.values import names, reasons
 from app.work import Work, reading, writing
 
 NAME_LENGTH = names.LENGTH

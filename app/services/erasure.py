@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from app import drafts, reasons
+from app import drafts
 from app.actor import Actor
 from app.errors import Conflict, Invalid
 from app.models import Action, User
@@ -18,6 +18,7 @@ from app.permissions import Permission
 from app.repositories import users as users_table
 from app.services import uploads
 from app.topics import jobs, payments, teams, users
+from app.values import reasons
 from app.work import Subject, writing
 
 TIMEOUT = 300.0

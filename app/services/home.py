@@ -12,7 +12,6 @@ from app.actor import Actor
 from app.errors import Unavailable
 from app.models import DatasetStatus, JobStatus, PaymentStatus
 from app.models.stats import Metric
-from app.periods import Period, preset
 from app.permissions import Permission
 from app.repositories import audit as audit_table
 from app.repositories import home as machine_table
@@ -23,6 +22,7 @@ from app.repositories import teams as teams_table
 from app.repositories.home import Machine
 from app.repositories.stats import Line
 from app.services import uploads
+from app.values.periods import Period, preset
 from app.work import reading
 
 LATELY = 8

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from app import ledger, names, reasons
+from app import ledger
 from app.actor import Actor, Staff
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.fields.types import SPACE, VERBATIM, FieldType
@@ -38,6 +38,7 @@ from app.tabular.inspection import Inspection, inspect
 from app.tabular.plan import ImportPlan, PlanColumn, dump, load
 from app.topics import datasets as topic
 from app.topics import teams as teams_topic
+from app.values import names, reasons
 from app.work import Work, reading, writing
 
 TYPES = [kind.value for kind in FieldType]

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from app import ledger, reasons
+from app import ledger
 from app.actor import Actor
 from app.errors import Conflict
 from app.ledger.settling import give_up
@@ -25,6 +25,7 @@ from app.permissions import Permission
 from app.repositories import bulk as bulk_table
 from app.repositories import imports as imports_table
 from app.repositories.bulk import Part
+from app.values import reasons
 from app.work import Work, writing
 
 KINDS: Mapping[str, str] = MappingProxyType({task.kind: task.label for task in TASKS.values()})

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app import devices
 from app.actor import Actor
 from app.errors import Conflict, NotFound
 from app.paging import Count, Page, PageRequest
 from app.permissions import Permission
 from app.repositories import own_sessions
+from app.values import user_agents
 from app.work import reading, writing
 
 METHODS = {"password": "Password", "totp": "code", "recovery": "recovery code"}
@@ -40,7 +40,7 @@ class SessionView:
     @classmethod
     def _of(cls, row: Any, here: bool) -> "SessionView":  # noqa: ANN401 - a row of a list
         method = " and ".join(METHODS.get(method, method) for method in row.methods)
-        device = devices.describe(row.user_agent)
+        device = user_agents.describe(row.user_agent)
         return cls(row.id, device, row.ip, method, row.created_at, row.last_seen_at, row.expires_at, here)
 
 

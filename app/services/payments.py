@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
-from app import money
 from app.actor import Actor
 from app.integrations import stripe
 from app.integrations.stripe import Live, Problem
@@ -14,6 +13,7 @@ from app.paging import Page, PageRequest
 from app.permissions import Permission
 from app.repositories import audit as audit_table
 from app.repositories import payments as payments_table
+from app.values import money
 from app.work import reading
 
 NEWEST = payments_table.LISTING.default

@@ -4,13 +4,14 @@ from datetime import timedelta
 from types import MappingProxyType
 from uuid import UUID
 
-from app import clock, reasons
+from app import clock
 from app.actor import Actor
 from app.errors import NotFound, RateLimited
 from app.masking import personal_columns
 from app.models import Action, Base, Job, Payment, User
 from app.permissions import Permission
 from app.repositories import personal as personal_table
+from app.values import reasons
 from app.work import Work, writing
 
 MOST = 30

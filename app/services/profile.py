@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from app import names
 from app.actor import Actor, Staff
 from app.crypto import passwords
 from app.errors import Invalid, NotSignedIn
@@ -15,6 +14,7 @@ from app.repositories import teams as teams_table
 from app.repositories.profile import Account
 from app.services import sessions
 from app.services.doorstep import asking
+from app.values import names
 from app.work import reading, writing
 
 PASSWORD_LENGTH = passwords.MIN_LENGTH

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from app import clock, ledger, reasons
+from app import clock, ledger
 from app.actor import Actor
 from app.errors import Conflict, Invalid
 from app.ledger.tasks import TASKS
@@ -19,6 +19,7 @@ from app.repositories import queues as queues_table
 from app.repositories import workers as workers_table
 from app.repositories.home import LATE
 from app.topics import queues as topic
+from app.values import reasons
 from app.work import Work, reading, writing
 
 MINUTES = 60

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from app import reasons
 from app.actor import Actor
 from app.changes import plain
 from app.errors import Conflict, Forbidden, NotFound
@@ -20,6 +19,7 @@ from app.repositories import audit as audit_table
 from app.repositories import reverting as questions
 from app.services.reverting_rules import NEVER, NOTHING, RULES, Rule
 from app.topics import rows, teams
+from app.values import reasons
 from app.work import Work, reading, writing
 
 _RENAMES = {Action.TEAM_RENAMED, Action.DATASET_RENAMED}

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app import clock, reasons, recurrence
+from app import clock
 from app.actor import Actor
 from app.errors import Conflict, Invalid
 from app.ledger.schedules import is_busy, submit_scheduled
@@ -17,6 +17,8 @@ from app.permissions import Permission
 from app.repositories import audit as audit_table
 from app.repositories import schedules as schedules_table
 from app.topics import schedules as topic
+from app.values import cron as recurrence
+from app.values import reasons
 from app.work import Work, reading, writing
 
 AHEAD = 5

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app import clock, names, reasons
+from app import clock
 from app.actor import Actor
 from app.crypto import links, passwords
 from app.errors import Conflict, Forbidden, Invalid, NotFound
@@ -33,6 +33,7 @@ from app.repositories import staff as staff_table
 from app.repositories.staff import OpenLink
 from app.topics import sessions
 from app.topics import staff as staff_topic
+from app.values import names, reasons
 from app.work import Work, reading, writing
 
 EMAIL_LENGTH = 254

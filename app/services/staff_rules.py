@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from app import reasons
 from app.actor import Actor
 from app.errors import Conflict, Invalid
 from app.ids import uuid7
@@ -11,6 +10,7 @@ from app.permissions import Permission, Role
 from app.repositories import staff_rules
 from app.repositories.staff_rules import Demand
 from app.topics import staff as staff_topic
+from app.values import reasons
 from app.work import reading, writing
 
 __all__ = ["Demand", "demand_second_factor", "search"]

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from app import devices, reasons
 from app.actor import Actor
 from app.errors import Forbidden, NotFound
 from app.models import Action, StaffMember, StaffSession
@@ -14,6 +13,7 @@ from app.repositories import staff_sessions
 from app.services.own_sessions import SessionView
 from app.topics import sessions
 from app.topics import staff as staff_topic
+from app.values import reasons, user_agents
 from app.work import Work, reading, writing
 
 _REASON = "ended by an administrator"
@@ -37,7 +37,7 @@ async def end(actor: Actor, session_id: UUID, reason: str) -> None:
         session = await work.get(StaffSession, session_id)
         if not (ended := await staff_sessions.end(work, session_id, _REASON)):
             raise gone
-        _record(work, member, ended, why, device=devices.describe(session.user_agent))
+        _record(work, member, ended, why, device=user_agents.describe(session.user_agent))
 
 
 async def end_all(actor: Actor, staff_id: UUID, reason: str) -> int:

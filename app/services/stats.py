@@ -12,10 +12,10 @@ from app import clock
 from app.actor import Actor
 from app.errors import Forbidden
 from app.models.stats import Metric
-from app.periods import Period
 from app.permissions import Permission
 from app.repositories import stats as stats_table
 from app.repositories.stats import Line
+from app.values.periods import Period
 from app.work import Work, reading
 
 __all__ = ["Answer", "Line", "actions", "active", "imported", "jobs", "revenue", "reviewed", "signups"]

@@ -3,12 +3,10 @@
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from app import reasons
 from app.actor import Actor
 from app.errors import Conflict, Invalid, NotFound
 from app.ids import uuid7
 from app.models import Action, Team, TeamStatus
-from app.names import TEAM_LENGTH, of_team
 from app.paging import Page, PageRequest
 from app.permissions import Permission
 from app.repositories import history
@@ -16,6 +14,8 @@ from app.repositories import teams as teams_table
 from app.repositories.history import History
 from app.repositories.teams import TeamRow
 from app.topics import teams as topic
+from app.values import reasons
+from app.values.names import TEAM_LENGTH, of_team
 from app.work import reading, writing
 
 NAME_LENGTH = TEAM_LENGTH

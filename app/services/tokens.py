@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from app import clock, names, reasons
+from app import clock
 from app.actor import Actor
 from app.crypto import api_tokens
 from app.errors import Conflict, Invalid, NotFound, NotSignedIn
@@ -20,6 +20,7 @@ from app.repositories import staff as staff_table
 from app.repositories import teams as teams_table
 from app.repositories import tokens as tokens_table
 from app.topics import staff as staff_topic
+from app.values import names, reasons
 from app.work import Work, reading, writing
 
 DAYS = (7, 30, 90, 365)

@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from app import emails, options, reasons
 from app.actor import Actor
 from app.errors import Conflict, Invalid
 from app.ids import uuid7
@@ -18,6 +17,7 @@ from app.repositories import teams as teams_table
 from app.repositories import users as users_table
 from app.repositories.history import History
 from app.topics import teams, users
+from app.values import emails, options, reasons
 from app.work import Work, reading, writing
 
 NAME_LENGTH = 120

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from app import __version__, clock, reasons
+from app import __version__, clock
 from app.actor import Actor
 from app.errors import Conflict
 from app.ledger.tasks import QUEUES, label_of
@@ -17,6 +17,7 @@ from app.permissions import Permission
 from app.repositories import workers as workers_table
 from app.repositories.home import LATE
 from app.topics import workers as topic
+from app.values import reasons
 from app.work import reading, writing
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Self
 
 from app.fields.types import NUMBER
-from app.spreadsheets import is_formula
 from app.tabular.plan import BadRow
+from app.values.spreadsheets import is_formula
 
 
 class ErrorFile:

@@ -9,11 +9,12 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from app import clock, money
+from app import clock
 from app.actor import Staff
 from app.config import Settings
 from app.integrations import stripe
 from app.integrations.stripe import Connection
+from app.values import money
 from components.comparison import Comparison
 from tests.factories import add_job, add_payment, add_user
 from tests.pages.visitor import Visit, Visitor, application, visiting

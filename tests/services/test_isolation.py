@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app import clock, periods
+from app import clock
 from app.actor import Staff
 from app.config import Settings
 from app.errors import AppError, Forbidden, NotFound
@@ -53,6 +53,7 @@ from app.services import (
 from app.services.bulk import BulkVerb, Choice
 from app.services.schedules import Times
 from app.services.teams import Limits
+from app.values import periods
 from tests.factories import Desk, Made, add_import, add_job, add_payment, add_user, choices, make_dataset
 from tests.people import Company
 from tests.rules.tree import first_parameter, modules, public_functions

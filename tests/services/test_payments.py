@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from app import clock, money
+from app import clock
 from app.actor import Staff
 from app.config import Settings
 from app.errors import Forbidden, Invalid, NotFound
@@ -17,6 +17,7 @@ from app.paging import Cursor, PageRequest, Sort
 from app.repositories import payments as payments_table
 from app.services import jobs, payments
 from app.services.payments import Comparison, Problem
+from app.values import money
 from tests.factories import add_job, add_payment, add_user
 from tests.people import Company
 from tests.stripe_shop import BAD_CARD, KEY, Shop, shop

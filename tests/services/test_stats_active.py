@@ -12,8 +12,8 @@ import pytest
 from app.actor import Staff
 from app.ids import uuid7
 from app.models.stats import Metric
-from app.periods import Period, Step
 from app.services import stats
+from app.values.periods import Period, Step
 from app.worker.stats import add_up
 from tests.conftest import Database
 from tests.factories import add_user

@@ -14,11 +14,12 @@ import asyncpg
 import pytest
 from sqlalchemy import event
 
-from app import db, periods
+from app import db
 from app.errors import Forbidden
 from app.models.stats import Metric
-from app.periods import Period
 from app.services import stats
+from app.values import periods
+from app.values.periods import Period
 from app.worker.stats import add_up
 from tests.people import Company
 

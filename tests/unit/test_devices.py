@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.devices import UNKNOWN, describe
+from app.values.user_agents import UNKNOWN, describe
 
 APPLE = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.exact_json import dumps, for_browser, loads, loads_kept, number
+from app.values.exact_json import dumps, for_browser, loads, loads_kept, number
 
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.decimals(-(10**30), 10**30, places=20)
 VALUES = st.recursive(

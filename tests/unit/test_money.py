@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import money
+from app.values import money
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from app import options
 from app.changes import plain
 from app.errors import Invalid
+from app.values import options
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from app import periods
 from app.errors import Invalid
-from app.periods import Period, Step
+from app.values import periods
+from app.values.periods import Period, Step
 
 NOW = datetime(2026, 11, 21, 14, 53, tzinfo=UTC)
 

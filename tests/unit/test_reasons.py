@@ -2,8 +2,8 @@
 
 import pytest
 
-from app import reasons
 from app.errors import Invalid
+from app.values import reasons
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app import recurrence
 from app.errors import Invalid
+from app.values import cron as recurrence
 
 BERLIN = "Europe/Berlin"
 BEFORE_SPRING = datetime(2026, 3, 28, 12, tzinfo=UTC)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import exact_json
 from app.errors import Invalid
 from app.fields.types import FieldType
 from app.fields.values import MAX_JSON, MAX_TEXT, kept
+from app.values import exact_json
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from app import exact_json
 from app.errors import Invalid
+from app.values import exact_json
 
 MAX_BYTES = 16 * 1024
 """Of the object as JSON without spaces, in UTF-8."""
