@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
-from app import disclosure
 from app.models import Base
+from app.privacy import job_secrets
 
 # Book-keeping columns that follow every change and would only be noise.
 _SILENT = frozenset({"version", "updated_at", "password_set_at"})
@@ -42,8 +42,8 @@ class Changes:
         if record is None:
             return None, None
         before, after = self._before.get(record), self._after.get(record)
-        quoted = disclosure.secrets_in(getattr(record, "input", None), getattr(record, "kind", None))
-        told = [disclosure.cleaned(plain(side), quoted) if side else None for side in (before, after)]
+        quoted = job_secrets.secrets_in(getattr(record, "input", None), getattr(record, "kind", None))
+        told = [job_secrets.cleaned(plain(side), quoted) if side else None for side in (before, after)]
         return told[0], told[1]
 
     def _collect(self, session: Session, *_: object) -> None:
@@ -102,7 +102,7 @@ def _disclosed(record: Base, column: Any, value: Any, key: str = "") -> Any:  # 
         return value
     kind = getattr(record, "kind", None) if column.name == "input" else None
     _, _, inner = key.partition(".")
-    return disclosure.hidden({inner: value}, kind)[inner]
+    return job_secrets.hidden({inner: value}, kind)[inner]
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column can hold, as JSON

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, TextIO
 
-from app import disclosure
+from app.privacy import job_secrets
 
 FIRST = 5
 """Lines of a kind that are written within a minute."""
@@ -101,7 +101,7 @@ class CountedHandler(logging.StreamHandler[TextIO]):
         if seen is None:
             if len(self._kinds) >= MOST:
                 self._tell(iter([self._kinds.pop(next(iter(self._kinds)))]))
-            words = str(disclosure.redacted(" ".join(part for part in kind[2:] if part)))
+            words = str(job_secrets.redacted(" ".join(part for part in kind[2:] if part)))
             seen = self._kinds[kind] = _Seen(record.name, record.levelno, words, self._clock() + MINUTE)
         if seen.written < FIRST:
             seen.written += 1

@@ -14,9 +14,10 @@ from typing import Any, Literal
 import structlog
 from structlog.typing import EventDict, Processor
 
-from app import disclosure, trace
+from app import trace
 from app.errors import AppError
 from app.log_repeats import CountedHandler
+from app.privacy import job_secrets
 
 # These say at INFO what concerns only their own makers, or repeat what the guard says better.
 _TALKATIVE = (
@@ -115,4 +116,4 @@ def _last_steps(form: Literal["console", "json"]) -> list[Processor]:
 
 def _without_secrets(_: object, __: str, line: Any) -> Any:  # noqa: ANN401 - the finished line
     """A run's lines, tracebacks too, without what its job was given in confidence."""
-    return disclosure.redacted(line)
+    return job_secrets.redacted(line)

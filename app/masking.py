@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.sql import visitors
 
-from app import disclosure
 from app.errors import AppError, Conflict
 from app.models import Action, Base, Job, Payment, Schedule, User
-from app.personal import DOTS, Kind, Masked, Veil
+from app.privacy import job_secrets
+from app.privacy.personal import DOTS, Kind, Masked, Veil
 
 _NAMING = frozenset({Kind.NAME, Kind.EMAIL})
 _CONTENT = "row"
@@ -88,13 +88,13 @@ def keep_secrets(record: Base) -> None:
     if columns is None:
         return
     values, kind = inspect(record).dict, getattr(record, "kind", None)
-    known = disclosure.secrets_in(values["input"], kind) if "input" in values else frozenset()
+    known = job_secrets.secrets_in(values["input"], kind) if "input" in values else frozenset()
     for column in columns:
         if column in values:
-            set_committed_value(record, column, disclosure.hidden(values[column], _kind(record)))
+            set_committed_value(record, column, job_secrets.hidden(values[column], _kind(record)))
     for column in personal_columns(type(record)) if known else ():
         if column in values:  # an error, or a line of the time line, may quote what it was given
-            set_committed_value(record, column, disclosure.cleaned(values[column], known))
+            set_committed_value(record, column, job_secrets.cleaned(values[column], known))
 
 
 def _kind(record: Base) -> str | None:
@@ -137,7 +137,7 @@ def _unsaid(places: Sequence[bool], keys: Sequence[str], row: Sequence[Any]) -> 
 
 def _covered_json(value: Any, kind: str | None) -> Any:  # noqa: ANN401 - what a question made of such a column
     """JSON without its secrets; a text made of it, of which nobody knows where they stand, is hidden whole."""
-    return Masked(DOTS) if isinstance(value, str) else disclosure.hidden(value, kind)
+    return Masked(DOTS) if isinstance(value, str) else job_secrets.hidden(value, kind)
 
 
 def _meet_record(veil: Veil, record: Base) -> None:

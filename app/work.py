@@ -30,7 +30,7 @@ from app.entrance import ENTER_PLAIN, RECENT, LeaseLost, Who, check_recent, cont
 from app.errors import AppError, Conflict, Forbidden, NotFound, StepUpRequired, Unavailable
 from app.models import Action, Base
 from app.permissions import Permission
-from app.personal import Veil, masked_for
+from app.privacy.personal import Veil, masked_for
 from app.recording import ENTERED, Recording, Subject, UnrecordedWrite, enter_refusal, noun
 from app.topics import CHANNEL, Change, Topic
 

@@ -9,7 +9,7 @@ from app.errors import Duplicate, Invalid, NotFound
 from app.models import Action as LogAction
 from app.models import Plan
 from app.permissions import Permission
-from app.personal import Masked
+from app.privacy.personal import Masked
 from app.services import jobs, personal, teams, users
 from app.services.users import History
 from app.values import emails, money

@@ -11,7 +11,7 @@ from nicegui import ui
 from app import clock, topics
 from app.models import ImportStatus, Job, JobStatus
 from app.permissions import Permission
-from app.personal import Masked
+from app.privacy.personal import Masked
 from app.services import audit_exports, documents, jobs, uploads
 from app.services.jobs import JobView
 from app.values import money

@@ -10,7 +10,7 @@ from app.errors import Conflict, Duplicate, Invalid
 from app.models import Action as LogAction
 from app.models import Plan, UserStatus
 from app.permissions import Permission
-from app.personal import Masked
+from app.privacy.personal import Masked
 from app.services import erasure, uploads, users
 from app.services.users import UserView
 from app.values import emails, exact_json, options

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from app import disclosure
 from app.permissions import Permission
+from app.privacy import job_secrets
 
 HOUR = 3600.0
 ATTEMPTS = 3
@@ -45,9 +45,9 @@ class Task:
 
     def __post_init__(self) -> None:
         """Whoever knows a task knows its secrets: whatever is read of its jobs goes by them."""
-        disclosure.declare(self.kind, self.secrets)
+        job_secrets.declare(self.kind, self.secrets)
         if self.cleanup is not None:  # it gets the same input
-            disclosure.declare(self.cleanup.kind, self.secrets | self.cleanup.secrets)
+            job_secrets.declare(self.cleanup.kind, self.secrets | self.cleanup.secrets)
 
 
 IMPORT_CLEANUP = Task("import.cleanup", "Clean up after an import", max_attempts=10, can_cancel=False)

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Text, cast, func
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app import disclosure
 from app.models.bulk import LONGEST_WORD, JobWords
 from app.models.job import Job
-from app.personal import DOTS
+from app.privacy import job_secrets
+from app.privacy.personal import DOTS
 
 MOST = 200
 """Different words that are kept of one input."""
@@ -20,7 +20,7 @@ _TOKENS = re.compile(r"[^\W_]+")
 def words_of(job: Job) -> JobWords | None:
     """What the search of jobs will know of this one; None where its input says nothing."""
     words: dict[str, None] = {}
-    for text in _texts(disclosure.hidden(job.input, job.kind)):
+    for text in _texts(job_secrets.hidden(job.input, job.kind)):
         words.update(dict.fromkeys(token[:LONGEST_WORD] for token in _TOKENS.findall(text.lower())))
         if len(words) >= MOST:
             break

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base
 from app.models.columns import Xid8
-from app.personal import Kind
+from app.privacy.personal import Kind
 
 
 class Action(StrEnum):

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Created, Id, Json, one_of
-from app.personal import Kind
+from app.privacy.personal import Kind
 
 
 class BulkVerb(StrEnum):

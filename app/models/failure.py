@@ -7,7 +7,7 @@ from sqlalchemy import DateTime, Index, PrimaryKeyConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base
-from app.personal import Kind
+from app.privacy.personal import Kind
 
 EVERYWHERE = UUID(int=0)
 """Stands for all teams together, the console's own work included."""

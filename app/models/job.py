@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Big, Created, Id, Json, one_of
-from app.personal import Kind
+from app.privacy.personal import Kind
 
 
 class JobStatus(StrEnum):
@@ -129,7 +129,7 @@ class Job(Base):
     """None: work of the console itself, which only people who see all teams can see."""
     kind: Mapped[str]
     input: Mapped[Json] = mapped_column(info={"personal": Kind.WORDS, "secrets": True})
-    """What its task is given. The secrets in it (``Task.secrets``) no reader sees: ``app.disclosure``."""
+    """What its task is given. The secrets in it (``Task.secrets``) no reader sees: ``app.privacy.job_secrets``."""
     queue: Mapped[str] = mapped_column(default="default")
     priority: Mapped[int] = mapped_column(SmallInteger, default=0)
     status: Mapped[str] = mapped_column(default=JobStatus.QUEUED)

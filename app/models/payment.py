@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app import clock
 from app.models.base import Base, Big, Created, Id, one_of
-from app.personal import Kind
+from app.privacy.personal import Kind
 
 
 class PaymentStatus(StrEnum):

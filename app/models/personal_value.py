@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.audit import AuditEntry
 from app.models.base import Base
-from app.personal import Kind
+from app.privacy.personal import Kind
 
 
 class PersonalValue(Base):

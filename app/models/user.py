@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app import clock
 from app.models.base import Base, Created, Id, one_of
-from app.personal import Kind
+from app.privacy.personal import Kind
 
 
 class Plan(StrEnum):

@@ -23,7 +23,7 @@ from sqlalchemy.sql import ColumnElement, select
 
 from app.masking import kind_of
 from app.paging import EXPORT_CAP, PageRequest
-from app.personal import DOTS
+from app.privacy.personal import DOTS
 from app.repositories.keyset import Listing, Query
 from app.values.spreadsheets import SIGNS, UNSEEN
 from app.work import Work

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
 
-from app import disclosure, ledger
+from app import ledger
 from app.actor import System
 from app.config import Settings
 from app.driver import until_lost
 from app.ledger import Cancelled, Later, Run
+from app.privacy import job_secrets
 from app.work import Work, keeping
 
 PROGRESS_SECONDS = 1.0
@@ -86,7 +87,7 @@ class JobContext:
         now = time.monotonic()
         if now - self._told_at >= PROGRESS_SECONDS:
             self._told_at = now
-            self.cancelled |= await ledger.progress(self.run, done, total, disclosure.redacted(text), percent)
+            self.cancelled |= await ledger.progress(self.run, done, total, job_secrets.redacted(text), percent)
         await self.stop_if_cancelled()
 
     async def save(self, state: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from app import disclosure, ledger
+from app import ledger
 from app.actor import System
 from app.config import Settings
 from app.errors import AppError, Conflict, Exhausted, TooSlow, Unavailable
@@ -15,6 +15,7 @@ from app.ids import short
 from app.ledger import Cancelled, Claimed, Failure, Later, LeaseLost, Result, Run
 from app.logs import bound
 from app.models.job import Worker
+from app.privacy import job_secrets
 from app.trace import referenced
 from app.worker import failures
 from app.worker.context import JobContext
@@ -67,7 +68,7 @@ class Execution:
     async def run(self) -> None:
         """Run the task and write how it ended. Raises nothing: what cannot be written now, the sweep will mend."""
         job = self.claimed
-        with referenced(f"job {short(job.run.job_id)}"), bound(kind=job.kind), disclosure.hiding(job.input, job.kind):
+        with referenced(f"job {short(job.run.job_id)}"), bound(kind=job.kind), job_secrets.hiding(job.input, job.kind):
             try:
                 if self._runnable is None:
                     await ledger.fail(self.claimed.run, failures.unknown(self.claimed.kind))
@@ -113,7 +114,7 @@ class Execution:
     async def _call(self, runnable: Runnable) -> None:
         try:
             async with asyncio.timeout(runnable.task.timeout):
-                self._result = disclosure.redacted(await runnable(self.context, self.claimed.input))
+                self._result = job_secrets.redacted(await runnable(self.context, self.claimed.input))
                 self._completed = True
         except Exception as error:  # noqa: BLE001 - whatever a task raises is its job's failure
             self._error = error
@@ -195,5 +196,5 @@ class Execution:
 
 def _keepable(failure: Failure) -> Failure:
     """Without what the job was given in confidence, and without what no database keeps."""
-    told = disclosure.redacted(asdict(failure))
+    told = job_secrets.redacted(asdict(failure))
     return replace(failure, **{key: words.replace("\0", "\ufffd") for key, words in told.items()})

@@ -10,7 +10,7 @@ import httpx
 from app import clock, expected
 from app.actor import Staff
 from app.models import Queue
-from app.personal import DOTS
+from app.privacy.personal import DOTS
 from tests import job_stories
 from tests.factories import add_job
 from tests.job_stories import Story

@@ -13,7 +13,7 @@ from app import permissions
 from app.actor import Staff
 from app.config import Settings
 from app.permissions import ROLE_PERMISSIONS, Permission, Role
-from app.personal import DOTS
+from app.privacy.personal import DOTS
 from app.services import personal
 from pages import SCREENS
 from tests.factories import Made, add_values, make_dataset

@@ -9,7 +9,7 @@ from sqlalchemy.types import String, TypeEngine
 
 from app.masking import personal_columns
 from app.models import GLOBAL_TABLES, Base, Payment, User
-from app.personal import Kind
+from app.privacy.personal import Kind
 from tests.rules.tree import calls, sources
 
 NOT_PERSONAL = {

@@ -26,7 +26,7 @@ from app.masking import kind_of
 from app.models import AuditEntry, Base, Job, User
 from app.paging import PageRequest, Sort
 from app.permissions import ROLE_PERMISSIONS, Permission, Role
-from app.personal import DOTS, Masked
+from app.privacy.personal import DOTS, Masked
 from app.services import exports, jobs, payments, personal, programs, tokens, users
 from app.work import reading
 from tests.factories import add_job, add_payment, add_user

@@ -9,13 +9,14 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select
 
-from app import disclosure, ledger, logs
+from app import ledger, logs
 from app.config import Settings
 from app.ledger import TASKS, Task
 from app.models import Action, Job, JobEvent, Team
 from app.paging import PageRequest
 from app.permissions import Permission
-from app.personal import DOTS
+from app.privacy import job_secrets
+from app.privacy.personal import DOTS
 from app.services import audit, exports, jobs
 from app.work import reading, writing
 from app.worker import registry
@@ -39,7 +40,7 @@ GIVEN = {
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(disclosure._declared, SEND.kind, frozenset({"pincode"}))
+    monkeypatch.setitem(job_secrets._declared, SEND.kind, frozenset({"pincode"}))
     monkeypatch.setitem(TASKS, SEND.kind, SEND)
 
 
@@ -55,26 +56,26 @@ def nothing_of(text: str) -> bool:
 
 
 def test_secrets_are_hidden_at_any_depth_and_the_rest_stays(known: None) -> None:
-    assert disclosure.hidden(GIVEN, SEND.kind) == {
+    assert job_secrets.hidden(GIVEN, SEND.kind) == {
         "to": "https://example.com",
         "headers": [{"API-Key": DOTS, "accept": "json"}],
         "nested": {"deep": {"pin_code": DOTS}},
         "password": DOTS,
         "password_length": 17,
     }
-    assert disclosure.hidden({"password": None, "token": ""}, "unknown.kind") == {"password": None, "token": ""}
-    assert disclosure.hidden({"pin_code": CODE}, "another.kind") == {"pin_code": CODE}
-    assert disclosure.hidden({"PIN-Code": CODE}) == {"PIN-Code": DOTS}, "of an unknown kind, every kind's keys count"
-    assert disclosure.secrets_in(GIVEN, SEND.kind) == {CODE, KEY, PHRASE}
+    assert job_secrets.hidden({"password": None, "token": ""}, "unknown.kind") == {"password": None, "token": ""}
+    assert job_secrets.hidden({"pin_code": CODE}, "another.kind") == {"pin_code": CODE}
+    assert job_secrets.hidden({"PIN-Code": CODE}) == {"PIN-Code": DOTS}, "of an unknown kind, every kind's keys count"
+    assert job_secrets.secrets_in(GIVEN, SEND.kind) == {CODE, KEY, PHRASE}
 
 
 def test_every_task_that_is_declared_is_known() -> None:
     task = Task("test.declared", "Declared", secrets=frozenset({"Door_Code"}))
     try:
-        assert disclosure.hidden({"door-code": "1234"}, task.kind) == {"door-code": DOTS}
+        assert job_secrets.hidden({"door-code": "1234"}, task.kind) == {"door-code": DOTS}
     finally:
-        del disclosure._declared[task.kind]
-    assert set(TASKS) <= set(disclosure._declared)
+        del job_secrets._declared[task.kind]
+    assert set(TASKS) <= set(job_secrets._declared)
 
 
 async def test_a_run_gets_them_and_nothing_that_it_tells_holds_them(

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from app import disclosure, logs, trace
+from app import logs, trace
 from app.log_repeats import FIRST, MINUTE, MOST, CountedHandler
+from app.privacy import job_secrets
 
 
 @dataclass
@@ -135,7 +136,7 @@ def test_the_count_belongs_to_no_click_and_tells_no_secret(monkeypatch: pytest.M
     assert isinstance(configured, CountedHandler)
     log.handler.setFormatter(configured.formatter)
     logging.getLogger().handlers[:] = [log.handler]
-    with trace.referenced("7F3K-Q2"), disclosure.hiding({"password": "hunter-two"}, "test.try"):
+    with trace.referenced("7F3K-Q2"), job_secrets.hiding({"password": "hunter-two"}, "test.try"):
         for _ in range(FIRST + 1):
             logging.getLogger("app.x").warning("It said hunter-two")
         log.time.passes(MINUTE)

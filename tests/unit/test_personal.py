@@ -3,7 +3,7 @@
 import pytest
 
 from app.permissions import Permission
-from app.personal import DOTS, Kind, Masked, Veil, email, masked_for, name
+from app.privacy.personal import DOTS, Kind, Masked, Veil, email, masked_for, name
 
 
 @pytest.mark.parametrize(

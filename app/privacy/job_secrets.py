@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from app.personal import DOTS, Masked
+from app.privacy.personal import DOTS, Masked
 
 ALWAYS = frozenset(
     {
