@@ -14,9 +14,9 @@ from app.actor import Command
 from app.audit_cli import cli as audit_cli
 from app.config import Settings
 from app.errors import AppError, Invalid
-from app.keys import Ring, rotate
 from app.permissions import Role
 from app.startup import StartupProblem
+from app.storage.key_rings import Ring, rotate
 
 cli = typer.Typer(
     help="The staff console of a company that sells AI work.",

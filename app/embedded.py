@@ -20,8 +20,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from app.secret_files import SecretFiles, new_secret
 from app.startup import StartupProblem
+from app.storage.secret_files import SecretFiles, new_secret
 from app.supervise.account import Account, account_for
 from app.supervise.data_folder import DataFolder
 from app.supervise.leftovers import end_leftover_servers, forget_stale_locks, pid_in

@@ -18,8 +18,8 @@ from pydantic import SecretStr
 from app import clock
 from app.paging import COUNT_CAP, Cursor, PageRequest
 from app.seals import partitions, verifying
-from app.secret_files import new_secret
 from app.services import audit
+from app.storage.secret_files import new_secret
 from app.worker import audit_words
 from app.worker.seals import Sealer
 from benchmarks import audit_writing

@@ -18,7 +18,7 @@ from app.embedded import EmbeddedPostgres
 from app.ids import uuid7
 from app.migrate import DATABASE, prepare, upgrade
 from app.permissions import Role
-from app.secret_files import new_secret
+from app.storage.secret_files import new_secret
 from app.supervise.rights import LOGINS
 
 

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from app.actor import Staff
 from app.api.sign_in import cookie_name
 from app.config import Settings
-from app.secret_files import new_secret
+from app.storage.secret_files import new_secret
 from app.worker import audit_words
 from app.worker.seals import Sealer
 from benchmarks import company, watched

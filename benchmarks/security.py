@@ -27,7 +27,7 @@ from app.api.sign_in import cookie_name
 from app.config import Settings
 from app.crypto.passwords import hash_password
 from app.ids import uuid7
-from app.secret_files import new_secret
+from app.storage.secret_files import new_secret
 from benchmarks import company
 from benchmarks.chromium import browser, person, tab
 from benchmarks.database import Bench, bench

@@ -6,12 +6,12 @@ from typing import Any
 
 from app import clock, topics
 from app.errors import NotFound
-from app.leftovers import REFUSED_KEPT
 from app.models import DatasetStatus, ImportStatus, JobStatus
 from app.paging import PageRequest
 from app.permissions import Permission
 from app.services import datasets, imports, jobs
 from app.services.imports import ImportView
+from app.storage.cleanup import REFUSED_KEPT
 from components import frame
 from components.blocks import Action, Fact, Facts, Note, PageHead, Progress, Step, Timeline
 from components.columns import BytesColumn, NumberColumn, StatusColumn, TextColumn, TimeColumn

@@ -12,7 +12,7 @@ import asyncpg
 from app.embedded import EmbeddedPostgres
 from app.migrate import DATABASE, head, prepare, upgrade
 from app.seals import guards
-from app.secret_files import new_secret
+from app.storage.secret_files import new_secret
 from app.supervise.rights import LOGINS
 
 TEXT = Path(guards.__file__).with_name("guards.txt")

@@ -48,7 +48,11 @@ FAILURES = (
 )
 _TEMPLATE = "There is no template “white paper”. There are: report, proposal, study, brief."
 NO_TEMPLATE = Failure(
-    "VALIDATION_ERROR", _TEMPLATE, signature(_KIND, "Invalid", "app/drafts.py:ordered", _TEMPLATE), 0, again=False
+    "VALIDATION_ERROR",
+    _TEMPLATE,
+    signature(_KIND, "Invalid", "app/documents/drafts.py:ordered", _TEMPLATE),
+    0,
+    again=False,
 )
 
 

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from uuid import UUID
 
-from app import drafts
 from app.demo.customers import Customer, Customers
 from app.demo.dice import Dice, Rhythm
 from app.demo.documents import Desk
 from app.demo.failures import READ_ONLY
 from app.demo.history import Record
+from app.documents import drafts
 from app.models import PaymentStatus
 
 PAYMENTS, PREVIEWS = 4_600, 2_300

@@ -21,7 +21,7 @@ from app.seals.chain import Seal
 from app.seals.damage import Damage, Problem, found
 from app.seals.keys import PublicKeys
 from app.seals.leaves import canonical, stamp
-from app.secret_files import give_to_owner_of
+from app.storage.secret_files import give_to_owner_of
 
 LATEST = "latest.json"
 

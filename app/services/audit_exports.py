@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
-from app import audit_files, ledger
+from app import ledger
 from app.actor import Actor
 from app.errors import Forbidden, Invalid, NotFound
 from app.ledger.tasks import AUDIT_EXPORT
@@ -19,6 +19,7 @@ from app.permissions import Permission
 from app.repositories import audit as audit_table
 from app.repositories import filters
 from app.services import uploads
+from app.storage import audit_exports
 from app.work import Subject, Who, reading, writing
 
 KIND = AUDIT_EXPORT.kind
@@ -118,4 +119,4 @@ async def _exists(store: uploads.Store, job: Job) -> bool:
 
 
 def _file(store: uploads.Store, job: Job) -> Path:
-    return audit_files.path(store.folder.parent, job.id, str(job.input.get("format")))
+    return audit_exports.path(store.folder.parent, job.id, str(job.input.get("format")))

@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 from uuid import UUID
 
-from app import drafts
 from app.actor import Actor
+from app.documents import drafts
 from app.errors import NotFound
 from app.ledger.tasks import DOCUMENT_GENERATE
 from app.models import Action, Job, JobStatus

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from app import drafts
 from app.actor import Actor
+from app.documents import drafts
 from app.errors import Conflict, Invalid
 from app.models import Action, User
 from app.permissions import Permission

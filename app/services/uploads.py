@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PureWindowsPath
 from uuid import UUID
 
-from app import leftovers
 from app.actor import Actor, Staff
 from app.config import Settings
 from app.errors import AppError, Forbidden, NotFound, Unavailable
 from app.ids import uuid7
 from app.permissions import Permission
+from app.storage import cleanup
 from app.work import reading
 
 BUFFER = 1 << 20
@@ -170,7 +170,7 @@ async def _write(store: Store, part: Path, body: AsyncIterable[bytes]) -> tuple[
 
 def _make_room(store: Store, declared: int) -> None:
     store.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    leftovers.remove_uploads(store.folder)
+    cleanup.remove_uploads(store.folder)
     if shutil.disk_usage(store.folder).free < declared + _SPARE:
         raise Unavailable("There is not enough room on the disk for this file. Tell an administrator.")
 

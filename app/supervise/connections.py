@@ -13,8 +13,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from app.config import Settings
 from app.embedded import EmbeddedPostgres
-from app.secret_files import SecretFiles
 from app.startup import StartupProblem
+from app.storage.secret_files import SecretFiles
 from app.supervise.login_passwords import engine_url
 
 DATABASE = "quarterdeck"

@@ -9,8 +9,8 @@ import stat
 import time
 from pathlib import Path
 
-from app.secret_files import give_to_owner_of
 from app.startup import StartupProblem
+from app.storage.secret_files import give_to_owner_of
 from app.supervise.account import Account
 
 _LONGEST_SOCKET_FOLDER = 100

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.config import Settings
-from app.drafts import file, ordered
+from app.documents.drafts import file, ordered
 from app.ledger.tasks import DOCUMENT_GENERATE
 from components.downloads import Download
 from tests.factories import add_job, add_values, make_dataset

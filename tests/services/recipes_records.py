@@ -3,7 +3,7 @@
 import tempfile
 from datetime import datetime, timedelta
 
-from app import audit_files, clock
+from app import clock
 from app.models import Action, BulkVerb
 from app.paging import PageRequest
 from app.services import (
@@ -26,6 +26,7 @@ from app.services import (
     workers,
 )
 from app.services.teams import Limits
+from app.storage import audit_exports as audit_files
 from tests.factories import choices
 from tests.services.stage import WHY, Do, Stage, simple, verb
 

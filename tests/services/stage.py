@@ -6,9 +6,9 @@ from uuid import UUID
 
 import asyncpg
 
-from app import drafts
 from app.actor import Nobody, Staff
 from app.crypto import links as link_tokens
+from app.documents import drafts
 from app.ids import uuid7
 from app.ledger.tasks import FILES_TIDY
 from app.models import Action

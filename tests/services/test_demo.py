@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app import db, drafts
+from app import db
 from app.actor import Command, Nobody
 from app.attempts import Ending, attempts
 from app.config import Settings
@@ -24,6 +24,7 @@ from app.demo import company as demo
 from app.demo import loading
 from app.demo.dice import DAY_BEGINS, DAY_ENDS
 from app.demo.failures import FAILURES, NO_TEMPLATE, READ_ONLY
+from app.documents import drafts
 from app.services import sessions, staff
 from app.services.sessions import WrongPassword
 from app.startup import StartupProblem

@@ -10,8 +10,9 @@ import asyncpg
 import pytest
 
 import app.worker.tasks.documents  # noqa: F401 - binds the function that the job runs
-from app import drafts, ledger
+from app import ledger
 from app.config import Settings
+from app.documents import drafts
 from app.errors import Forbidden, Invalid, NotFound
 from app.ledger.tasks import DOCUMENT_GENERATE
 from app.models import Action
@@ -95,7 +96,7 @@ async def test_an_order_that_cannot_be_made_says_why(company: Company, admin: as
     assert (row["status"], row["attempts"]) == ("failed", 1)
     assert row["error"] == "There is no template “white paper”. There are: report, proposal, study, brief."
     assert row["error_signature"].startswith(
-        "document.generate Invalid app/drafts.py:ordered There is no template “…”."
+        "document.generate Invalid app/documents/drafts.py:ordered There is no template “…”."
     )
 
 

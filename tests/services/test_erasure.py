@@ -6,8 +6,9 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from app import clock, drafts
+from app import clock
 from app.config import Settings
+from app.documents import drafts
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.masking import personal_columns
 from app.models import BulkVerb, Job, JobEvent, Payment, User

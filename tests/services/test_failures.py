@@ -16,7 +16,9 @@ from app.worker.failures import failure_of, normalised, signature
 from tests.factories import add_job
 from tests.people import Company
 
-NO_ROOM = signature("document.generate", "OSError", "app/drafts.py:keep", "[Errno 28] No space left: '/data/a.txt'")
+NO_ROOM = signature(
+    "document.generate", "OSError", "app/documents/drafts.py:keep", "[Errno 28] No space left: '/data/a.txt'"
+)
 NO_ANSWER = signature("document.generate", "TimeoutError", "", "No answer from 10.0.0.1:443 in 30.5 s")
 
 
@@ -66,7 +68,11 @@ async def test_alike_failures_are_one_group(company: Company, admin: asyncpg.Con
     await fail(admin, company.nordlicht, NO_ANSWER, "queued")
 
     first, second = (await failures.search(company.ann, PageRequest())).rows
-    assert (first.kind, first.error_class, first.place) == ("document.generate", "OSError", "app/drafts.py:keep")
+    assert (first.kind, first.error_class, first.place) == (
+        "document.generate",
+        "OSError",
+        "app/documents/drafts.py:keep",
+    )
     assert (first.message, first.failed, first.waiting, first.seen) == ("[Errno #] No space left: “…”", 4, 0, 4)
     assert (first.teams, sum(first.lately), len(first.lately)) == (2, 4, 24)
     assert (second.place, second.failed, second.waiting, second.seen) == ("", 1, 1, 2)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from app import leftovers
 from app.actor import Command
 from app.config import Settings
 from app.errors import Forbidden, NotFound, Unavailable
 from app.ids import uuid7
 from app.services import uploads
 from app.services.uploads import Store, TooLarge
+from app.storage import cleanup
 from tests.factories import body
 from tests.people import Company
 
@@ -140,7 +140,7 @@ async def test_leftovers_are_removed_with_the_next_upload(company: Company, stor
     errors, broken = store.errors(uuid7()), store.folder / "x.part"
     errors.write_text("line\n")
     broken.write_bytes(b"half")
-    long_ago = store.path(old.id).stat().st_mtime - leftovers.KEPT.total_seconds() - 60
+    long_ago = store.path(old.id).stat().st_mtime - cleanup.KEPT.total_seconds() - 60
     for path in store.folder.iterdir():
         if str(young.id) not in path.name:
             os.utime(path, (long_ago, long_ago))

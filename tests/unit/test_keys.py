@@ -9,8 +9,8 @@ from app import clock
 from app.config import Settings
 from app.crypto import tokens
 from app.ids import uuid7
-from app.keys import Ring, rotate
 from app.startup import StartupProblem
+from app.storage.key_rings import Ring, rotate
 from app.supervise.connections import for_web, resolve
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.secret_files import SHORTEST, SecretFiles, new_secret
 from app.startup import StartupProblem
+from app.storage.secret_files import SHORTEST, SecretFiles, new_secret
 
 
 def mode(path: Path) -> int:

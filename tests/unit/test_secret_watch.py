@@ -12,7 +12,7 @@ import pytest
 from app import clock
 from app.crypto import api_tokens, links, tokens, totp
 from app.crypto.passwords import NOBODYS_HASH
-from app.secret_files import new_secret
+from app.storage.secret_files import new_secret
 from tests import secret_watch
 from tests.people import PASSWORD
 from tests.secret_watch import Watch, secrets_in, secrets_of

@@ -8,13 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Self
 
-from app import audit_files
 from app.ledger.tasks import AUDIT_EXPORT
 from app.paging import PageRequest, Sort
 from app.permissions import Permission
 from app.repositories import audit as audit_table
 from app.repositories import exports
 from app.seals import exporting, keys
+from app.storage import audit_exports
 from app.work import Work, reading
 from app.worker.context import JobContext
 from app.worker.registry import runs
@@ -40,7 +40,7 @@ async def export_entries(
     asked = {name: tuple(values) for name, values in filters.items()}
     sort = Sort("id", descending=not oldest_first)
     request = PageRequest(MappingProxyType(asked), search=search, sort=sort, exact=exact)
-    target = audit_files.path(ctx.data_dir, ctx.job_id, format)
+    target = audit_exports.path(ctx.data_dir, ctx.job_id, format)
     with _Unfinished(target) as file:
         async with reading(ctx.actor, Permission.AUDIT_READ, timeout=TIMEOUT) as work:
             write = _csv if format == "csv" else _jsonl

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from app import drafts
+from app.documents import drafts
 from app.ledger.tasks import DOCUMENT_GENERATE
 from app.worker.context import JobContext
 from app.worker.registry import runs

@@ -6,10 +6,10 @@ from typing import Any
 
 from app import clock
 from app.ledger.tasks import FIGURES_FORGET, FILES_TIDY
-from app.leftovers import REFUSED_KEPT, remove_halves, remove_refused, remove_uploads
 from app.permissions import Permission
 from app.repositories import imports as imports_table
 from app.repositories import queues as queues_table
+from app.storage.cleanup import REFUSED_KEPT, remove_halves, remove_refused, remove_uploads
 from app.work import reading
 from app.worker.context import JobContext
 from app.worker.registry import runs

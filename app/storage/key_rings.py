@@ -3,8 +3,8 @@
 from enum import StrEnum
 
 from app.config import Settings
-from app.secret_files import SecretFiles, new_secret
 from app.startup import StartupProblem
+from app.storage.secret_files import SecretFiles, new_secret
 
 
 class Ring(StrEnum):

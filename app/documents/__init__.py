@@ -1,0 +1,1 @@
+"""Documents that customers order: pure of database and network."""

@@ -1,0 +1,1 @@
+"""Files of the data folder: the only place that makes their names."""
