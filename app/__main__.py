@@ -296,16 +296,16 @@ def _show(password: str, generated: bool) -> None:
 
 def _act(settings: Settings, verb: Callable[[Command], Awaitable[Any]]) -> None:
     """Do it as the operating system's user, with the database that runs, or started for this."""
-    from app import db
+    from app.database import engine
     from app.supervise.connections import connected, talk
     from app.supervisor import account_name
 
     async def act() -> None:
-        db.configure(full)
+        engine.configure(full)
         try:
             await verb(Command(account_name()))
         finally:
-            await db.dispose()
+            await engine.dispose()
 
     with connected(settings) as full:
         talk(act())

@@ -1,4 +1,4 @@
-"""Who acts. A closed union: the door (``app.work``) knows how to check each kind and refuses any other."""
+"""Who acts. A closed union: the door (``app.database.work``) knows how to check each kind and refuses any other."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

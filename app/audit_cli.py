@@ -145,8 +145,8 @@ async def _look(keys: PublicKeys, found: list[Problem]) -> str:
 
 
 async def _compare(keys: PublicKeys, outside: Sequence[Any]) -> list[Problem]:
+    from app.database.work import keeping
     from app.seals import checkpoints, guards
-    from app.work import keeping
 
     async with keeping("audit log: verify") as work:
         connection = await work.raw()
@@ -216,15 +216,15 @@ def _opened(out: Path | None) -> Iterator[BinaryIO]:
 
 def _with_database(settings: Settings, verb: Callable[[Settings], Awaitable[None]]) -> None:
     """Act with the database that runs, or that is started for this."""
-    from app import db
+    from app.database import engine
     from app.supervise.connections import connected, talk
 
     async def act() -> None:
-        db.configure(full)
+        engine.configure(full)
         try:
             await verb(full)
         finally:
-            await db.dispose()
+            await engine.dispose()
 
     with connected(settings) as full:
         talk(act())

@@ -2,7 +2,7 @@
 
 It lets in our own origin only, says who is there (``scope["state"]["actor"]``: a Staff or None), keeps those who are
 not signed in to the public paths, counts the bytes of a body, and dresses every answer (``app.headers``). What happens
-on an open page's wire afterwards, ``app.websocket`` watches; what somebody may do, the door (``app.work``) decides.
+on an open page's wire afterwards, ``app.websocket`` watches; what somebody may do, the door (``app.database.work``) decides.
 """
 
 import dataclasses

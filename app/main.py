@@ -13,11 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from app import __version__, db, entrance, listen, logs, migrate, websocket
+from app import __version__, logs, migrate, websocket
 from app.actor import Staff
 from app.api import audit, datasets, documents, errors, exports, health, links, metrics, profile, sign_in, step_up, v1
 from app.api import second_factor as factor_pages
 from app.config import Settings
+from app.database import engine, identity, listening
 from app.errors import NotSignedIn
 from app.guard import Guard
 from app.http_protocol import LimitedProtocol
@@ -47,10 +48,10 @@ def build(settings: Settings) -> ASGIApp:
 
     if settings.session_key is None or settings.database_url is None:
         raise ValueError("The session key and the database's address are needed to build the application.")
-    db.configure(settings)
+    engine.configure(settings)
     lifetime = timedelta(hours=settings.session_hours)
     sessions.bind(sessions.Signing(settings.session_keys, lifetime))
-    entrance.lock_after(timedelta(hours=settings.idle_hours))
+    identity.lock_after(timedelta(hours=settings.idle_hours))
     second_factor.bind(second_factor.Sealing(settings.totp_keys, f"Quarterdeck ({settings.environment})"))
     uploads.bind(settings)
     database = settings.database_url.get_secret_value()
@@ -59,9 +60,9 @@ def build(settings: Settings) -> ASGIApp:
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        async with listen.listening(database), stripe.connected(settings), told.watching():
+        async with listening.listening(database), stripe.connected(settings), told.watching():
             yield
-        await db.dispose()
+        await engine.dispose()
 
     api = FastAPI(title="Quarterdeck", version=__version__, openapi_url=None, lifespan=life)
     errors.install(api)

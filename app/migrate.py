@@ -14,7 +14,7 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from sqlalchemy import Connection, inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app import driver
+from app.database import driver
 from app.ledger.engines.pgqueuer import queries
 from app.models import Base
 from app.startup import StartupProblem

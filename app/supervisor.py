@@ -131,18 +131,18 @@ def _prepare(settings: Settings, database: EmbeddedPostgres | None) -> Settings:
 
 async def _first_administrator(settings: Settings) -> None:
     """Make somebody who can sign in, on the first start only. The password is shown now and never again."""
-    from app import db
+    from app.database import engine
     from app.services import staff
 
     email = settings.admin_email or FIRST_ADMINISTRATOR
     chosen = settings.admin_password.get_secret_value() if settings.admin_password else None
-    db.configure(settings)
+    engine.configure(settings)
     try:
         made = await staff.ensure_first_administrator(Command(account_name()), email, chosen)
     except Invalid as refusal:
         raise StartupProblem(f"The first administrator cannot be made. {refusal.message}", exit_code=2) from None
     finally:
-        await db.dispose()
+        await engine.dispose()
     if made is not None:
         shown = f"{made.password} (shown only this once)" if made.password else "the one in QUARTERDECK_ADMIN_PASSWORD"
         typer.echo(f"First administrator\n  E-mail:   {made.email}\n  Password: {shown}")

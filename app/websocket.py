@@ -18,8 +18,9 @@ from uuid import UUID
 from nicegui import Client, background_tasks, core
 from socketio.exceptions import ConnectionRefusedError as Refused  # type: ignore[import-untyped]  # ships no types
 
-from app import asking, ids, messages, topics, trace
+from app import ids, messages, topics, trace
 from app.actor import Staff
+from app.database import step_up
 from app.errors import StepUpRequired
 
 Living = Callable[[Iterable[UUID]], Awaitable[frozenset[UUID]]]
@@ -99,7 +100,7 @@ class Wire:
             if self._ask is None:
                 yield
             else:
-                with asking.may_ask(functools.partial(self._ask, client)):
+                with step_up.may_ask(functools.partial(self._ask, client)):
                     yield
 
     def may_join(self, sid: str, client_id: object) -> bool:

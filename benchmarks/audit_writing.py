@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from statistics import median
 from unittest import mock
 
-from app.recording import Recording
+from app.database.recording import Recording
 from app.services import teams, users
 from app.services.teams import Limits
 from app.worker.seals import SEAL_SECONDS, Sealer

@@ -11,9 +11,10 @@ from uuid import UUID
 import asyncpg
 from pydantic import SecretStr
 
-from app import clock, db
+from app import clock
 from app.actor import Staff
 from app.config import Settings
+from app.database import engine
 from app.embedded import EmbeddedPostgres
 from app.ids import uuid7
 from app.migrate import DATABASE, prepare, upgrade
@@ -55,12 +56,12 @@ async def bench() -> AsyncIterator[Bench]:
 
 @asynccontextmanager
 async def _connected(settings: Settings, admin_url: str) -> AsyncIterator[asyncpg.Connection]:
-    db.configure(settings)
+    engine.configure(settings)
     admin = await asyncpg.connect(admin_url)
     try:
         yield admin
     finally:
-        await db.dispose()
+        await engine.dispose()
         await admin.close()
 
 

@@ -14,7 +14,7 @@ from playwright.async_api import BrowserContext
 from app import clock, embedded, ledger
 from app.api.sign_in import cookie_name
 from app.config import Settings
-from app.work import keeping
+from app.database.work import keeping
 from benchmarks.chromium import browser, person, tab
 from benchmarks.database import Bench
 from benchmarks.noop import NOOP

@@ -14,8 +14,8 @@ from statistics import median, quantiles
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 
 from app import ledger
+from app.database.work import keeping
 from app.ledger.engines.pgqueuer import queries
-from app.work import keeping
 from benchmarks import many_jobs
 from benchmarks.database import Bench, bench
 from benchmarks.job_screens import measured as screens

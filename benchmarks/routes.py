@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from sqlalchemy import select
 
 from app.actor import Staff
+from app.database.work import reading
 from app.paging import PLACE, Cursor
 from app.permissions import Permission
 from app.repositories import audit, datasets, jobs, payments, users
 from app.repositories.keyset import Listing
-from app.work import reading
 from benchmarks.company import DATASETS, BigCompany
 from benchmarks.database import Bench
 from pages import SCREENS

@@ -21,8 +21,9 @@ from coverage import Coverage
 from playwright.async_api import Browser, async_playwright
 from pydantic import SecretStr
 
-from app import db, topics
+from app import topics
 from app.config import Settings
+from app.database import engine
 from app.embedded import SUPERUSER, EmbeddedPostgres
 from app.migrate import LOGINS, make_database, prepare, upgrade
 from tests import chromium, secret_watch
@@ -231,9 +232,9 @@ def settings(database: Database, tmp_path: Path) -> Settings:
 @pytest.fixture
 async def bound(settings: Settings) -> AsyncIterator[Settings]:
     """The application's own engine, bound to the test's database."""
-    db.configure(settings)
+    engine.configure(settings)
     yield settings
-    await db.dispose()
+    await engine.dispose()
 
 
 @pytest.fixture

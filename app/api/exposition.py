@@ -15,7 +15,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from app import __version__, db
+from app import __version__
+from app.database import engine
 from app.models import JobStatus
 from app.services.metrics import Figures
 
@@ -117,7 +118,7 @@ def _jobs(happened: Counter[Key]) -> Iterator[Metric]:
 
 
 def _connections() -> Iterator[Metric]:
-    used, size = db.pool_use()
+    used, size = engine.pool_use()
     yield _gauge("quarterdeck_database_connections_used", "Connections of this process that are in use.", used)
     yield _gauge("quarterdeck_database_connections_limit", "Connections that this process may have.", size)
 

@@ -12,7 +12,7 @@ from starlette.types import Message, Send
 from app import clock
 from app.actor import Staff, Token
 from app.api.errors import told
-from app.entrance import DeadToken
+from app.database.identity import DeadToken
 from app.errors import RateLimited
 from app.proxies import holder
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.changes import plain
+from app.database.changes import plain
 from app.models import Action
 
 Record = dict[str, Any]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import asyncpg
 
-from app import driver
+from app.database import driver
 from app.demo import company
 from app.demo.writer import write
 from app.models import Action

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from app import clock, db
+from app import clock
 from app.actor import Command
 from app.config import Settings
+from app.database import engine
 from app.doctor.findings import Finding, counted, lasting, ok, problem, warning
 from app.errors import AppError
 from app.seals.damage import Damage
@@ -23,13 +24,13 @@ async def examine(settings: Settings, full: Settings, user: str) -> list[Finding
     """The state of the log, asked as ``user`` of this machine through the door. ``full`` are the settings with all
     ways in filled in.
     """
-    db.configure(full)
+    engine.configure(full)
     try:
         state = await seals.state(Command(user))
     except AppError as refusal:
         return [problem(CHECK, refusal.message)]
     finally:
-        await db.dispose()
+        await engine.dispose()
     found = [*_key(settings, state), *_damage(state), *_late(state)]
     return found or [_well(state)]
 

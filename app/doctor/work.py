@@ -3,15 +3,16 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from app import __version__, clock, db
+from app import __version__, clock
 from app.actor import Command
 from app.config import Settings
+from app.database import engine
+from app.database.work import reading
 from app.doctor.findings import Finding, counted, lasting, ok, problem, warning
 from app.errors import AppError
 from app.permissions import Permission
 from app.repositories import checkup, home
 from app.repositories.checkup import Sign
-from app.work import reading
 
 WORKERS, JOBS, NUMBERS = "Workers", "Waiting jobs", "Numbers"
 _SIGNS_MISSED = 5
@@ -21,7 +22,7 @@ _MANY, _TOO_MANY = 10_000, 100_000
 
 async def examine(settings: Settings, user: str) -> list[Finding]:
     """Workers, jobs and numbers, asked as ``user`` of this machine through the door."""
-    db.configure(settings)
+    engine.configure(settings)
     try:
         async with reading(Command(user), Permission.JOBS_READ) as work:
             signs = await checkup.workers(work)
@@ -30,7 +31,7 @@ async def examine(settings: Settings, user: str) -> list[Finding]:
     except AppError as refusal:
         return [problem(WORKERS, refusal.message)]
     finally:
-        await db.dispose()
+        await engine.dispose()
     late = max(home.LATE, timedelta(seconds=_SIGNS_MISSED * settings.heartbeat_seconds))
     living = [sign for sign in signs if sign.heartbeat_at > clock.now() - late]
     return [*workers(living, signs, waiting=since is not None), jobs(since, living), numbers(deltas, living)]

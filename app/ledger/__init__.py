@@ -3,6 +3,7 @@
 Services ask (``submit``, ``requeue``, ``request_cancel``), workers run (``claim`` … ``finish``), ``sweep`` mends.
 """
 
+from app.database.work import LeaseLost
 from app.ledger.claims import Claimed, claim, claim_many
 from app.ledger.endings import (
     Cancelled,
@@ -24,7 +25,6 @@ from app.ledger.requests import CANCEL, request_cancel, requeue, submit
 from app.ledger.runs import asked_to_cancel, checkpoint, checkpoint_in, progress, renew, spend
 from app.ledger.sweeping import end_frozen, release_dead, sweep
 from app.ledger.tasks import DATASET_DELETE, DATASET_IMPORT, IMPORT_DELETE, TASKS, Task, label_of
-from app.work import LeaseLost
 
 __all__ = [
     "CANCEL",

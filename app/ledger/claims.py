@@ -10,10 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from app.database.work import Work, keeping
 from app.ledger.events import Run, tell_pages
 from app.ledger.queues import lock
 from app.models.job import Worker
-from app.work import Work, keeping
 
 
 @dataclass(frozen=True, slots=True)

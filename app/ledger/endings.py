@@ -14,14 +14,14 @@ from uuid import UUID
 from sqlalchemy import and_, func, not_, select, text
 
 from app import topics
-from app.changes import plain
+from app.database.changes import plain
+from app.database.work import LeaseLost, Work, keeping
 from app.ledger.events import Run, end, held, put_in_queue, tell, tell_pages
 from app.ledger.queues import GOVERNED, make_room
 from app.ledger.requests import end_badly, stop_if_unwanted
 from app.ledger.runs import has_finished
 from app.models.job import Job, JobEvent, JobEventKind, JobStatus, Worker
 from app.values import exact_json
-from app.work import LeaseLost, Work, keeping
 
 Result = Mapping[str, Any] | None
 _LATELY = timedelta(hours=1)

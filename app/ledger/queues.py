@@ -11,12 +11,12 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, topics
+from app.database.work import Work
 from app.ids import uuid7
 from app.ledger.engines.base import Delivery
 from app.ledger.events import deliver
 from app.ledger.tasks import MAINTENANCE, QUEUES
 from app.models.job import Job, JobEvent, Queue
-from app.work import Work
 
 AT_MOST = 500
 """Jobs that one act moves, so that it stays short. Those that end, and the sweep, move the rest."""

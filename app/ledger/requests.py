@@ -7,13 +7,13 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app import topics
-from app.changes import plain
+from app.database.changes import plain
+from app.database.work import Work
 from app.ids import uuid7
 from app.ledger.events import database_now, end, put_in_queue, tell
 from app.ledger.tasks import TASKS, Task, attempts_of
 from app.ledger.words import words_of
 from app.models.job import Job, JobEventKind, JobStatus
-from app.work import Work
 
 CANCEL = "cancel"
 """What workers are told when somebody wants a running job to stop."""

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, topics
+from app.database.work import Work
 from app.errors import Invalid
 from app.ids import uuid7
 from app.ledger.events import database_now
@@ -20,7 +21,6 @@ from app.ledger.requests import submit
 from app.ledger.tasks import FIGURES_FORGET, FILES_TIDY, TASKS, Task
 from app.models.job import Job, JobStatus, Schedule
 from app.values import cron as recurrence
-from app.work import Work
 
 log = logging.getLogger(__name__)
 

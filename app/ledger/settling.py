@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
+from app.database.work import Work
 from app.ledger.events import database_now, end, tell
 from app.models.job import Job, JobEventKind, JobStatus
-from app.work import Work
 
 
 async def give_up(work: Work, job: Job, by: UUID | None) -> None:

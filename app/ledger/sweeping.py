@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, extract, func, or_, select, text
 from sqlalchemy.orm import load_only
 
-from app import db, driver
+from app.database import driver, engine
+from app.database.work import Work, keeping
 from app.ledger.engines.base import Delivery
 from app.ledger.events import deliver, put_in_queue, tell
 from app.ledger.queues import AT_MOST, release_all
 from app.ledger.requests import end_badly, stop_if_unwanted
 from app.models.job import Job, JobEventKind, JobStatus, Queue, Worker
-from app.work import Work, keeping
 
 _LOCK = 0x71645F7377656570  # "qd_sweep"
 _MOST_DOUBLINGS = 8
@@ -41,7 +41,7 @@ async def end_frozen(silence: float) -> int:
     question and then nothing counts as active there, and would hold its locks, that of the sweep among them, for ever.
     A COPY is always waiting for its next part, and has a limit of its own.
     """
-    async with db.login() as login:
+    async with engine.login() as login:
         limits = {"silence": silence, "copying": max(silence, 1.5 * driver.COPY_SECONDS)}
         return int((await login.execute(_FROZEN, limits)).scalar_one())
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Date, any_, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from app.database.work import Work
 from app.errors import Invalid
 from app.models import Action, AuditEntry, PersonalValue
 from app.models.personal_value import TOLD
@@ -17,7 +18,6 @@ from app.paging import COUNT_CAP, Count, CountKind, Cursor, Page, PageRequest, S
 from app.repositories import audit_words
 from app.repositories.filters import among, as_uuid, identity, within
 from app.repositories.keyset import Listing, Query, page
-from app.work import Work
 
 LISTING = Listing(AuditEntry.id, Sort("id"), {})
 _SEALS = {"personal", "version", "xid"}

@@ -23,11 +23,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 
+from app.database.work import Work
 from app.errors import Invalid
 from app.models import AuditEntry, AuditWords
 from app.paging import COUNT_CAP, PageRequest
 from app.repositories.keyset import Query
-from app.work import Work
 
 LONGEST = 200
 """Characters of a search."""

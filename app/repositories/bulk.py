@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Integer, Row, Select, and_, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import UUID as UUID_
 
+from app.database.work import Work
 from app.errors import Conflict, Forbidden, NotFound
 from app.models import ALWAYS, BulkAct, BulkItem, BulkStatus, BulkVerb, Job, JobStatus, Metric, Team
 from app.paging import Count, Page, PageRequest, Sort
@@ -16,7 +17,6 @@ from app.permissions import Permission, Role, granted
 from app.repositories import tallies
 from app.repositories.filters import among
 from app.repositories.keyset import Listing, Query, page
-from app.work import Work
 
 MOST = 100_000
 """Jobs of one bulk act; what matches beyond them, the newest, is left out."""

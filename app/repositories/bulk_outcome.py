@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from app.database.work import Work
 from app.models import BulkVerb, JobStatus
 from app.repositories import bulk as bulk_table
-from app.work import Work
 
 
 @dataclass(frozen=True, slots=True)

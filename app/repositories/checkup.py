@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from app.database.work import Work
 from app.models import StatsDelta, Worker
-from app.work import Work
 
 MOST_DELTAS = 200_001
 """Counting stops here: so many are too many whatever their number."""

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, case, func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from app.database.work import Work
 from app.errors import NotFound
 from app.models import (
     Dataset,
@@ -28,7 +29,6 @@ from app.models import (
 from app.paging import Page, PageRequest, Sort
 from app.repositories.filters import identity, like
 from app.repositories.keyset import Listing, Query, page
-from app.work import Work
 
 _rows = (
     select(func.coalesce(func.sum(DatasetCount.n), 0).cast(BigInteger))

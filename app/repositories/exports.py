@@ -21,12 +21,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.sql import ColumnElement, select
 
-from app.masking import kind_of
+from app.database.masking import kind_of
+from app.database.work import Work
 from app.paging import EXPORT_CAP, PageRequest
 from app.privacy.personal import DOTS
 from app.repositories.keyset import Listing, Query
 from app.values.spreadsheets import SIGNS, UNSEEN
-from app.work import Work
 
 Sink = Callable[[bytes], Awaitable[None]]
 """Takes the file in, piece by piece."""

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, DateTime, Select, Uuid, cast, func, or_, select, true, union_all
 
+from app.database.work import Work
 from app.errors import NotFound
 from app.models import ALWAYS, EVERYWHERE, Failure, Job, JobStatus, Metric, StatsBucket, StatsDelta, Team
 from app.paging import Page, PageRequest, Sort
 from app.repositories.filters import allowed, among, identity, like
 from app.repositories.keyset import Listing, Query, page
-from app.work import Work
 
 MOST_TEAMS = 20
 _MOMENTS = ARRAY(DateTime(timezone=True))

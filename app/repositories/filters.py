@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app import clock
+from app.database.work import Work
 from app.errors import Invalid
 from app.paging import RANGES, PageRequest
-from app.work import Work
 
 
 def allowed(work: Work, request: PageRequest) -> PageRequest:

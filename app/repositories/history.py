@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, union
 
+from app.database.work import Work
 from app.models import AuditEntry, Job, Payment
 from app.permissions import Permission
 from app.repositories import audit as audit_table
-from app.work import Work
 
 LENGTH = 50
 """How much of each kind is asked for, and how much a time line shows."""

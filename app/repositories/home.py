@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import BigInteger, cast, func, select
 
 from app import clock
+from app.database.work import Work
 from app.models import Dataset, DatasetCount, DatasetStatus, Job, JobStatus, StaffMember, Worker
-from app.work import Work
 
 LATE = timedelta(seconds=20)
 """A worker that has shown no life for so long is not counted."""

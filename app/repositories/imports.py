@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, insert, select, text, update
 
 from app import clock
+from app.database.work import Work
 from app.ids import uuid7
 from app.models import Dataset, DatasetRow, Import, ImportIssue, ImportStatus, Job, JobStatus, Team
 from app.paging import Page, PageRequest, Sort
@@ -16,7 +17,6 @@ from app.repositories.datasets import IMPORT_COLUMNS, IMPORT_STATE
 from app.repositories.filters import identity
 from app.repositories.keyset import Listing, Query, page
 from app.tabular.plan import RowError
-from app.work import Work
 
 LISTING = Listing(Import.id, Sort("id"), {})
 EXPORT: Mapping[str, Any] = MappingProxyType(

@@ -11,10 +11,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import defer
 
 from app import expected
+from app.database.work import Work
 from app.errors import NotFound
 from app.models import Dataset, DatasetStatus, Job, JobEvent, JobEventKind, JobStatus, Queue, Schedule, Worker
 from app.repositories import job_times
-from app.work import Work
 
 PARTS = ("input", "result", "checkpoint")
 """What of a job may be of any size."""

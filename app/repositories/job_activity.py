@@ -9,12 +9,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, func, literal_column, or_, select, union_all
 
 from app import clock
+from app.database.work import Work
 from app.models import Job, JobCount, JobStatus, Metric
 from app.paging import RANGES, PageRequest
 from app.repositories import tallies
 from app.repositories.filters import ends, moment
 from app.repositories.keyset import Parts
-from app.work import Work
 
 NAME = "active"
 """The filter, in an address."""

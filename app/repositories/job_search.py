@@ -7,12 +7,12 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Select, Text, Uuid, any_, cast, false, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import TSQUERY
 
+from app.database.work import Work
 from app.models import Job, JobCount, JobWords, StaffMember, Team, User
 from app.models.bulk import LONGEST_WORD
 from app.paging import PageRequest
 from app.repositories.filters import like
 from app.values import emails
-from app.work import Work
 
 MOST = 1_000
 """Teams, or people, whose names carry the words of a search; further ones are not looked at."""

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Float, Row, and_, case, cast, extract, func, select
 
+from app.database.work import Work
 from app.models import Job, JobStatus
-from app.work import Work
 
 _BEGAN = func.coalesce(Job.run_started_at, Job.started_at)
 """When its last run began."""

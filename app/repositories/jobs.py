@@ -10,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import array
 
+from app.database.work import Work
 from app.models import Failure, Job, JobCount, JobEvent, JobStatus, JobTotal, Team, User
 from app.paging import Count, Page, PageRequest, Sort
 from app.repositories import job_activity, job_search, job_times
 from app.repositories.filters import allowed, among, identity, within
 from app.repositories.keyset import Listing, Query, page
-from app.work import Work
 
 LISTING = Listing(Job.id, Sort("id"), {})
 EXPORT: Mapping[str, Any] = MappingProxyType(

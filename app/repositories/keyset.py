@@ -24,10 +24,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.database.masking import kind_of
+from app.database.work import Work
 from app.errors import Invalid
-from app.masking import kind_of
 from app.paging import COUNT_CAP, Count, CountKind, Cursor, Page, PageRequest, Sort
-from app.work import Work
 
 T = TypeVar("T")
 Query = Select[*tuple[Any, ...]]

@@ -9,13 +9,13 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, func, literal, or_, select, union
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from app.database.work import Work
 from app.errors import Invalid
 from app.models import Job, Metric, Payment, PaymentStatus, Team, User
 from app.paging import Count, CountKind, Page, PageRequest, Sort
 from app.repositories import stats, tallies
 from app.repositories.filters import allowed, among, as_uuid, identity, patterns, within
 from app.repositories.keyset import Listing, Query, page
-from app.work import Work
 
 LISTING = Listing(Payment.id, Sort("created_at"), {"created_at": Payment.created_at, "amount": Payment.amount_minor})
 EXPORT: Mapping[str, Any] = MappingProxyType(

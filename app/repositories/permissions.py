@@ -2,8 +2,8 @@
 
 from sqlalchemy import select
 
+from app.database.work import Work
 from app.models import RoleRule, StaffMember
-from app.work import Work
 
 
 async def needs_second_factor(work: Work, member: StaffMember) -> bool:

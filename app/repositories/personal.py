@@ -5,8 +5,8 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
+from app.database.work import Work
 from app.models import Action, AuditEntry
-from app.work import Work
 
 
 async def alone(work: Work, person: UUID) -> None:

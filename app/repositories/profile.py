@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
+from app.database.work import Work
 from app.permissions import Role
-from app.work import Work
 
 
 class Account(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, cast, delete, func, literal, select
 from sqlalchemy.engine import CursorResult
 
+from app.database.work import Work
 from app.models import Job, JobMinute, JobStatus, JobTotal, Queue
-from app.work import Work
 
 MOST_HELD = 1_000
 """Held jobs of a queue are counted up to here."""

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import Select, select
 
+from app.database.work import Work
 from app.errors import NotFound
 from app.models import Dataset, DatasetRow, DatasetStatus, Job
 from app.repositories import datasets as datasets_table
 from app.repositories.datasets import Field
-from app.work import Work
 
 
 async def team_of_dataset(work: Work, dataset_id: UUID) -> UUID:

@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
+from app.database.work import Work
 from app.errors import Invalid
 from app.fields.filters import Condition, moment_prefix
 from app.fields.keys import KEY
@@ -36,7 +37,6 @@ from app.models import DatasetRow
 from app.paging import COUNT_CAP, Sort
 from app.repositories.datasets import Field
 from app.repositories.filters import like
-from app.work import Work
 
 _COLUMNS = (DatasetRow.id, DatasetRow.position, DatasetRow.version, DatasetRow.status, DatasetRow.data)
 _NUMBERS = {FieldType.INTEGER, FieldType.NUMBER}

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from app.database.work import Work
 from app.models import Job, Schedule
 from app.paging import Page, PageRequest, Sort
 from app.repositories.keyset import Listing, page
-from app.work import Work
 
 RUNS = Listing(Job.id, Sort("id"), {})
 

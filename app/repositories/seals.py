@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import BigInteger, DateTime, column, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 
+from app.database.work import Work
 from app.models import AuditEntry
-from app.work import Work
 
 _MOMENT = DateTime(timezone=True)
 _STATE = func.audit_state().table_valued(

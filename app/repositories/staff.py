@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Text, and_, case, cast, delete, func, inse
 from sqlalchemy.sql import functions
 
 from app import clock
+from app.database.work import Work
 from app.models import (
     AuditEntry,
     LinkPurpose,
@@ -26,7 +27,6 @@ from app.paging import Page, PageRequest, Sort
 from app.permissions import Role
 from app.repositories.filters import among, like
 from app.repositories.keyset import Listing, Query, page
-from app.work import Work
 
 _NAME = func.lower(StaffMember.name)
 LISTING = Listing(StaffMember.id, Sort("name", descending=False), {"name": _NAME})

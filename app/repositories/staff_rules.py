@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from sqlalchemy import func, select
 
+from app.database.work import Work
 from app.models import RoleRule, StaffMember, StaffStatus
 from app.permissions import ROLE_PERMISSIONS, Role
-from app.work import Work
 
 
 class Demand(NamedTuple):

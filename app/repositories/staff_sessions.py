@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.sql import functions
 
 from app import clock
+from app.database.work import Work
 from app.models import StaffSession
-from app.work import Work
 
 MOST = 200
 

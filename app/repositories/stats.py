@@ -21,10 +21,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from app.database.work import Work
 from app.models.stats import ALWAYS, Metric, StatsBucket, StatsDelta
 from app.models.user import UserDay
 from app.values.periods import Period
-from app.work import Work
 
 Table = type[StatsBucket] | type[StatsDelta]
 BATCH = 5_000

@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, CompoundSelect, cast, func, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.database.work import Work
 from app.models import ALWAYS, Metric, StatsBucket, StatsDelta
-from app.work import Work
 
 
 async def now(

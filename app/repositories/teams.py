@@ -9,13 +9,13 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
+from app.database.work import Work
 from app.errors import Conflict, NotFound
 from app.models import Dataset, DatasetStatus, Metric, Payment, Plan, Team, TeamStatus, User, UserStatus
 from app.paging import Count, Page, PageRequest, Sort
 from app.repositories import tallies
 from app.repositories.filters import among, patterns, within
 from app.repositories.keyset import Listing, Query, mapped, page
-from app.work import Work
 
 LISTING = Listing(Team.id, Sort("id"), {"name": func.lower(Team.name), "created_at": Team.created_at})
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import Text, Uuid, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from app.database.work import Work
 from app.models import ApiToken
-from app.work import Work
 
 MOST_LISTED = 100
 """Tokens of one person that a list shows, the newest of them."""

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, column, false, func, literal, or_, select
 
+from app.database.work import Work
 from app.errors import NotFound
 from app.models import Metric, Plan, Team, User, UserDay, UserStatus
 from app.paging import COUNT_CAP, Count, CountKind, Page, PageRequest, Sort
@@ -17,7 +18,6 @@ from app.repositories import tallies
 from app.repositories.filters import allowed, among, as_uuid, patterns, within
 from app.repositories.keyset import Listing, Query, page
 from app.values import emails
-from app.work import Work
 
 LISTING = Listing(User.id, Sort("id"), {"name": func.lower(User.name), "created_at": User.created_at})
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from app.database.work import Work
 from app.models import Job, JobStatus, StaffMember, Worker
-from app.work import Work
 
 MOST_JOBS = 1_000
 

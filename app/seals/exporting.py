@@ -17,9 +17,9 @@ import orjson
 from app import clock
 from app.crypto import merkle
 from app.crypto.signing import Signer
+from app.database.work import Work
 from app.seals import chain, leaves
 from app.seals.chain import Seal
-from app.work import Work
 
 AT_A_TIME = 500
 TYPE, VERSION = "quarterdeck audit export", 1

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from app import clock, driver
+from app import clock
+from app.database import driver
 
 AHEAD = 3
 """Months that are there before they begin."""

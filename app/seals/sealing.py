@@ -14,9 +14,9 @@ from typing import Any
 
 from app.crypto import merkle
 from app.crypto.signing import Signer
+from app.database.work import Work, keeping
 from app.seals import chain, leaves
 from app.seals.chain import Seal
-from app.work import Work, keeping
 
 BATCH = 5_000
 """Entries in one seal at most: what a process keeps in memory, and hashes at a time."""

@@ -7,11 +7,11 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from app import clock
+from app.database.work import Work
 from app.models import AuditCheck
 from app.seals.damage import Problem, of_json
 from app.seals.verifying import Looked
 from app.topics import seals as topic
-from app.work import Work
 
 MOST = 100
 """Problems that are kept: a log with more has been seen to be damaged."""

@@ -16,11 +16,11 @@ from itertools import islice
 from typing import Any
 
 from app.crypto import merkle, signing
+from app.database.work import Work, keeping
 from app.seals import chain, leaves
 from app.seals.chain import Seal
 from app.seals.damage import Damage, Problem, found
 from app.seals.keys import PublicKeys
-from app.work import Work, keeping
 
 WINDOW = 5_000
 """Entries that are looked at in one transaction, unless a single seal has more."""

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from app import clock, db_errors
+from app import clock
 from app.actor import Actor
+from app.database import driver_errors
+from app.database.work import Work, reading
 from app.errors import DiskFull, Exhausted, OutOfMemory, TooManyConnections
 from app.ledger.tasks import label_of
 from app.models import JobStatus, Worker
@@ -18,7 +20,6 @@ from app.repositories import seals as seals_table
 from app.repositories import workers as workers_table
 from app.repositories.home import LATE
 from app.seals.damage import Problem, of_json
-from app.work import Work, reading
 
 STUCK_AFTER = timedelta(minutes=5)
 """A job may wait so long; if none of its queue started meanwhile, the queue is stuck."""
@@ -114,7 +115,7 @@ async def _look(work: Work) -> _Seen:
         await queues_table.minutes(work, now - WINDOW),
         await queues_table.minutes(work, yesterday - WINDOW, yesterday),
         await queues_table.waiting_out(work, [kind.code for kind in _LACKS]),
-        db_errors.met_since(now - MET_FOR),
+        driver_errors.met_since(now - MET_FOR),
         await _damage(work) if Permission.AUDIT_READ in work.who.permissions else (),
     )
 

@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from app.actor import Actor
+from app.database.work import reading
 from app.errors import NotFound
 from app.paging import Page, PageRequest
 from app.permissions import Permission
 from app.repositories import audit as audit_table
-from app.work import reading
 
 LATELY = 2_000
 """Entries among which people are looked for, and of which somebody's days are made."""

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from app import ledger
 from app.actor import Actor
+from app.database.work import Subject, Who, reading, writing
 from app.errors import Forbidden, Invalid, NotFound
 from app.ledger.tasks import AUDIT_EXPORT
 from app.models import Action, Job, JobStatus
@@ -20,7 +21,6 @@ from app.repositories import audit as audit_table
 from app.repositories import filters
 from app.services import uploads
 from app.storage import audit_exports
-from app.work import Subject, Who, reading, writing
 
 KIND = AUDIT_EXPORT.kind
 """The kind of such jobs."""

@@ -13,6 +13,7 @@ from sqlalchemy import Select
 
 from app import clock, ledger
 from app.actor import Actor
+from app.database.work import Work, reading, writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.ledger.tasks import JOBS_BULK
@@ -28,7 +29,6 @@ from app.repositories.keyset import mapped
 from app.services.job import LASTING
 from app.topics import jobs as topic
 from app.values import reasons
-from app.work import Work, reading, writing
 
 RATES = (1, 5, 20, 50)
 """Jobs a second to choose from."""

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from app import ledger
 from app.actor import Actor
+from app.database.work import Work, reading, writing
 from app.errors import Conflict, Invalid, NotFound
 from app.ledger.tasks import DATASET_DELETE
 from app.models import Action, Dataset, DatasetStatus
@@ -15,7 +16,6 @@ from app.repositories import imports as imports_table
 from app.repositories.datasets import DatasetView
 from app.topics import datasets as topic
 from app.values import names, reasons
-from app.work import Work, reading, writing
 
 NAME_LENGTH = names.LENGTH
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from uuid import UUID
 
 from app.actor import Actor
+from app.database.work import reading, writing
 from app.documents import drafts
 from app.errors import NotFound
 from app.ledger.tasks import DOCUMENT_GENERATE
 from app.models import Action, Job, JobStatus
 from app.permissions import Permission
 from app.services import uploads
-from app.work import reading, writing
 
 
 async def is_kept(actor: Actor, store: uploads.Store, job_id: UUID) -> bool:

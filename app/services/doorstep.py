@@ -12,9 +12,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import db
-from app.db_errors import translated
-from app.driver import LOST
+from app.database import engine
+from app.database.driver import LOST
+from app.database.driver_errors import translated
 from app.errors import Unavailable
 from app.trace import request_reference
 
@@ -27,7 +27,7 @@ async def asking(*, only_reads: bool = False) -> AsyncIterator[AsyncSession]:
     within carries the reference of the request; ``only_reads`` spares what is asked at every request the telling of it.
     """
     try:
-        async with db.login() as login:
+        async with engine.login() as login:
             if not only_reads and (reference := request_reference()) is not None:
                 await login.execute(select(func.set_config("app.request", reference, True)))
             yield login

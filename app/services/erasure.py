@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from app.actor import Actor
+from app.database.work import Subject, writing
 from app.documents import drafts
 from app.errors import Conflict, Invalid
 from app.models import Action, User
@@ -19,7 +20,6 @@ from app.repositories import users as users_table
 from app.services import uploads
 from app.topics import jobs, payments, teams, users
 from app.values import reasons
-from app.work import Subject, writing
 
 TIMEOUT = 300.0
 """Seconds: every personal value of the log is looked through for the person's addresses."""

@@ -14,13 +14,13 @@ from typing import IO, Any
 
 from app import clock
 from app.actor import Actor
+from app.database.work import Subject, Who, reading, writing
 from app.errors import NotFound, Unavailable
 from app.models import Action
 from app.paging import PageRequest
 from app.permissions import Permission
 from app.repositories import audit, datasets, exports, filters, imports, jobs, payments, staff, teams, users
 from app.repositories.keyset import Listing, Query
-from app.work import Subject, Who, reading, writing
 
 TIMEOUT = 30.0
 """Seconds that the database may take for the largest file."""

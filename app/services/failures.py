@@ -8,11 +8,11 @@ from uuid import UUID
 
 from app import clock
 from app.actor import Actor
+from app.database.work import reading
 from app.paging import Page, PageRequest
 from app.permissions import Permission
 from app.repositories import failures as failures_table
 from app.repositories.failures import Standing
-from app.work import reading
 
 HOURS = 24
 """Of the line beside each: how often it was seen, hour by hour."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from app import clock
 from app.actor import Actor
+from app.database.work import reading
 from app.errors import Unavailable
 from app.models import DatasetStatus, JobStatus, PaymentStatus
 from app.models.stats import Metric
@@ -23,7 +24,6 @@ from app.repositories.home import Machine
 from app.repositories.stats import Line
 from app.services import uploads
 from app.values.periods import Period, preset
-from app.work import reading
 
 LATELY = 8
 _NOW = (Metric.TEAMS, Metric.USERS, Metric.DATASETS, Metric.PAYMENTS_NOW)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app import ledger
 from app.actor import Actor, Staff
+from app.database.work import Work, reading, writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.fields.types import SPACE, VERBATIM, FieldType
 from app.fields.values import kept
@@ -39,7 +40,6 @@ from app.tabular.plan import ImportPlan, PlanColumn, dump, load
 from app.topics import datasets as topic
 from app.topics import teams as teams_topic
 from app.values import names, reasons
-from app.work import Work, reading, writing
 
 TYPES = [kind.value for kind in FieldType]
 """What a column can become."""

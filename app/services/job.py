@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app import ledger
 from app.actor import Actor
+from app.database.work import Work, writing
 from app.errors import Conflict
 from app.ledger.settling import give_up
 from app.ledger.tasks import TASKS
@@ -26,7 +27,6 @@ from app.repositories import bulk as bulk_table
 from app.repositories import imports as imports_table
 from app.repositories.bulk import Part
 from app.values import reasons
-from app.work import Work, writing
 
 KINDS: Mapping[str, str] = MappingProxyType({task.kind: task.label for task in TASKS.values()})
 """The kinds of jobs as people read them. A kind of an older or newer version is not among them."""

@@ -10,6 +10,7 @@ from uuid import UUID
 from app import expected
 from app.actor import Actor
 from app.attempts import Attempt, attempts
+from app.database.work import Work, reading
 from app.errors import NotFound
 from app.expected import Usual
 from app.ledger.tasks import JOBS_BULK
@@ -22,7 +23,6 @@ from app.repositories import job_times
 from app.repositories import jobs as jobs_table
 from app.repositories import payments as payments_table
 from app.repositories.bulk_outcome import Outcome, by_job
-from app.work import Work, reading
 
 LARGEST = 100_000
 """Bytes from which on only the beginning of a part is shown on its page; all of it is handed out as a file."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from app import clock
 from app.actor import Actor
+from app.database.work import reading
 from app.ledger.tasks import JOBS_BULK, QUEUES, attempts_of
 from app.models import JobStatus
 from app.paging import Page, PageRequest
@@ -19,7 +20,6 @@ from app.repositories.jobs import Priority
 from app.repositories.keyset import mapped
 from app.services.job import KINDS, LASTING, cancel, retry
 from app.services.job_view import JobView, content, get
-from app.work import reading
 
 MINUTES = 60
 """How far the lines above the list reach back."""

@@ -7,12 +7,12 @@ from typing import Any
 
 from app import clock
 from app.actor import Actor
+from app.database.work import reading
 from app.models import JobStatus
 from app.permissions import Permission
 from app.repositories import queues as queues_table
 from app.repositories import workers as workers_table
 from app.repositories.home import LATE
-from app.work import reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from app.actor import Actor
+from app.database.work import reading, writing
 from app.errors import Conflict, NotFound
 from app.paging import Count, Page, PageRequest
 from app.permissions import Permission
 from app.repositories import own_sessions
 from app.values import user_agents
-from app.work import reading, writing
 
 METHODS = {"password": "Password", "totp": "code", "recovery": "recovery code"}
 

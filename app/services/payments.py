@@ -6,6 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from app.actor import Actor
+from app.database.work import reading
 from app.integrations import stripe
 from app.integrations.stripe import Live, Problem
 from app.models import Payment, Team
@@ -14,7 +15,6 @@ from app.permissions import Permission
 from app.repositories import audit as audit_table
 from app.repositories import payments as payments_table
 from app.values import money
-from app.work import reading
 
 NEWEST = payments_table.LISTING.default
 """The order of the list unless somebody asks for another."""

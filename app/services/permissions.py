@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.actor import Actor
+from app.database.work import reading
 from app.models import StaffMember, StaffState
 from app.permissions import ALL_TEAMS_ONLY, ROLE_PERMISSIONS, STEP_UP, Permission, Role, granted
 from app.repositories import permissions as rules_table
 from app.repositories import staff as staff_table
-from app.work import reading
 
 ASKS_AGAIN = "asks for the password or code again"
 _BELONGS = {

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from app import clock
 from app.actor import Actor
+from app.database.masking import personal_columns
+from app.database.work import Work, writing
 from app.errors import NotFound, RateLimited
-from app.masking import personal_columns
 from app.models import Action, Base, Job, Payment, User
 from app.permissions import Permission
 from app.repositories import personal as personal_table
 from app.values import reasons
-from app.work import Work, writing
 
 MOST = 30
 """Values that one person may reveal within :data:`WINDOW`."""

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from app.actor import Actor, Staff
 from app.crypto import passwords
+from app.database.work import reading, writing
 from app.errors import Invalid, NotSignedIn
 from app.permissions import Permission
 from app.repositories import profile as profile_table
@@ -15,7 +16,6 @@ from app.repositories.profile import Account
 from app.services import sessions
 from app.services.doorstep import asking
 from app.values import names
-from app.work import reading, writing
 
 PASSWORD_LENGTH = passwords.MIN_LENGTH
 """Characters that a new password has at least."""

@@ -8,12 +8,12 @@ from uuid import UUID
 from app import clock
 from app.actor import Token
 from app.crypto import api_tokens
+from app.database.work import keeping
 from app.errors import AppError
 from app.permissions import delegated
 from app.repositories import programs
 from app.repositories import tokens as tokens_table
 from app.services.doorstep import asking
-from app.work import keeping
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from app import clock, ledger
 from app.actor import Actor
+from app.database.work import Work, reading, writing
 from app.errors import Conflict, Invalid
 from app.ledger.tasks import TASKS
 from app.models import Action, JobStatus, Queue, Worker
@@ -20,7 +21,6 @@ from app.repositories import workers as workers_table
 from app.repositories.home import LATE
 from app.topics import queues as topic
 from app.values import reasons
-from app.work import Work, reading, writing
 
 MINUTES = 60
 """How long the pictures of a queue reach back."""

@@ -11,7 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from app.actor import Actor
-from app.changes import plain
+from app.database.changes import plain
+from app.database.work import Work, reading, writing
 from app.errors import Conflict, Forbidden, NotFound
 from app.models import Action, Base, DatasetRow, Team, User
 from app.permissions import Permission
@@ -20,7 +21,6 @@ from app.repositories import reverting as questions
 from app.services.reverting_rules import NEVER, NOTHING, RULES, Rule
 from app.topics import rows, teams
 from app.values import reasons
-from app.work import Work, reading, writing
 
 _RENAMES = {Action.TEAM_RENAMED, Action.DATASET_RENAMED}
 """What is told by the name that it had before."""

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app import ledger
+from app.database.work import Work
 from app.errors import Conflict, Invalid
 from app.fields.values import kept
 from app.models import Action, Base, Dataset, DatasetRow, JobStatus, Queue, Team, User
@@ -15,7 +16,6 @@ from app.repositories import reverting as questions
 from app.repositories import teams as teams_table
 from app.repositories import users as users_table
 from app.topics import Topic, datasets, queues, rows, teams, users
-from app.work import Work
 
 Values = Mapping[str, Any]
 _P = Permission

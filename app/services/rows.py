@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from app.actor import Actor
+from app.database.work import Work, reading, writing
 from app.errors import Conflict, Invalid, NotFound
 from app.fields.filters import Condition, check
 from app.fields.values import kept
@@ -20,7 +21,6 @@ from app.repositories import datasets as datasets_table
 from app.repositories import rows as rows_table
 from app.repositories.datasets import DatasetView, Field
 from app.topics import rows as topic
-from app.work import Work, reading, writing
 
 MOST_AT_ONCE = 1000
 SCAN_TIMEOUT = 10.0

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app import clock
 from app.actor import Actor
+from app.database.work import Work, reading, writing
 from app.errors import Conflict, Invalid
 from app.ledger.schedules import is_busy, submit_scheduled
 from app.ledger.tasks import TASKS, label_of
@@ -19,7 +20,6 @@ from app.repositories import schedules as schedules_table
 from app.topics import schedules as topic
 from app.values import cron as recurrence
 from app.values import reasons
-from app.work import Work, reading, writing
 
 AHEAD = 5
 """How many of the next runs are shown."""

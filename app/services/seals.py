@@ -7,13 +7,13 @@ from typing import BinaryIO
 from app import clock
 from app.actor import Actor
 from app.crypto.signing import Signer
+from app.database.work import Subject, reading, writing
 from app.errors import NotFound
 from app.models import Action
 from app.permissions import Permission
 from app.repositories import seals as seals_table
 from app.seals import exporting
 from app.seals.damage import Problem, of_json
-from app.work import Subject, reading, writing
 
 PATIENCE = timedelta(seconds=60)
 """How long an entry may wait to be sealed before somebody should look at it: a long transaction holds sealing up."""

@@ -15,13 +15,13 @@ from uuid import UUID
 from app import clock
 from app.actor import Actor, Nobody, Staff
 from app.crypto import sealed, totp
+from app.database.work import RECENT
 from app.errors import Conflict, Invalid, NotSignedIn, Unavailable
 from app.repositories import second_factor
 from app.repositories.second_factor import Fresh, Own, Used
 from app.services import sessions, throttle
 from app.services.doorstep import asking
 from app.services.sessions import SignedIn
-from app.work import RECENT
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from uuid import UUID
 from app import clock
 from app.actor import Nobody, Staff
 from app.crypto import passwords, tokens
-from app.entrance import awake_since
+from app.database.identity import awake_since
+from app.database.work import keeping
 from app.errors import AppError, NotSignedIn
 from app.ids import uuid7
 from app.repositories import sessions, step_up
@@ -19,7 +20,6 @@ from app.repositories import staff as staff_table
 from app.repositories.sessions import Outcome
 from app.services import throttle
 from app.services.doorstep import asking
-from app.work import keeping
 
 log = logging.getLogger(__name__)
 

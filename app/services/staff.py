@@ -14,6 +14,7 @@ from uuid import UUID
 from app import clock
 from app.actor import Actor
 from app.crypto import links, passwords
+from app.database.work import Work, reading, writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.models import (
@@ -34,7 +35,6 @@ from app.repositories.staff import OpenLink
 from app.topics import sessions
 from app.topics import staff as staff_topic
 from app.values import names, reasons
-from app.work import Work, reading, writing
 
 EMAIL_LENGTH = 254
 LINK_LIFETIME = timedelta(hours=72)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from app.actor import Actor
+from app.database.work import reading, writing
 from app.errors import Conflict, Invalid
 from app.ids import uuid7
 from app.models import Action, RoleRule
@@ -11,7 +12,6 @@ from app.repositories import staff_rules
 from app.repositories.staff_rules import Demand
 from app.topics import staff as staff_topic
 from app.values import reasons
-from app.work import reading, writing
 
 __all__ = ["Demand", "demand_second_factor", "search"]
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app.actor import Actor
+from app.database.work import Work, reading, writing
 from app.errors import Forbidden, NotFound
 from app.models import Action, StaffMember, StaffSession
 from app.paging import Page, PageRequest
@@ -14,7 +15,6 @@ from app.services.own_sessions import SessionView
 from app.topics import sessions
 from app.topics import staff as staff_topic
 from app.values import reasons, user_agents
-from app.work import Work, reading, writing
 
 _REASON = "ended by an administrator"
 

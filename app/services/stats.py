@@ -10,13 +10,13 @@ from datetime import datetime
 
 from app import clock
 from app.actor import Actor
+from app.database.work import Work, reading
 from app.errors import Forbidden
 from app.models.stats import Metric
 from app.permissions import Permission
 from app.repositories import stats as stats_table
 from app.repositories.stats import Line
 from app.values.periods import Period
-from app.work import Work, reading
 
 __all__ = ["Answer", "Line", "actions", "active", "imported", "jobs", "revenue", "reviewed", "signups"]
 

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from app.actor import Actor
+from app.database.work import reading, writing
 from app.errors import Conflict, Invalid, NotFound
 from app.ids import uuid7
 from app.models import Action, Team, TeamStatus
@@ -16,7 +17,6 @@ from app.repositories.teams import TeamRow
 from app.topics import teams as topic
 from app.values import reasons
 from app.values.names import TEAM_LENGTH, of_team
-from app.work import reading, writing
 
 NAME_LENGTH = TEAM_LENGTH
 MOST = 1_000_000

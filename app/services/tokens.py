@@ -11,6 +11,7 @@ from uuid import UUID
 from app import clock
 from app.actor import Actor
 from app.crypto import api_tokens
+from app.database.work import Work, reading, writing
 from app.errors import Conflict, Invalid, NotFound, NotSignedIn
 from app.ids import uuid7
 from app.models import Action, ApiToken, StaffMember, TokenState
@@ -21,7 +22,6 @@ from app.repositories import teams as teams_table
 from app.repositories import tokens as tokens_table
 from app.topics import staff as staff_topic
 from app.values import names, reasons
-from app.work import Work, reading, writing
 
 DAYS = (7, 30, 90, 365)
 """How long a token may work. None works for ever."""

@@ -15,11 +15,11 @@ from uuid import UUID
 
 from app.actor import Actor, Staff
 from app.config import Settings
+from app.database.work import reading
 from app.errors import AppError, Forbidden, NotFound, Unavailable
 from app.ids import uuid7
 from app.permissions import Permission
 from app.storage import cleanup
-from app.work import reading
 
 BUFFER = 1 << 20
 _SPARE = 64 << 20

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app.actor import Actor
+from app.database.work import Work, reading, writing
 from app.errors import Conflict, Invalid
 from app.ids import uuid7
 from app.models import Action, Plan, Team, User, UserStatus
@@ -18,7 +19,6 @@ from app.repositories import users as users_table
 from app.repositories.history import History
 from app.topics import teams, users
 from app.values import emails, options, reasons
-from app.work import Work, reading, writing
 
 NAME_LENGTH = 120
 """Characters that a name takes."""

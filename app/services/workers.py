@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app import __version__, clock
 from app.actor import Actor
+from app.database.work import reading, writing
 from app.errors import Conflict
 from app.ledger.tasks import QUEUES, label_of
 from app.models import Action, Worker
@@ -18,7 +19,6 @@ from app.repositories import workers as workers_table
 from app.repositories.home import LATE
 from app.topics import workers as topic
 from app.values import reasons
-from app.work import reading, writing
 
 
 class WorkerState(StrEnum):

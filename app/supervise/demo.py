@@ -22,17 +22,17 @@ def load(settings: Settings) -> bool:
 
 async def _load(settings: Settings) -> bool:
     """Load, and add up the numbers at once, so that the first look at them is quick."""
-    from app import db
+    from app.database import engine
     from app.demo import loading
     from app.worker import stats
 
     loaded = await loading.load(_owner_url(settings), settings.data_dir, clock.now())
     if loaded:
-        db.configure(settings)
+        engine.configure(settings)
         try:
             await stats.add_up()
         finally:
-            await db.dispose()
+            await engine.dispose()
     return loaded
 
 

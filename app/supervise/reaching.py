@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from app import driver
+from app.database import driver
 from app.startup import StartupProblem
 
 OLDEST = 18

@@ -1,7 +1,7 @@
 """The worker's part in searching the audit log: reading the words of what was sealed."""
 
+from app.database.work import keeping
 from app.repositories import audit_words
-from app.work import keeping
 
 
 async def read_on() -> int:

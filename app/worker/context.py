@@ -11,10 +11,10 @@ from uuid import UUID
 from app import ledger
 from app.actor import System
 from app.config import Settings
-from app.driver import until_lost
+from app.database.driver import until_lost
+from app.database.work import Work, keeping
 from app.ledger import Cancelled, Later, Run
 from app.privacy import job_secrets
-from app.work import Work, keeping
 
 PROGRESS_SECONDS = 1.0
 """Progress reaches the database at most this often."""

@@ -12,17 +12,18 @@ import asyncpg
 from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
 
-from app import __version__, clock, db, ledger, topics
+from app import __version__, clock, ledger, topics
 from app.config import Settings
+from app.database import engine
+from app.database.listening import listening
+from app.database.work import keeping
 from app.errors import AppError
 from app.ids import uuid7
 from app.ledger import Claimed, LeaseLost, Result, Run
 from app.ledger.engines.base import Intake
 from app.ledger.tasks import MAINTENANCE, QUEUES
-from app.listen import listening
 from app.models.job import Worker
 from app.topics import Change
-from app.work import keeping
 from app.worker import audit_words, place, stats
 from app.worker.execution import Ending, Execution
 from app.worker.scheduling import Scheduler
@@ -201,7 +202,7 @@ class WorkerProcess:
 
     async def _sweep(self) -> None:
         await ledger.release_dead(self.me, place.alive)
-        if ended := await ledger.end_frozen(db.silence(self.settings)):
+        if ended := await ledger.end_frozen(engine.silence(self.settings)):
             log.warning("Transactions of frozen processes that were ended, so that their locks are free: %d.", ended)
         await ledger.sweep(self.settings.redeliver_seconds)
 

@@ -8,8 +8,9 @@ import os
 import pkgutil
 import signal
 
-from app import db, logs
+from app import logs
 from app.config import Settings
+from app.database import engine
 from app.ledger.tasks import MAINTENANCE, QUEUES
 from app.startup import StartupProblem
 from app.worker import tasks
@@ -40,7 +41,7 @@ def load_tasks() -> None:
 
 async def work(settings: Settings, *, maintenance: bool) -> None:
     """Bind this process to the database and work until a signal comes."""
-    db.configure(settings)
+    engine.configure(settings)
     gc.collect()
     gc.freeze()  # what was imported stays for ever: searching it for garbage took a third of the time of short jobs
     process = WorkerProcess(settings, maintenance)
@@ -49,7 +50,7 @@ async def work(settings: Settings, *, maintenance: bool) -> None:
     try:
         await process.run()
     finally:
-        await db.dispose()
+        await engine.dispose()
         gc.unfreeze()  # what is frozen outlives Python's own end, and DuckDB would tell of each thing as leaked
     if process.handed_back:
         # A thread of a job that was stopped may be busy for minutes, and Python would wait for it.

@@ -4,8 +4,8 @@ due, and each time of a schedule is taken once.
 
 from dataclasses import dataclass
 
+from app.database.work import keeping
 from app.ledger import schedules
-from app.work import keeping
 
 
 @dataclass(eq=False)

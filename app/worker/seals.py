@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from app.config import Settings
+from app.database.work import Work, keeping
 from app.errors import AppError
 from app.integrations import checkpoint_webhook
 from app.seals import checkpoints, guards, partitions, sealing, state, verifying
@@ -18,7 +19,6 @@ from app.seals.checkpoints import Checkpoint
 from app.seals.damage import Damage, Problem
 from app.seals.keys import Keys, of_settings
 from app.seals.verifying import Looked
-from app.work import Work, keeping
 
 SEAL_SECONDS = 1.0
 LOOK_SECONDS = 10.0

@@ -1,7 +1,7 @@
 """The worker's part in the numbers: adding up what the triggers noted."""
 
+from app.database.work import keeping
 from app.repositories import stats as stats_table
-from app.work import keeping
 
 
 async def add_up() -> int:

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import asyncpg
 
+from app.database.work import Work
 from app.ledger.engines.base import Delivery, Intake
-from app.work import Work
 
 TABLE = """
     CREATE TABLE engine.polling (

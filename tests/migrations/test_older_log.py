@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app import db
 from app.config import Settings
+from app.database import engine as db
 from app.embedded import EmbeddedPostgres
 from app.migrate import config, make_database, upgrade
 from tests.conftest import Database, settings_for

@@ -7,9 +7,9 @@ from pydantic import SecretStr
 
 from app import ledger
 from app.config import Settings
+from app.database.work import keeping
 from app.ids import uuid7
 from app.ledger.schedules import declare_schedules
-from app.work import keeping
 from tests.factories import add_job
 from tests.pages.visitor import Visit, Visitor, application, visiting
 from tests.people import Company

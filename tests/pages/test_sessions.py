@@ -9,7 +9,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app import asking, clock
+from app import clock
+from app.database import step_up as asking
 from app.errors import NotProved, StepUpRequired
 from app.services import teams
 from components import frame, step_up

@@ -15,13 +15,13 @@ import asyncpg
 
 from app import ledger
 from app.config import Settings
+from app.database.work import writing
 from app.ledger import Task
 from app.ledger.engines.base import Engine
 from app.ledger.engines.pgqueuer import PgQueuerEngine
 from app.models import Action, Job, Team
 from app.permissions import Permission
 from app.supervise.connections import environment
-from app.work import writing
 from tests.engines.polling import TABLE, PollingEngine
 from tests.people import Company
 from tests.processes.worker_tasks import ENGINE

@@ -14,9 +14,9 @@ import pytest
 
 from app import ledger
 from app.config import Settings
+from app.database.work import keeping, writing
 from app.ledger.engines.base import Delivery
 from app.permissions import Permission
-from app.work import keeping, writing
 from tests.people import Company
 from tests.processes.contracts import ENGINES, Delivering, Jobs, Workers, eventually, lines_of, stepped
 from tests.processes.worker_tasks import NOOP, POISON, REFUSE, STEPS

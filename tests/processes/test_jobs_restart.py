@@ -12,8 +12,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app import db
 from app.config import Settings
+from app.database import engine
 from app.embedded import EmbeddedPostgres
 from app.migrate import LOGINS, prepare, upgrade
 from tests.conftest import PASSWORD, Database, settings_for
@@ -36,8 +36,8 @@ class Restarting:
         """End the server in the middle of everything, and start it again: it recovers as after a crash."""
         await asyncio.to_thread(self.database.server.stop, 0)
         await asyncio.to_thread(self.database.server.start)
-        await db.dispose()
-        db.configure(self.settings)
+        await engine.dispose()
+        engine.configure(self.settings)
         self.jobs.admin.terminate()
         self.jobs.admin = await asyncpg.connect(self.database.admin_url)
 
@@ -52,11 +52,11 @@ async def restarting(tmp_path: Path) -> AsyncIterator[Restarting]:
         database = Database(server, "quarterdeck")
         await upgrade(database.url("quarterdeck_owner"))
         settings = settings_for(database, tmp_path)
-        db.configure(settings)
+        engine.configure(settings)
         admin = await asyncpg.connect(database.admin_url)
         made = Restarting(database, settings, Jobs(await found_company(admin), admin))
         yield made
-        await db.dispose()
+        await engine.dispose()
         made.jobs.admin.terminate()
 
 

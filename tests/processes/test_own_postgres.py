@@ -14,9 +14,9 @@ import pytest
 from pydantic import SecretStr
 
 import app.embedded
-from app import db
 from app.actor import Staff
 from app.config import Settings
+from app.database import engine
 from app.embedded import EmbeddedPostgres
 from app.migrate import head, upgrade
 from app.permissions import Role
@@ -148,12 +148,12 @@ async def import_something(theirs: Theirs, data_dir: Path) -> None:
         row = await admin.fetchrow("SELECT s.id, m.id AS staff, m.name FROM staff_sessions s, staff m")
         ann = Staff(row["id"], row["staff"], row["name"], PERSON["QUARTERDECK_ADMIN_EMAIL"], Role.SUPER_ADMIN)
         settings = Settings(data_dir=data_dir, database_url=SecretStr(theirs.url("quarterdeck_app", APP)))
-        db.configure(settings)
+        engine.configure(settings)
         try:
             team = (await teams.create(ann, "Acme")).id
             made = await Desk.of(ann, settings).start_new(b"code,n\nA,1\nB,2\nC,3\n", team)
         finally:
-            await db.dispose()
+            await engine.dispose()
         state = "SELECT status FROM jobs WHERE id = $1 AND finished_at IS NOT NULL"
         while (status := await admin.fetchval(state, made.job_id)) is None:  # noqa: ASYNC110 - of other processes
             await asyncio.sleep(0.05)
@@ -295,10 +295,10 @@ async def test_tls_is_asked_for_in_the_address(theirs: Theirs, tmp_path: Path) -
             Settings(database_url=SecretStr(settings["QUARTERDECK_DATABASE_URL"]), session_key=SecretStr("k"))
         )
         await own_database.check(full, head())
-        db.configure(full)
-        async with db.login() as login:
+        engine.configure(full)
+        async with engine.login() as login:
             assert await health.revision(login) == head()
-        await db.dispose()
+        await engine.dispose()
         system = settings | {
             "QUARTERDECK_MIGRATION_URL": url(*theirs.superuser(), "?sslmode=verify-full&sslrootcert=/x")
         }

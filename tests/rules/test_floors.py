@@ -49,15 +49,40 @@ LOGIN_QUESTIONS = {
 # Their plain functions build questions and ask none.
 PURE_PARTS = {f"app/repositories/{name}.py" for name in ("audit_words", "filters", "job_activity", "keyset", "tallies")}
 QUESTION = "matching"  # what a list asks, made of its request and not yet put
-SQL_TEXT = ("app/repositories/", "app/ledger/", "app/work.py", "app/entrance.py", "app/db.py", "app/migrate.py")
+SQL_TEXT = (
+    "app/repositories/",
+    "app/ledger/",
+    "app/database/work.py",
+    "app/database/identity.py",
+    "app/database/engine.py",
+    "app/migrate.py",
+)
 SQL_TEXT_NAMES = {"sqlalchemy.text", "sqlalchemy.sql.text", "sqlalchemy.sql.expression.text"}
 # Also where import-linter cannot name a module that does not exist yet.
 OUT_OF_REACH = {
     "pages": (
-        *("sqlalchemy", "asyncpg", "alembic", "app.db", "app.work", "app.entrance", "app.repositories", "app.ledger"),
-        *("app.listen", "app.driver", "app.crypto", "app.main", "app.api", "app.worker"),
+        *(
+            "sqlalchemy",
+            "asyncpg",
+            "alembic",
+            "app.database.engine",
+            "app.database.work",
+            "app.database.identity",
+            "app.repositories",
+            "app.ledger",
+        ),
+        *("app.database.listening", "app.database.driver", "app.crypto", "app.main", "app.api", "app.worker"),
     ),
-    "components": ("sqlalchemy", "asyncpg", "app.services", "app.models", "app.db", "app.work", "app.main", "pages"),
+    "components": (
+        "sqlalchemy",
+        "asyncpg",
+        "app.services",
+        "app.models",
+        "app.database.engine",
+        "app.database.work",
+        "app.main",
+        "pages",
+    ),
 }
 DOORS = {
     "stripe": ("app/integrations/stripe.py",),
@@ -169,14 +194,14 @@ def test_each_outside_library_has_one_door(library: str, doors: tuple[str, ...])
 def test_every_connection_ends_what_it_is_busy_with() -> None:
     makes = {"asyncpg.connect", "asyncpg.create_pool", "asyncpg.Connection", "asyncpg.pool.create_pool"}
     made = [(path, name, call) for path in sources("app", "migrations") for name, call in calls(path)]
-    wrong = [at(path, call) for path, name, call in made if name in makes and str(path) != "app/driver.py"]
+    wrong = [at(path, call) for path, name, call in made if name in makes and str(path) != "app/database/driver.py"]
     wrong += [
         at(path, call)
         for path, name, call in made
         if name.endswith("create_async_engine") and "async_creator" not in {word.arg for word in call.keywords}
     ]
     wrong += [str(path) for path in sources("app", "migrations") if makes & set(imports(path)) - {"asyncpg.Connection"}]
-    assert not wrong, f"app.driver connects: its COPY does not outlive the connection: {wrong}"
+    assert not wrong, f"app.database.driver connects: its COPY does not outlive the connection: {wrong}"
 
 
 @pytest.mark.parametrize(("folder", "forbidden"), OUT_OF_REACH.items(), ids=str)

@@ -7,7 +7,7 @@ from sqlalchemy import JSON, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import String, TypeEngine
 
-from app.masking import personal_columns
+from app.database.masking import personal_columns
 from app.models import GLOBAL_TABLES, Base, Payment, User
 from app.privacy.personal import Kind
 from tests.rules.tree import calls, sources

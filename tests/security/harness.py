@@ -17,10 +17,11 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import Client, ui
 from starlette.responses import JSONResponse, StreamingResponse
 
-from app import db, logs, migrate, topics
+from app import logs, migrate, topics
 from app.api import errors, health, profile, sign_in, step_up, v1
 from app.api import second_factor as factor_pages
 from app.config import Settings
+from app.database import engine
 from app.guard import Guard
 from app.http_protocol import LimitedProtocol
 from app.services import health as health_service
@@ -70,13 +71,13 @@ def routes(api: FastAPI) -> None:
 def build(settings: Settings) -> Guard:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        db.configure(settings)
+        engine.configure(settings)
         assert settings.database_url
         listening = await asyncpg.connect(settings.database_url.get_secret_value())
         await listening.add_listener(topics.CHANNEL, _hear)
         yield
         await listening.close()
-        await db.dispose()
+        await engine.dispose()
 
     assert settings.session_key
     sessions.bind(sessions.Signing((settings.session_key.get_secret_value(),), timedelta(hours=settings.session_hours)))

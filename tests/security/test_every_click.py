@@ -21,8 +21,9 @@ from nicegui import Client, core
 from nicegui.element import Element
 from nicegui.outbox import Outbox
 
-from app import websocket, work
+from app import websocket
 from app.actor import Actor
+from app.database import work
 from app.embedded import EmbeddedPostgres
 from app.permissions import ROLE_PERMISSIONS, Permission, Role
 from components.blocks import PageHead

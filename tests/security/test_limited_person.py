@@ -16,9 +16,10 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from app import db, websocket
+from app import websocket
 from app.actor import Staff
 from app.config import Settings
+from app.database import engine
 from app.ids import uuid7
 from app.services import datasets, exports, jobs, users
 from components.table import DataTable
@@ -71,7 +72,7 @@ def _routes(router: APIRouter) -> Iterator[APIRoute]:
 
 @pytest.fixture
 async def console(theirs: Theirs, settings: Settings) -> AsyncIterator[Console]:
-    await db.dispose()  # the application makes an engine of its own
+    await engine.dispose()  # the application makes an engine of its own
     async with AsyncExitStack() as stack:
         guarded = await stack.enter_async_context(application(settings))
         yield Console(guarded, settings, theirs, stack)

@@ -8,9 +8,10 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from app import clock, db
+from app import clock
 from app.actor import Command, Staff
 from app.config import Settings
+from app.database import engine
 from app.embedded import EmbeddedPostgres
 from app.permissions import Role
 from app.services import own_sessions, staff, staff_sessions, teams
@@ -26,9 +27,9 @@ HERE = Command("root")
 @pytest.fixture
 async def elsewhere(server: EmbeddedPostgres, site: Site) -> AsyncIterator[None]:
     """This process acts on the site's database, as another process of the installation does."""
-    db.configure(Settings(database_url=SecretStr(server.url("quarterdeck_app", DATABASE_PASSWORD, DATABASE))))
+    engine.configure(Settings(database_url=SecretStr(server.url("quarterdeck_app", DATABASE_PASSWORD, DATABASE))))
     yield
-    await db.dispose()
+    await engine.dispose()
 
 
 End = Callable[[asyncpg.Connection, UUID, UUID], Awaitable[object]]

@@ -10,10 +10,10 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from app import db
 from app.actor import Nobody
 from app.config import Settings
 from app.crypto import passwords
+from app.database import engine
 from app.embedded import EmbeddedPostgres
 from app.errors import RateLimited
 from app.services import sessions
@@ -29,10 +29,10 @@ pytestmark = pytest.mark.usefixtures("patience")
 @pytest.fixture
 async def second_process(site: Site, server: EmbeddedPostgres) -> AsyncIterator[None]:
     """This test process as another web process beside the site's, on the same database."""
-    db.configure(Settings(database_url=SecretStr(server.url("quarterdeck_app", DATABASE_PASSWORD, DATABASE))))
+    engine.configure(Settings(database_url=SecretStr(server.url("quarterdeck_app", DATABASE_PASSWORD, DATABASE))))
     sessions.bind(sessions.Signing((SESSION_KEY,), timedelta(hours=24)))
     yield
-    await db.dispose()
+    await engine.dispose()
 
 
 async def over_there(site: Site, email: str, password: str = "wrong password", cookie: str = "") -> int:

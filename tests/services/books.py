@@ -7,11 +7,11 @@ from uuid import UUID
 import asyncpg
 
 from app import clock, ledger
+from app.database.work import keeping, writing
 from app.ids import uuid7
 from app.ledger import Claimed, Failure, Task
 from app.models import Action, Job, Team, Worker
 from app.permissions import Permission
-from app.work import keeping, writing
 from tests.people import Company
 
 COUNT = Task("test.count", "Count", permissions=frozenset({Permission.IMPORTS_RUN}))

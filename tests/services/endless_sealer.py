@@ -6,16 +6,16 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from app import db
 from app.config import Settings
+from app.database import engine
+from app.database.work import keeping
 from app.seals import sealing
 from app.seals.keys import of_settings
-from app.work import keeping
 
 
 async def main(url: str, key: str) -> None:
     settings = Settings(data_dir=Path("nowhere"), database_url=SecretStr(url), seal_key=SecretStr(key))
-    db.configure(settings)
+    engine.configure(settings)
     sealing.BATCH = 3  # many seals, so that a kill meets one
     signer = of_settings(settings).signer
     assert signer is not None

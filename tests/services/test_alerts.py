@@ -6,12 +6,12 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from app.database.work import keeping
 from app.errors import Forbidden
 from app.ids import uuid7
 from app.ledger import declare_queues
 from app.services import alerts
 from app.services.alerts import AlertKind
-from app.work import keeping
 from tests.factories import add_job
 from tests.people import Company
 

@@ -73,7 +73,7 @@ async def test_who_sees_personal_data_masked_finds_nothing_by_them(
 ) -> None:
     both = frozenset({Permission.AUDIT_READ, Permission.LISTS_EXPORT, Permission.JOBS_READ})
     with monkeypatch.context() as fewer:
-        fewer.setattr("app.entrance.granted", lambda *_, **__: both)
+        fewer.setattr("app.database.identity.granted", lambda *_, **__: both)
         job = await audit_exports.start(company.vic, PageRequest(search="4312"), "jsonl")
     await desk.run(job.id)
     assert json.loads(await admin.fetchval("SELECT result FROM jobs WHERE id = $1", job.id))["entries"] == 0

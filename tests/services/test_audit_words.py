@@ -122,7 +122,7 @@ async def test_who_sees_personal_data_masked_finds_nothing_by_them(
     for _ in range(2):  # before their words are read, and after
         assert await hits(support, "otto") == [Action.USER_OPTIONS_EDITED, Action.USER_PLAN_CHANGED]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("app.work.masked_for", lambda *_: True)
+            patch.setattr("app.database.work.masked_for", lambda *_: True)
             assert await hits(support, "otto") == []
             assert await hits(support, "4312") == []
             assert await hits(support, "premium") == [Action.USER_PLAN_CHANGED]

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from app.bookkeeping import BOOKKEEPING, Kept
+from app.database.bookkeeping import BOOKKEEPING, Kept
 from app.migrate import LOGINS, ROLES
 from app.models import GLOBAL_TABLES
 

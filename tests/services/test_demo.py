@@ -15,11 +15,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app import db
 from app.actor import Command, Nobody
 from app.attempts import Ending, attempts
 from app.config import Settings
 from app.crypto.passwords import NOBODYS_HASH
+from app.database import engine
 from app.demo import company as demo
 from app.demo import loading
 from app.demo.dice import DAY_BEGINS, DAY_ENDS
@@ -253,14 +253,14 @@ async def test_what_is_loaded_is_counted_exactly(
     for import_ in bad:
         lines = (tmp_path / "uploads" / f"{import_['id']}.errors.csv").read_text().splitlines()
         assert len(lines) == import_["rows_bad"] + 1
-    db.configure(settings)
+    engine.configure(settings)
     email = await admin.fetchval("SELECT email FROM staff LIMIT 1")
     with pytest.raises(WrongPassword):
         await sessions.sign_in(Nobody("127.0.0.1"), email, "any password at all", "a test")
     first = await staff.ensure_first_administrator(Command("root"), "first@example.com", None)
     assert first, "nobody of the demo can sign in"
     assert await staff.ensure_first_administrator(Command("root"), "second@example.com", None) is None
-    await db.dispose()
+    await engine.dispose()
     assert not await loading.load(database.url("quarterdeck_owner"), tmp_path, NOW), "only an empty database is filled"
 
 

@@ -12,13 +12,13 @@ import pytest
 import app.worker.tasks.documents  # noqa: F401 - binds the function that the job runs
 from app import ledger
 from app.config import Settings
+from app.database.work import writing
 from app.documents import drafts
 from app.errors import Forbidden, Invalid, NotFound
 from app.ledger.tasks import DOCUMENT_GENERATE
 from app.models import Action
 from app.permissions import Permission
 from app.services import documents, jobs
-from app.work import writing
 from tests.factories import Desk, add_job
 from tests.people import Company
 

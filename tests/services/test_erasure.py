@@ -8,9 +8,9 @@ import pytest
 
 from app import clock
 from app.config import Settings
+from app.database.masking import personal_columns
 from app.documents import drafts
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from app.masking import personal_columns
 from app.models import BulkVerb, Job, JobEvent, Payment, User
 from app.paging import PageRequest
 from app.services import audit, audit_exports, bulk, erasure, teams, users

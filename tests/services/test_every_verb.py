@@ -18,11 +18,11 @@ import pytest
 from sqlalchemy import inspect
 
 from app.actor import Staff
-from app.changes import _SILENT
 from app.config import Settings
 from app.crypto import passwords
+from app.database.changes import _SILENT
+from app.database.recording import noun
 from app.models import Base
-from app.recording import noun
 from app.trace import referenced
 from tests.factories import Desk, add_import, add_job, add_user, make_dataset
 from tests.people import PASSWORD, Company

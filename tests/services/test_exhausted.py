@@ -8,14 +8,15 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from app import clock, db, db_errors, ledger
+from app import clock, ledger
 from app.config import Settings
+from app.database import driver_errors, engine
+from app.database.work import keeping, reading
 from app.errors import DiskFull, Exhausted, OutOfMemory, TooManyConnections, Unavailable
 from app.permissions import Permission
 from app.services import alerts
 from app.services.alerts import AlertKind
 from app.trace import referenced
-from app.work import keeping, reading
 from app.worker.context import JobContext
 from app.worker.execution import Execution
 from app.worker.process import identity
@@ -50,19 +51,19 @@ async def test_each_has_a_sentence_of_its_own_and_a_warning_with_the_reference(
         assert isinstance(met.value, Unavailable)
         assert what in met.value.message
         assert "does not answer" not in met.value.message
-        [line] = [record for record in caplog.records if record.name == "app.db_errors"]
+        [line] = [record for record in caplog.records if record.name == "app.database.driver_errors"]
         assert (line.levelno, state in line.getMessage()) == (logging.WARNING, True)
 
 
 async def test_a_database_that_lets_nobody_more_in_says_so(
     company: Company, admin: asyncpg.Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await db.dispose()
+    await engine.dispose()
 
     async def full(*_: object, **__: object) -> None:
         raise asyncpg.TooManyConnectionsError("sorry, too many clients already")
 
-    db.configure(settings)
+    engine.configure(settings)
     monkeypatch.setattr(asyncpg, "connect", full)
     with pytest.raises(TooManyConnections):
         async with reading(company.ann, Permission.TEAMS_READ):
@@ -127,7 +128,7 @@ async def test_a_job_that_meets_a_full_disk_waits_ever_longer_and_goes_on_by_its
     is_full = False
     row = await _again(jobs, quick, row)
     assert (row["status"], row["attempts"], row["error"]) == ("succeeded", 1, None)
-    db_errors.forget()  # as five minutes do
+    driver_errors.forget()  # as five minutes do
     assert await alerts.current(company.ann) == []
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app import db
 from app.actor import Staff
 from app.config import Settings
+from app.database import engine
 from app.errors import AppError, Forbidden, Invalid, NotFound, NotSignedIn, TooSlow, Unavailable
 from app.ids import uuid7
 from app.models import Base
@@ -134,8 +134,8 @@ async def test_numbers_moments_and_nothing_are_told_plainly(
     )
     await admin.execute("ALTER ROLE quarterdeck_app SET TimeZone = 'Asia/Tokyo'")
     try:
-        await db.dispose()
-        db.configure(bound)
+        await engine.dispose()
+        engine.configure(bound)
         made = await exports.export(company.ann, folder, "jobs", PageRequest())
     finally:
         await admin.execute("ALTER ROLE quarterdeck_app RESET TimeZone")
@@ -224,7 +224,7 @@ async def test_only_those_who_may_export_and_see_the_list(
 ) -> None:
     with pytest.raises(Forbidden, match="lists:export"):
         await exports.export(company.vic, folder, "jobs", PageRequest())
-    monkeypatch.setattr("app.entrance.granted", lambda *_, **__: frozenset({Permission.LISTS_EXPORT}))
+    monkeypatch.setattr("app.database.identity.granted", lambda *_, **__: frozenset({Permission.LISTS_EXPORT}))
     with pytest.raises(Forbidden, match="jobs:read"):
         await exports.export(company.vic, folder, "jobs", PageRequest())
     refused = await admin.fetch("SELECT target_id FROM audit_entries WHERE action = 'access.refused' ORDER BY id")

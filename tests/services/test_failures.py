@@ -7,11 +7,11 @@ import asyncpg
 import pytest
 
 from app import clock
+from app.database.work import keeping
 from app.errors import Forbidden, NotFound
 from app.paging import PageRequest, Sort
 from app.repositories import stats as stats_table
 from app.services import failures, jobs
-from app.work import keeping
 from app.worker.failures import failure_of, normalised, signature
 from tests.factories import add_job
 from tests.people import Company

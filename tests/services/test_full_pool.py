@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from app import db
 from app.config import Settings
+from app.database import engine
+from app.database.work import keeping, reading
 from app.errors import Unavailable
 from app.permissions import Permission
-from app.work import keeping, reading
 from app.worker.process import WorkerProcess
 from tests.people import Company
 
@@ -17,16 +17,16 @@ from tests.people import Company
 @pytest.fixture
 async def full(company: Company, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """One connection is all there is, and nobody waits for it."""
-    await db.dispose()
+    await engine.dispose()
     small = settings.model_copy(update={"pool_size": 1})
-    db.configure(small)
-    assert db._engine is not None
-    monkeypatch.setattr(db._engine.pool, "_timeout", 0.01)
+    engine.configure(small)
+    assert engine._engine is not None
+    monkeypatch.setattr(engine._engine.pool, "_timeout", 0.01)
     return small
 
 
 async def test_a_full_pool_is_a_sentence(company: Company, full: Settings) -> None:
-    async with db.session() as session:
+    async with engine.session() as session:
         await session.execute(text("SELECT 1"))
         with pytest.raises(Unavailable, match="Too many people"):
             async with reading(company.ann, Permission.TEAMS_READ):
@@ -44,7 +44,7 @@ async def test_a_worker_s_heartbeat_survives_a_full_pool(full: Settings, caplog:
         shown.set()
 
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        async with db.session() as session:
+        async with engine.session() as session:
             await session.execute(text("SELECT 1"))
             loop = group.create_task(worker._every(0.01, show_life))
             while "waits for the database" not in caplog.text:  # noqa: ASYNC110 - a log has no event

@@ -12,6 +12,7 @@ import pytest
 import app.worker.tasks.tidying  # noqa: F401 - binds the function that its job runs
 from app import ledger
 from app.config import Settings
+from app.database.work import writing
 from app.errors import Conflict, Duplicate, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.ledger.tasks import FILES_TIDY
@@ -21,7 +22,6 @@ from app.permissions import Permission
 from app.services import datasets, home, imports, jobs, rows, teams
 from app.services.imports import Choice
 from app.tabular import reading
-from app.work import writing
 from tests.factories import AIRPORT_ROWS, AIRPORTS, Desk, add_user, check_counts, choices, make_dataset
 from tests.people import Company
 

@@ -14,14 +14,14 @@ import asyncpg
 import pytest
 from sqlalchemy import select, text
 
-from app import db
 from app.actor import Staff
 from app.config import Settings
+from app.database import engine as db
+from app.database.work import reading, writing
 from app.errors import AppError, TooSlow
 from app.models import Action, User
 from app.permissions import Permission, Role
 from app.services import users
-from app.work import reading, writing
 from tests.factories import add_user
 from tests.people import Company, _person, found_company
 

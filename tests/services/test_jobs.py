@@ -10,6 +10,7 @@ import pytest
 
 from app import clock, ledger
 from app.actor import Staff
+from app.database.work import writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.ledger.tasks import DOCUMENT_GENERATE
@@ -18,7 +19,6 @@ from app.models.bulk import LONGEST_WORD
 from app.paging import LONGEST, PageRequest, Sort
 from app.permissions import Permission
 from app.services import bulk, jobs
-from app.work import writing
 from tests.factories import add_job, add_user, check_counts
 from tests.people import Company
 

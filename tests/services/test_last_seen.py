@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 import asyncpg
 import pytest
 
-from app import clock, db
+from app import clock
 from app.config import Settings
 from app.crypto import tokens
+from app.database import engine
 from app.services import sessions
 from tests.people import Company
 
@@ -71,5 +72,5 @@ async def test_looking_a_session_up_is_no_act_of_its_owner(
 
 
 async def test_it_never_stands_in_the_way(company: Company) -> None:
-    await db.dispose()
+    await engine.dispose()
     await sessions.saw(company.ann.session_id)

@@ -5,8 +5,8 @@ import asyncio
 import asyncpg
 import pytest
 
+from app.database.work import keeping
 from app.errors import Unavailable
-from app.work import keeping
 from tests.people import Company
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from app import clock, ledger
 from app.actor import System
+from app.database.work import keeping, reading, writing
 from app.errors import Duplicate
 from app.ids import uuid7
 from app.ledger import Claimed, LeaseLost, Run
@@ -18,7 +19,6 @@ from app.paging import PageRequest
 from app.permissions import Permission
 from app.repositories import jobs as jobs_table
 from app.services import jobs
-from app.work import keeping, reading, writing
 from components.blocks import Entry
 from pages import job_line, job_words
 from tests.services.books import BROKEN, COUNT, Books, worker

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import func, select
 
 from app import ledger
+from app.database.work import Work, keeping, writing
 from app.errors import Duplicate
 from app.ledger import Claimed
 from app.models import Action, Job
 from app.models.job import Queue
 from app.permissions import Permission
-from app.work import Work, keeping, writing
 from tests.services.books import BROKEN, COUNT, Books, sign_on, worker
 
 

@@ -4,11 +4,12 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select
 
-from app import db, ledger
+from app import ledger
 from app.actor import System
+from app.database import engine
+from app.database.work import keeping, reading, writing
 from app.models import Action, Job, Team
 from app.permissions import Permission
-from app.work import keeping, reading, writing
 from tests.services.books import COUNT, Books, sign_on, worker
 
 
@@ -48,7 +49,7 @@ async def test_the_sweep_leaves_a_run_alone_that_is_in_the_middle_of_its_act(boo
 async def test_a_process_that_froze_in_the_middle_of_a_question_holds_nothing_for_ever(books: Books) -> None:
     claimed = await books.claimed()
     await books.change(claimed.run.job_id, "lease_until = now() - interval '1 s'")
-    frozen, idle = await asyncpg.connect(db.url()), await asyncpg.connect(db.url())
+    frozen, idle = await asyncpg.connect(engine.url()), await asyncpg.connect(engine.url())
     await frozen.execute("BEGIN; SELECT pg_advisory_xact_lock(hashtext('of a frozen process'))")
     await frozen.prepare("SELECT 42")  # sent, answered, and never followed by the end of the question
     await idle.execute("BEGIN")

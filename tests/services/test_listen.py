@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from app import listen, topics
+from app import topics
+from app.database import listening
 from app.ids import uuid7
 from app.topics import Change
 from tests.conftest import Database
@@ -54,7 +55,7 @@ async def test_with_every_connection_each_topic_hears_once_and_then_of_each_chan
 ) -> None:
     first, second = Change("jobs", uuid7()), Change("rows", uuid7())
     everything = {Change(name) for name in topics.TOPICS}
-    async with listen.listening(database.url("quarterdeck_app")):
+    async with listening.listening(database.url("quarterdeck_app")):
         assert await heard.many() == everything, "what was told before it listened"
         (pid,) = await listeners(admin)
         await tell(admin, first)
@@ -84,6 +85,6 @@ async def test_an_error_while_it_begins_to_listen_is_tried_again(
         await genuine(connection, *values)
 
     monkeypatch.setattr(asyncpg.Connection, "add_listener", add_listener)
-    async with listen.listening(database.url("quarterdeck_app")):
+    async with listening.listening(database.url("quarterdeck_app")):
         assert await heard.many() == {Change(name) for name in topics.TOPICS}
         assert len(await listeners(admin)) == 1, "the connection that failed was closed"

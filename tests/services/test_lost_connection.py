@@ -9,12 +9,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app import driver
 from app.config import Settings
+from app.database import driver
+from app.database.work import keeping
 from app.errors import Unavailable
 from app.ids import uuid7
 from app.repositories import imports as imports_table
-from app.work import keeping
 from app.worker.execution import Execution
 from tests.conftest import Database
 from tests.people import Company

@@ -12,13 +12,14 @@ from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr, ValidationError
 
-from app import clock, db
+from app import clock
 from app.api import errors, metrics
 from app.api.exposition import SETTLED, SinceStart
 from app.config import Settings
+from app.database import engine
+from app.database.work import keeping
 from app.ids import uuid7
 from app.ledger import declare_queues
-from app.work import keeping
 from tests.factories import add_job
 from tests.people import Company
 
@@ -115,7 +116,7 @@ async def test_many_scrapes_ask_the_database_once(
 
 
 async def test_without_the_database_it_tells_of_itself(scraper: httpx.AsyncClient) -> None:
-    await db.dispose()
+    await engine.dispose()
     seen = await _values(scraper)
     assert seen["quarterdeck_database_up",] == 0
     assert seen["quarterdeck_open_tabs",] == 3

@@ -4,11 +4,11 @@ import asyncpg
 import pytest
 
 from app.actor import Staff
+from app.database.work import reading
 from app.errors import Forbidden
 from app.permissions import ALL_TEAMS_ONLY, ROLE_PERMISSIONS, STEP_UP, Permission, Role
 from app.services import permissions
 from app.services.permissions import Explanation, Verdict
-from app.work import reading
 from tests.people import Company
 
 

@@ -21,14 +21,14 @@ from sqlalchemy import inspect, select
 from app import permissions
 from app.actor import Staff
 from app.config import Settings
+from app.database.masking import kind_of
+from app.database.work import reading
 from app.errors import AppError, Conflict, Forbidden, Invalid
-from app.masking import kind_of
 from app.models import AuditEntry, Base, Job, User
 from app.paging import PageRequest, Sort
 from app.permissions import ROLE_PERMISSIONS, Permission, Role
 from app.privacy.personal import DOTS, Masked
 from app.services import exports, jobs, payments, personal, programs, tokens, users
-from app.work import reading
 from tests.factories import add_job, add_payment, add_user
 from tests.people import Company
 from tests.rules.tree import modules

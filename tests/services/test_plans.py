@@ -12,7 +12,8 @@ import asyncpg
 import pytest
 from sqlalchemy import event
 
-from app import clock, db
+from app import clock
+from app.database import engine
 from app.paging import PageRequest, Sort
 from app.services import audit, bulk, datasets, failures, imports, jobs, payments, rows, users
 from tests.factories import Made, add_import, make_dataset
@@ -87,18 +88,18 @@ async def _customers(admin: asyncpg.Connection, company: Company) -> None:
 @contextmanager
 def listening() -> Iterator[Asked]:
     """The questions that the application puts, as they reach the driver."""
-    assert db._engine is not None
+    assert engine._engine is not None
     asked: Asked = []
 
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         if any(table in statement for table in LARGE):
             asked.append((statement, tuple(parameters)))
 
-    event.listen(db._engine.sync_engine, "before_cursor_execute", note)
+    event.listen(engine._engine.sync_engine, "before_cursor_execute", note)
     try:
         yield asked
     finally:
-        event.remove(db._engine.sync_engine, "before_cursor_execute", note)
+        event.remove(engine._engine.sync_engine, "before_cursor_execute", note)
 
 
 async def explained(admin: asyncpg.Connection, asked: Asked, actor: Any, company: Company) -> list[dict[str, Any]]:

@@ -11,10 +11,10 @@ from app.actor import Command, Nobody, Staff
 from app.config import Settings
 from app.crypto import links as tokens
 from app.crypto import passwords
+from app.database.work import reading
 from app.errors import Forbidden, Invalid, NotSignedIn, RateLimited, Unfinished
 from app.permissions import Permission
 from app.services import links, profile, sessions, staff, throttle
-from app.work import reading
 from tests.people import PASSWORD, Company
 
 NEW = "another correct horse battery staple"

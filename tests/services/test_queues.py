@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from app import __version__, ledger
+from app.database.work import keeping
 from app.errors import Conflict, Forbidden, Invalid
 from app.ids import uuid7
 from app.ledger.tasks import MAINTENANCE, QUEUES
@@ -14,7 +15,6 @@ from app.paging import PageRequest
 from app.services import audit, queues, workers
 from app.services.queues import QueueState, QueueView
 from app.services.workers import WorkerState, WorkerView
-from app.work import keeping
 from tests.factories import add_job
 from tests.people import Company
 

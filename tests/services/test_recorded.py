@@ -10,12 +10,12 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from app.bookkeeping import UNWATCHED
-from app.masking import personal_columns
+from app.database.bookkeeping import UNWATCHED
+from app.database.masking import personal_columns
+from app.database.work import keeping, writing
 from app.models import Base
 from app.permissions import Permission
 from app.services import users
-from app.work import keeping, writing
 from tests.conftest import Database
 from tests.factories import add_job, add_payment, add_user
 from tests.people import Company

@@ -9,10 +9,10 @@ import pytest
 
 from app.actor import Actor, Command
 from app.config import Settings
+from app.database.work import reading as asking
 from app.permissions import Permission
 from app.seals import exporting, reading
 from app.seals.keys import of_texts
-from app.work import reading as asking
 from tests.people import Company
 from tests.services.sealed import Log, log_of
 

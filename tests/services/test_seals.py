@@ -11,9 +11,10 @@ import orjson
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app import clock, db
+from app import clock
 from app.config import Settings
 from app.crypto import merkle
+from app.database import engine
 from app.doctor import audit as doctor
 from app.errors import Forbidden
 from app.seals import chain, checkpoints, leaves, partitions, sealing
@@ -284,9 +285,9 @@ async def test_the_doctor_tells_of_damage_of_delay_and_of_a_key_that_is_gone(
     full = bound.model_copy(update={"migration_url": owner, "seal_key": SecretStr(KEY)})
 
     async def told(settings: Settings) -> list[str]:
-        await db.dispose()  # it comes with a connection of its own, and lets go of it
+        await engine.dispose()  # it comes with a connection of its own, and lets go of it
         found = await doctor.examine(settings, full, "tests")
-        db.configure(bound)
+        engine.configure(bound)
         return [finding.sentence for finding in found]
 
     assert await told(full) == ["Nothing in it is sealed yet."]

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from app import ledger, logs
 from app.config import Settings
+from app.database.work import reading, writing
 from app.ledger import TASKS, Task
 from app.models import Action, Job, JobEvent, Team
 from app.paging import PageRequest
@@ -18,7 +19,6 @@ from app.permissions import Permission
 from app.privacy import job_secrets
 from app.privacy.personal import DOTS
 from app.services import audit, exports, jobs
-from app.work import reading, writing
 from app.worker import registry
 from app.worker.context import JobContext
 from app.worker.execution import Execution

@@ -9,12 +9,12 @@ import pytest
 
 from app import clock
 from app.actor import Command, Staff
+from app.database.work import reading
 from app.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 from app.ids import uuid7
 from app.paging import PageRequest
 from app.permissions import Permission
 from app.services import own_sessions, staff_sessions
-from app.work import reading
 from tests.people import Company
 
 WHY = "Lost their laptop"

@@ -5,10 +5,10 @@ import pytest
 
 from app.actor import Command
 from app.crypto import passwords
+from app.database.work import reading
 from app.errors import Duplicate, Forbidden, Invalid, NotFound, NotSignedIn
 from app.permissions import Permission, Role
 from app.services import staff
-from app.work import reading
 from tests.people import PASSWORD, Company
 
 NEW = "a new and long enough password"

@@ -11,13 +11,13 @@ import asyncpg
 import pytest
 
 from app.actor import Command, Staff
+from app.database.work import reading
 from app.errors import AppError, Conflict, Duplicate, Forbidden, Invalid, NotFound, NotSignedIn
 from app.ids import uuid7
 from app.models import StaffState
 from app.paging import PageRequest, Sort
 from app.permissions import Permission, Role
 from app.services import staff, teams
-from app.work import reading
 from tests.people import Company, _person
 
 WHY = "Asked for by their manager"
@@ -289,11 +289,11 @@ async def test_nobody_gives_or_touches_more_than_they_have(
     company: Company, max_: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only super admins hold these permissions today; were it otherwise, the rule holds."""
-    from app import entrance
+    from app.database import identity
     from app.permissions import granted
 
     some = {Permission.STAFF_ROLE, Permission.STAFF_CREATE, Permission.STAFF_PASSWORD, Permission.STAFF_DEACTIVATE}
-    for module in (entrance, staff):
+    for module in (identity, staff):
         monkeypatch.setattr(module, "granted", lambda role, limited: granted(role, limited=limited) | some)
     viewer = company.vic
     for act in ACTS.values():

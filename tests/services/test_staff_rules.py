@@ -8,12 +8,12 @@ import pytest
 
 from app.actor import Command, Nobody, Staff
 from app.config import Settings
+from app.database.work import reading
 from app.errors import Conflict, Forbidden, Invalid, StepUpRequired, Unfinished
 from app.permissions import Permission, Role
 from app.services import second_factor, sessions, staff, staff_rules
 from app.services.second_factor import Sealing
 from app.services.sessions import Asked
-from app.work import reading
 from tests.people import PASSWORD, Company
 from tests.product import password_hash
 from tests.services.phones import Clock, enrol

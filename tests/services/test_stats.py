@@ -12,12 +12,12 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select
 
+from app.database.work import keeping
 from app.errors import Unavailable
 from app.ids import uuid7
 from app.models.stats import Metric
 from app.repositories import stats as stats_table
 from app.values import periods
-from app.work import keeping
 from app.worker.stats import add_up
 from tests.factories import add_import, make_dataset
 from tests.people import Company

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from sqlalchemy import event
 
-from app import db
+from app.database import engine
 from app.errors import Forbidden
 from app.models.stats import Metric
 from app.services import stats
@@ -122,18 +122,18 @@ async def test_a_number_reads_only_its_range_and_no_raw_table(company: Company, 
 @contextmanager
 def _overheard() -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
     """The questions about numbers, as they reach the driver."""
-    assert db._engine is not None
+    assert engine._engine is not None
     asked: list[tuple[str, tuple[Any, ...]]] = []
 
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         if "stats_" in statement:
             asked.append((statement, tuple(parameters)))
 
-    event.listen(db._engine.sync_engine, "before_cursor_execute", note)
+    event.listen(engine._engine.sync_engine, "before_cursor_execute", note)
     try:
         yield asked
     finally:
-        event.remove(db._engine.sync_engine, "before_cursor_execute", note)
+        event.remove(engine._engine.sync_engine, "before_cursor_execute", note)
     assert asked
 
 

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from app.config import Settings
+from app.database.work import reading
 from app.errors import Conflict, Duplicate, Forbidden, Invalid, NotFound
 from app.models import Plan
 from app.paging import CountKind, PageRequest, Sort
@@ -14,7 +15,6 @@ from app.permissions import Permission
 from app.repositories.teams import EXPORT, matching
 from app.services import datasets, imports, teams, users
 from app.services.teams import Limits
-from app.work import reading
 from app.worker import stats
 from tests.factories import Desk, choices, make_dataset
 from tests.people import Company

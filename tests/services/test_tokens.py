@@ -11,6 +11,7 @@ import pytest
 from app import clock
 from app.actor import Command, Staff, Token
 from app.crypto import api_tokens
+from app.database.work import reading, writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn, Unavailable
 from app.ids import uuid7
 from app.models import TokenState
@@ -19,7 +20,6 @@ from app.permissions import IN_PERSON, STEP_UP, Permission
 from app.repositories import tokens as tokens_table
 from app.services import jobs, programs, teams, tokens
 from app.services.tokens import NewToken
-from app.work import reading, writing
 from tests.factories import add_job
 from tests.people import Company
 

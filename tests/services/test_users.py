@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from app.database.work import reading
 from app.errors import Conflict, Duplicate, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.models import Plan, User
@@ -13,7 +14,6 @@ from app.paging import CountKind, PageRequest, Sort
 from app.permissions import Permission
 from app.repositories.users import EXPORT, matching
 from app.services import users
-from app.work import reading
 from tests.factories import add_job
 from tests.people import Company
 

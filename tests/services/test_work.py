@@ -9,14 +9,14 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import func, select, text, update
 
-from app import db
 from app.actor import Command, Nobody, System
 from app.config import Settings
+from app.database import engine
+from app.database.work import LeaseLost, UnrecordedWrite, keeping, reading, writing
 from app.errors import Duplicate, Forbidden, NotFound, NotSignedIn, TooSlow, Unavailable
 from app.ids import uuid7
 from app.models import Action, AuditEntry, Team, User
 from app.permissions import Permission
-from app.work import LeaseLost, UnrecordedWrite, keeping, reading, writing
 from tests.people import Company
 
 READ, WRITE = Permission.TEAMS_READ, Permission.DATASETS_CREATE
@@ -42,14 +42,14 @@ async def test_limited_staff_read_only_their_team_and_other_ids_do_not_exist(com
 async def test_the_role_and_the_teams_do_not_leak_through_the_pool(company: Company) -> None:
     async with reading(company.tess, READ):
         pass
-    async with db.session() as session:
+    async with engine.session() as session:
         row = (await session.execute(text("SELECT current_user, current_setting('app.team_ids', true)"))).one()
     assert tuple(row) in {("quarterdeck_app", ""), ("quarterdeck_app", None)}
 
 
 @pytest.mark.parametrize("sql", ["SELECT * FROM jobs", "SELECT * FROM staff", "SELECT * FROM engine.pgqueuer"])
 async def test_a_transaction_that_forgot_its_context_can_read_nothing(company: Company, sql: str) -> None:
-    async with db.session() as session:
+    async with engine.session() as session:
         with pytest.raises(Exception, match="permission denied"):
             await session.execute(text(sql))
 
@@ -210,9 +210,9 @@ async def test_connections_that_died_are_replaced_without_anybody_noticing(
 
 
 async def test_a_database_that_is_away_is_a_sentence(company: Company, settings: Settings, tmp_path: Path) -> None:
-    await db.dispose()
+    await engine.dispose()
     nowhere = SecretStr(f"postgresql://quarterdeck_app:x@/quarterdeck?host={tmp_path}")
-    db.configure(settings.model_copy(update={"database_url": nowhere}))
+    engine.configure(settings.model_copy(update={"database_url": nowhere}))
     with pytest.raises(Unavailable, match="does not answer"):
         async with reading(company.ann, READ):
             pass

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from app import db
 from app.config import Settings
+from app.database import engine
+from app.database.work import writing
 from app.errors import Conflict, Duplicate, Forbidden, NotFound
 from app.ledger import Cancelled, Task
 from app.models import Action, Team
 from app.permissions import Permission
-from app.work import writing
 from app.worker import execution
 from app.worker.context import JobContext
 from app.worker.process import WorkerProcess
@@ -136,10 +136,10 @@ async def test_a_renewal_sees_the_cancellation_and_survives_a_pause_of_the_datab
     jobs: Jobs, quick: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def body(ctx: JobContext) -> None:
-        db_session = db.session
-        jobs.patch.setattr(db, "session", lambda: (_ for _ in ()).throw(OSError("gone")))
+        db_session = engine.session
+        jobs.patch.setattr(engine, "session", lambda: (_ for _ in ()).throw(OSError("gone")))
         await until(_logged(caplog, "could not be renewed"))
-        jobs.patch.setattr(db, "session", db_session)
+        jobs.patch.setattr(engine, "session", db_session)
         await jobs.cancel(ctx.job_id)
 
         async def asked() -> bool:
@@ -163,7 +163,7 @@ async def test_an_end_that_cannot_be_written_now_is_left_to_the_sweep(
     jobs: Jobs, quick: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def body(_: JobContext) -> None:
-        jobs.patch.setattr(db, "session", lambda: (_ for _ in ()).throw(OSError("gone")))
+        jobs.patch.setattr(engine, "session", lambda: (_ for _ in ()).throw(OSError("gone")))
 
     row = await jobs.run(quick.model_copy(update={"lease_seconds": 1.0}), body)
     assert row["status"] == "running"
@@ -234,7 +234,7 @@ async def test_a_worker_waits_for_a_database_that_does_not_answer(
 ) -> None:
     nowhere = SecretStr("postgresql://nobody@127.0.0.1:9/nowhere")
     process = WorkerProcess(quick.model_copy(update={"engine_url": nowhere, "heartbeat_seconds": 0.01}))
-    jobs.patch.setattr(db, "session", lambda: (_ for _ in ()).throw(OSError("gone")))
+    jobs.patch.setattr(engine, "session", lambda: (_ for _ in ()).throw(OSError("gone")))
     async with asyncio.TaskGroup() as group:
         group.create_task(process.run())
         await until(_logged(caplog, "waits for the database"))

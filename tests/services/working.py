@@ -10,10 +10,10 @@ import pytest
 
 from app import ledger
 from app.config import Settings
+from app.database.work import writing
 from app.ledger import Task
 from app.models import Action, Job, Team
 from app.permissions import Permission
-from app.work import writing
 from app.worker import registry
 from app.worker.context import JobContext
 from app.worker.execution import Execution

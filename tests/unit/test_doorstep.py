@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from app import db
+from app.database import engine
 from app.errors import Unavailable
 from app.services import doorstep
 
@@ -21,7 +21,7 @@ async def test_a_database_that_is_starting_is_one_that_does_not_answer(monkeypat
         )
         yield
 
-    monkeypatch.setattr(db, "login", login)
+    monkeypatch.setattr(engine, "login", login)
     with pytest.raises(Unavailable, match="does not answer"):
         async with doorstep.asking():
             pytest.fail("nobody is let in")

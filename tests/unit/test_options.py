@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.changes import plain
+from app.database.changes import plain
 from app.errors import Invalid
 from app.values import options
 

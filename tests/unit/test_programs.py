@@ -14,7 +14,7 @@ from app.api.errors import as_json
 from app.api.programs import Programs, brings_token, is_api
 from app.config import Settings
 from app.crypto import api_tokens
-from app.entrance import DeadToken
+from app.database.identity import DeadToken
 from app.errors import RateLimited
 from app.ids import uuid7
 from app.permissions import Role

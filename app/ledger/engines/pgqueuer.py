@@ -19,10 +19,10 @@ from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import Channel, JobId, QueueManagerId
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
-from app import cancellation, driver
-from app.driver import LOST, until_lost
+from app.database import cancellation, driver
+from app.database.driver import LOST, until_lost
+from app.database.work import Work
 from app.ledger.engines.base import Delivery, Intake
-from app.work import Work
 
 SETTINGS = DBSettings(db_schema="engine")
 POLL_SECONDS = 5.0

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Self
 
+from app.database.work import Work, reading
 from app.ledger.tasks import AUDIT_EXPORT
 from app.paging import PageRequest, Sort
 from app.permissions import Permission
@@ -15,7 +16,6 @@ from app.repositories import audit as audit_table
 from app.repositories import exports
 from app.seals import exporting, keys
 from app.storage import audit_exports
-from app.work import Work, reading
 from app.worker.context import JobContext
 from app.worker.registry import runs
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
+from app.database.work import reading
 from app.errors import Conflict, NotFound
 from app.ledger.tasks import JOBS_BULK
 from app.models import BulkAct, BulkVerb
@@ -12,7 +13,6 @@ from app.repositories import bulk as bulk_table
 from app.repositories.bulk import Part
 from app.services import jobs
 from app.topics import jobs as topic
-from app.work import reading
 from app.worker.context import JobContext
 from app.worker.registry import runs
 

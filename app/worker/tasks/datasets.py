@@ -6,13 +6,13 @@ from uuid import UUID
 from sqlalchemy import delete
 
 from app import ledger
+from app.database.work import writing
 from app.errors import NotFound
 from app.ledger.tasks import DATASET_DELETE
 from app.models import Action, Dataset, DatasetCount, Schema
 from app.permissions import Permission
 from app.repositories import imports as imports_table
 from app.topics import datasets as topic
-from app.work import writing
 from app.worker.context import JobContext
 from app.worker.registry import runs
 from app.worker.tasks.imports import remove_files, remove_rows, remove_unseen

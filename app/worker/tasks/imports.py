@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from app import clock, ledger
+from app.database.work import writing
 from app.errors import Invalid, NotFound
 from app.ledger.tasks import DATASET_IMPORT, IMPORT_DELETE
 from app.models import Action, Dataset, DatasetCount, Import, ImportStatus, RowStatus
@@ -26,7 +27,6 @@ from app.repositories import imports as imports_table
 from app.tabular.plan import Chunk, ImportPlan, Place, Report, dump, load
 from app.tabular.reading import check, read_chunks
 from app.topics import datasets as topic
-from app.work import writing
 from app.worker.context import JobContext
 from app.worker.registry import runs
 from app.worker.tasks.refusals import give_up_made

@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
+from app.database.work import writing
 from app.models import Action, Dataset, DatasetStatus, Import, Team, TeamStatus
 from app.permissions import Permission
 from app.repositories import imports as imports_table
 from app.repositories import teams as teams_table
 from app.topics import datasets, teams
-from app.work import writing
 from app.worker.context import JobContext
 
 

@@ -5,12 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 from app import clock
+from app.database.work import reading
 from app.ledger.tasks import FIGURES_FORGET, FILES_TIDY
 from app.permissions import Permission
 from app.repositories import imports as imports_table
 from app.repositories import queues as queues_table
 from app.storage.cleanup import REFUSED_KEPT, remove_halves, remove_refused, remove_uploads
-from app.work import reading
 from app.worker.context import JobContext
 from app.worker.registry import runs
 

@@ -22,16 +22,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 
-from app import asking, cancellation, db, masking
 from app.actor import Actor
-from app.changes import Changes
-from app.db_errors import of_driver, translated
-from app.entrance import ENTER_PLAIN, RECENT, LeaseLost, Who, check_recent, context, enter, identify
+from app.database import cancellation, engine, masking, step_up
+from app.database.changes import Changes
+from app.database.driver_errors import of_driver, translated
+from app.database.identity import ENTER_PLAIN, RECENT, LeaseLost, Who, check_recent, context, enter, identify
+from app.database.recording import ENTERED, Recording, Subject, UnrecordedWrite, enter_refusal, noun
 from app.errors import AppError, Conflict, Forbidden, NotFound, StepUpRequired, Unavailable
 from app.models import Action, Base
 from app.permissions import Permission
 from app.privacy.personal import Veil, masked_for
-from app.recording import ENTERED, Recording, Subject, UnrecordedWrite, enter_refusal, noun
 from app.topics import CHANNEL, Change, Topic
 
 M = TypeVar("M", bound=Base)
@@ -196,7 +196,7 @@ async def writing(actor: Actor, permission: Permission, *, timeout: float = WRIT
 
 @asynccontextmanager
 async def keeping(purpose: str, *, team_id: UUID | None = None, timeout: float = KEEP_TIMEOUT) -> AsyncIterator[Work]:
-    """Keep the books: only what ``app.bookkeeping`` lists, as the database itself enforces. ``team_id`` names whose
+    """Keep the books: only what ``app.database.bookkeeping`` lists, as the database itself enforces. ``team_id`` names whose
     rows; without it only the books that span teams (jobs, workers) can be reached.
     """
     who = Who("keeper", None, purpose)
@@ -237,7 +237,7 @@ async def _let_in(
     try:
         return await _begin(transaction, actor, permission, timeout, read_only=read_only)
     except StepUpRequired as refusal:
-        if not await asking.proved(refusal):
+        if not await step_up.proved(refusal):
             raise
     return await _begin(transaction, actor, permission, timeout, read_only=read_only)
 
@@ -268,7 +268,7 @@ async def _transaction() -> AsyncIterator[AsyncSession]:
     """A transaction whose database errors come out as sentences."""
     try:
         # Not session.begin(): the entrance may begin a second time, on another connection.
-        async with db.session() as session:
+        async with engine.session() as session:
             yield session
             await session.commit()
     except (AppError, UnrecordedWrite):

@@ -1,5 +1,5 @@
 """The entrance of the door: still you, and whose rows? One statement asks the database who the actor is now, and sets
-role, teams and limits for this transaction. ``app.work`` is its only user.
+role, teams and limits for this transaction. ``app.database.work`` is its only user.
 """
 
 from collections.abc import Mapping

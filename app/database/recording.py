@@ -1,6 +1,6 @@
 """What one block tells the audit log: which tables it wrote, which records it told of, and the entries themselves.
 
-``app.work`` is its only user; before and after come from ``app.changes``.
+``app.database.work`` is its only user; before and after come from ``app.database.changes``.
 """
 
 import re
@@ -13,8 +13,8 @@ from sqlalchemy import Executable, TextClause, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import UpdateBase
 
-from app.changes import Changes, plain
-from app.entrance import Who
+from app.database.changes import Changes, plain
+from app.database.identity import Who
 from app.models import Action, AuditEntry, Base
 from app.permissions import Permission
 from app.topics import Change

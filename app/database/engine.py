@@ -1,4 +1,4 @@
-"""Engine and sessions, bound once per process by :func:`configure`. Only ``app.work`` and the sign-in use them."""
+"""Engine and sessions, bound once per process by :func:`configure`. Only ``app.database.work`` and the sign-in use them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,8 +8,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import QueuePool
 
-from app import db_errors, driver
 from app.config import Settings
+from app.database import driver, driver_errors
 from app.errors import Unavailable
 from app.values import exact_json
 
@@ -33,7 +33,7 @@ def configure(settings: Settings) -> None:
     global _engine, _sessions
     if settings.database_url is None:
         raise Unavailable("No database is configured.")
-    db_errors.forget()
+    driver_errors.forget()
     secret = settings.database_url
     session = _SESSION | {"idle_in_transaction_session_timeout": f"{round(silence(settings) * 1000)}ms"}
 

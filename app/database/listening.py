@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app import cancellation, driver
+from app.database import cancellation, driver
 from app.topics import CHANNEL, TOPICS, Change
 
 log = logging.getLogger(__name__)
