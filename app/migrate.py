@@ -15,7 +15,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.database import driver
-from app.ledger.engines.pgqueuer import queries
+from app.job_queue.engines.pgqueuer import queries
 from app.models import Base
 from app.startup import StartupProblem
 from app.supervise.reaching import PATIENCE, SESSION

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import BrowserContext
 
-from app import clock, embedded, ledger
+from app import clock, embedded, job_queue
 from app.api.sign_in import cookie_name
 from app.config import Settings
 from app.database.work import keeping
@@ -60,7 +60,7 @@ async def _visible(at: Bench, settings: Settings, context: BrowserContext) -> Me
         for n in range(SEEN):
             began = clock.now().timestamp() * 1000
             async with keeping("benchmark: submit") as work:
-                await ledger.submit(work, NOOP, team_id=at.team, created_by=at.ann.staff_id)
+                await job_queue.submit(work, NOOP, team_id=at.team, created_by=at.ann.staff_id)
             shown = await opened.page.wait_for_function("n => toldAt[n]", arg=n, polling=10)
             waited.append(float(await shown.json_value()) - began)
             await asyncio.sleep(_PAUSE)
@@ -70,7 +70,7 @@ async def _visible(at: Bench, settings: Settings, context: BrowserContext) -> Me
 async def _openings(at: Bench, settings: Settings, context: BrowserContext) -> list[Measure]:
     """Jobs, Failures and the page of a failed job, opened as from a bookmark; the slowest of the three counts."""
     job = await at.admin.fetchrow("SELECT id, kind FROM jobs WHERE status = 'failed' ORDER BY id DESC LIMIT 1")
-    title = ledger.label_of(job["kind"])
+    title = job_queue.label_of(job["kind"])
     pages: dict[str, dict[str, Any]] = {
         "jobs": {"title": "Jobs", "path": "/jobs", "list": True},
         "jobs_failed": {"title": "Jobs", "path": "/jobs?status=failed&active=30d", "list": True},

@@ -13,9 +13,9 @@ from statistics import median, quantiles
 
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 
-from app import ledger
+from app import job_queue
 from app.database.work import keeping
-from app.ledger.engines.pgqueuer import queries
+from app.job_queue.engines.pgqueuer import queries
 from benchmarks import many_jobs
 from benchmarks.database import Bench, bench
 from benchmarks.job_screens import measured as screens
@@ -86,7 +86,7 @@ async def _through_ledger(at: Bench, n: int) -> float:
     """Submit so many in one transaction; seconds from its commit until all have ended."""
     async with keeping("benchmark: submit") as work:
         for _ in range(n):
-            await ledger.submit(work, NOOP, team_id=at.team, created_by=at.ann.staff_id)
+            await job_queue.submit(work, NOOP, team_id=at.team, created_by=at.ann.staff_id)
     return await _until_none(at, _LEFT, NOOP.kind)
 
 

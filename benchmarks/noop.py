@@ -16,8 +16,8 @@ from pgqueuer.domain.types import Channel
 
 from app import logs
 from app.config import Settings
-from app.ledger import Task
-from app.ledger.engines.pgqueuer import POLL_SECONDS, SETTINGS, queries
+from app.job_queue import Task
+from app.job_queue.engines.pgqueuer import POLL_SECONDS, SETTINGS, queries
 from app.worker import run
 from app.worker.context import JobContext
 from app.worker.registry import runs

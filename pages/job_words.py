@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from app.attempts import Attempt, Ending
-from app.expected import Usual
+from app.job_queue.attempts import Attempt, Ending
+from app.job_queue.durations import Usual
 from app.models import Action, Job, JobStatus
 from app.services import jobs
 from app.services.jobs import JobView

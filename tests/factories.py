@@ -12,7 +12,7 @@ import asyncpg
 import app.worker.tasks.datasets
 import app.worker.tasks.import_cleanup
 import app.worker.tasks.imports  # noqa: F401 - binds the functions that jobs run
-from app import clock, ledger
+from app import clock, job_queue
 from app.actor import Actor
 from app.config import Settings
 from app.ids import uuid7
@@ -226,7 +226,7 @@ class Desk:
         now = clock.now()
         times = {"started_at": now, "heartbeat_at": now}
         me = Worker(id=uuid7(), host="here", pid=1, concurrency=1, engine="pgqueuer", version="0", **times)
-        claimed = await ledger.claim(job_id, me, 60)
+        claimed = await job_queue.claim(job_id, me, 60)
         assert claimed is not None, "the job is not to be run"
         await Execution(claimed, me, self.settings).run()
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from app.demo.dice import Dice
 from app.demo.documents import Desk
 from app.demo.history import Record
-from app.ledger.schedules import SCHEDULES, Scheduled
-from app.ledger.tasks import FILES_TIDY
+from app.job_queue.schedules import SCHEDULES, Scheduled
+from app.job_queue.tasks import FILES_TIDY
 from app.values import cron
 
 _DAYS = 3

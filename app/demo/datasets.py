@@ -13,7 +13,7 @@ from app.demo.dice import Dice
 from app.demo.documents import Desk
 from app.demo.history import Actor, History, Record, Target
 from app.demo.staff import Office
-from app.ledger.tasks import DATASET_IMPORT
+from app.job_queue.tasks import DATASET_IMPORT
 from app.models import Action, DatasetStatus, ImportStatus, RowStatus
 from app.permissions import Role
 from app.tabular.plan import BadRow, Dialect, ImportPlan, Place, PlanColumn, RowError, dump

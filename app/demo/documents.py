@@ -13,7 +13,7 @@ from app.demo.failures import Failure
 from app.demo.history import Actor, History, Record, Target
 from app.demo.staff import Office
 from app.documents.drafts import Draft
-from app.ledger.tasks import DOCUMENT_GENERATE, Task
+from app.job_queue.tasks import DOCUMENT_GENERATE, Task
 from app.models import Action, JobEventKind, JobStatus
 from app.permissions import Role
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.demo.dice import Dice
-from app.ledger.tasks import DOCUMENT_GENERATE
+from app.job_queue.tasks import DOCUMENT_GENERATE
 from app.worker.failures import signature, timed_out
 
 _PLACE = "app/worker/tasks/documents.py"

@@ -10,9 +10,9 @@ from sqlalchemy import column as sql_column
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import defer
 
-from app import expected
 from app.database.work import Work
 from app.errors import NotFound
+from app.job_queue import durations as expected
 from app.models import Dataset, DatasetStatus, Job, JobEvent, JobEventKind, JobStatus, Queue, Schedule, Worker
 from app.repositories import job_times
 

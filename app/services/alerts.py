@@ -12,7 +12,7 @@ from app.actor import Actor
 from app.database import driver_errors
 from app.database.work import Work, reading
 from app.errors import DiskFull, Exhausted, OutOfMemory, TooManyConnections
-from app.ledger.tasks import label_of
+from app.job_queue.tasks import label_of
 from app.models import JobStatus, Worker
 from app.permissions import Permission
 from app.repositories import queues as queues_table

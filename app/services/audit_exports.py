@@ -9,11 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
-from app import ledger
+from app import job_queue
 from app.actor import Actor
 from app.database.work import Subject, Who, reading, writing
 from app.errors import Forbidden, Invalid, NotFound
-from app.ledger.tasks import AUDIT_EXPORT
+from app.job_queue.tasks import AUDIT_EXPORT
 from app.models import Action, Job, JobStatus
 from app.paging import PageRequest
 from app.permissions import Permission
@@ -46,7 +46,7 @@ async def start(actor: Actor, request: PageRequest, format_: str) -> Job:
         asked = filters.allowed(work, request)
         audit_table.matching(asked)  # refuses what cannot be asked
         team = _team(work.who, request)
-        job = await ledger.submit(
+        job = await job_queue.submit(
             work,
             AUDIT_EXPORT,
             team_id=team,

@@ -11,12 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import Select
 
-from app import clock, ledger
+from app import clock, job_queue
 from app.actor import Actor
 from app.database.work import Work, reading, writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
-from app.ledger.tasks import JOBS_BULK
+from app.job_queue.tasks import JOBS_BULK
 from app.models import Action, BulkAct, BulkItem, BulkStatus, BulkVerb, Job, JobStatus, Team
 from app.paging import Page, PageRequest
 from app.permissions import Permission
@@ -183,7 +183,7 @@ async def _begin(
         await work.delete(act)
         await work.flush()
         return None
-    job = await ledger.submit(work, JOBS_BULK, team_id=team_id, created_by=work.who.id, bulk_id=act.id)
+    job = await job_queue.submit(work, JOBS_BULK, team_id=team_id, created_by=work.who.id, bulk_id=act.id)
     act.job_id = job.id
     detail = {"verb": verb.value, "rate": rate, **_recorded(act.chosen)}
     work.record_bulk(Action.BULK_STARTED, act, BulkItem, act.total, reason=why, detail=detail)

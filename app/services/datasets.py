@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from app import ledger
+from app import job_queue
 from app.actor import Actor
 from app.database.work import Work, reading, writing
 from app.errors import Conflict, Invalid, NotFound
-from app.ledger.tasks import DATASET_DELETE
+from app.job_queue.tasks import DATASET_DELETE
 from app.models import Action, Dataset, DatasetStatus
 from app.paging import Page, PageRequest
 from app.permissions import Permission
@@ -63,7 +63,7 @@ async def delete(actor: Actor, dataset_id: UUID, name: str, reason: str) -> None
         by_status = await datasets_table.count_by_status(work, dataset.number)
         dataset.status = DatasetStatus.DELETING
         work.record(Action.DATASET_DELETED, dataset, reason=why, detail={"rows": sum(by_status.values())})
-        await ledger.submit(
+        await job_queue.submit(
             work,
             DATASET_DELETE,
             team_id=dataset.team_id,

@@ -8,7 +8,7 @@ from app.actor import Actor
 from app.database.work import reading, writing
 from app.documents import drafts
 from app.errors import NotFound
-from app.ledger.tasks import DOCUMENT_GENERATE
+from app.job_queue.tasks import DOCUMENT_GENERATE
 from app.models import Action, Job, JobStatus
 from app.permissions import Permission
 from app.services import uploads

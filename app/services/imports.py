@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from app import ledger
+from app import job_queue
 from app.actor import Actor, Staff
 from app.database.work import Work, reading, writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.fields.types import SPACE, VERBATIM, FieldType
 from app.fields.values import kept
 from app.ids import uuid7
-from app.ledger.tasks import DATASET_IMPORT, IMPORT_DELETE
+from app.job_queue.tasks import DATASET_IMPORT, IMPORT_DELETE
 from app.models import (
     Action,
     Dataset,
@@ -267,7 +267,7 @@ async def delete(actor: Actor, import_id: UUID, reason: str) -> None:
         loaded = import_.rows_good if import_.status == ImportStatus.SUCCEEDED else 0
         import_.status = ImportStatus.DELETING
         work.record(Action.IMPORT_DELETED, import_, reason=why, detail={"rows": loaded})
-        await ledger.submit(
+        await job_queue.submit(
             work,
             IMPORT_DELETE,
             team_id=import_.team_id,
@@ -366,7 +366,7 @@ async def _submit(work: Work, dataset: Dataset, upload: uploads.Upload, plan: Im
     work.add(import_)
     work.record(Action.IMPORT_STARTED, import_, detail={"dataset": dataset.name, "bytes": upload.bytes})
     await work.flush()
-    job = await ledger.submit(
+    job = await job_queue.submit(
         work,
         DATASET_IMPORT,
         team_id=dataset.team_id,

@@ -5,12 +5,12 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from app import ledger
+from app import job_queue
 from app.actor import Actor
 from app.database.work import Work, writing
 from app.errors import Conflict
-from app.ledger.settling import give_up
-from app.ledger.tasks import TASKS
+from app.job_queue.settling import give_up
+from app.job_queue.tasks import TASKS
 from app.models import (
     Action,
     BulkAct,
@@ -45,7 +45,9 @@ async def retry(actor: Actor, job_id: UUID, reason: str, *, from_start: bool = F
         if not job.can_retry:
             raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.status}.")
         await _reopen_import(work, job)
-        await ledger.requeue(work, job, by=work.who.id, from_start=from_start, bulk_id=part.bulk_id if part else None)
+        await job_queue.requeue(
+            work, job, by=work.who.id, from_start=from_start, bulk_id=part.bulk_id if part else None
+        )
         detail = {"from_start": True} if from_start else {}
         work.record(Action.JOB_RETRIED, job, reason=why, detail=detail | (await _of_bulk(work, job, part)))
 
@@ -64,7 +66,7 @@ async def cancel(actor: Actor, job_id: UUID, reason: str, *, part: Part | None =
         if job.status == JobStatus.FAILED:
             await give_up(work, job, by=work.who.id)
         elif job.can_cancel:
-            await ledger.request_cancel(work, job, by=work.who.id)
+            await job_queue.request_cancel(work, job, by=work.who.id)
             await _close_import(work, job)
         else:
             raise Conflict(f"This job cannot be cancelled any more; it is {job.status}.")

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app import expected
 from app.actor import Actor
-from app.attempts import Attempt, attempts
 from app.database.work import Work, reading
 from app.errors import NotFound
-from app.expected import Usual
-from app.ledger.tasks import JOBS_BULK
+from app.job_queue import durations
+from app.job_queue.attempts import Attempt, attempts
+from app.job_queue.durations import Usual
+from app.job_queue.tasks import JOBS_BULK
 from app.models import Action, Import, Job, JobEvent, JobStatus, Team
 from app.permissions import Permission
 from app.repositories import audit as audit_table
@@ -142,10 +142,10 @@ def _people(job: Job, events: Iterable[JobEvent]) -> Iterable[UUID]:
 
 async def _usual(work: Work, job: Job) -> Usual | None:
     whose = work.who.team_ids if work.who.team_ids is None or job.team_id is None else (job.team_id,)
-    known, usual = expected.remembered.get(job.kind, whose)
+    known, usual = durations.remembered.get(job.kind, whose)
     if not known:
-        usual = expected.usual(await job_table.durations(work, job))
-        expected.remembered.keep(job.kind, whose, usual)
+        usual = durations.usual(await job_table.durations(work, job))
+        durations.remembered.keep(job.kind, whose, usual)
     return usual
 
 

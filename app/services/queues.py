@@ -8,11 +8,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from app import clock, ledger
+from app import clock, job_queue
 from app.actor import Actor
 from app.database.work import Work, reading, writing
 from app.errors import Conflict, Invalid
-from app.ledger.tasks import TASKS
+from app.job_queue.tasks import TASKS
 from app.models import Action, JobStatus, Queue, Worker
 from app.paging import Count, CountKind, Page, PageRequest
 from app.permissions import Permission
@@ -82,7 +82,7 @@ async def pause(actor: Actor, queue_id: UUID, reason: str) -> None:
         queue = await work.get(Queue, queue_id, lock=True)
         if queue.paused_at is not None:
             raise Conflict(f"The queue {queue.name} is paused already.")
-        await ledger.pause_queue(work, queue)
+        await job_queue.pause_queue(work, queue)
         work.record(Action.QUEUE_PAUSED, queue, reason=why)
         work.notify(topic, queue.id)
 
@@ -94,7 +94,7 @@ async def resume(actor: Actor, queue_id: UUID, reason: str) -> None:
         queue = await work.get(Queue, queue_id, lock=True)
         if queue.paused_at is None:
             raise Conflict(f"The queue {queue.name} is not paused.")
-        await ledger.resume_queue(work, queue)
+        await job_queue.resume_queue(work, queue)
         work.record(Action.QUEUE_RESUMED, queue, reason=why)
         work.notify(topic, queue.id)
 
@@ -115,7 +115,7 @@ async def limit(actor: Actor, queue_id: UUID, most: int | None, seen: int | None
             sides = ({"most": side} for side in (seen, now, most))
             message = f"Somebody changed the limit of the queue {queue.name} meanwhile."
             raise Conflict(message, **dict(zip(("original", "theirs", "yours"), sides, strict=True)))
-        await ledger.limit_queue(work, queue, most)
+        await job_queue.limit_queue(work, queue, most)
         work.record(Action.QUEUE_LIMITED, queue, reason=why)
         work.notify(topic, queue.id)
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from app import ledger
+from app import job_queue
 from app.database.work import Work
 from app.errors import Conflict, Invalid
 from app.fields.values import kept
@@ -66,23 +66,23 @@ async def _room_there(work: Work, user_id: UUID, back: Values) -> None:
 async def _free_dataset(work: Work, dataset_id: UUID, _back: Values) -> None:
     """Its rows are all there still: the job that removes them has not begun, and now never will."""
     await teams_table.room_for_a_dataset(work, await questions.team_of_dataset(work, dataset_id))
-    job = await questions.removing(work, ledger.DATASET_DELETE.kind, dataset_id)
+    job = await questions.removing(work, job_queue.DATASET_DELETE.kind, dataset_id)
     if job is None or job.status != JobStatus.QUEUED:
         raise Conflict(_BEGUN)
-    await ledger.request_cancel(work, job, work.who.id)
+    await job_queue.request_cancel(work, job, work.who.id)
     work.implied(job)
 
 
 async def _has_begun(work: Work, dataset_id: UUID) -> str:
     """The job that removes the rows runs, or has run."""
-    status = await questions.removing_status(work, ledger.DATASET_DELETE.kind, dataset_id)
+    status = await questions.removing_status(work, job_queue.DATASET_DELETE.kind, dataset_id)
     return "" if status == JobStatus.QUEUED else _BEGUN
 
 
 async def _let_held_jobs_go(work: Work, queue: Queue) -> None:
     """What waited for room in the queue may have it now."""
     await work.flush()
-    await ledger.release(work, queue.name)
+    await job_queue.release(work, queue.name)
 
 
 async def _fits(work: Work, row_id: UUID, back: Values) -> None:

@@ -10,8 +10,8 @@ from app import clock
 from app.actor import Actor
 from app.database.work import Work, reading, writing
 from app.errors import Conflict, Invalid
-from app.ledger.schedules import is_busy, submit_scheduled
-from app.ledger.tasks import TASKS, label_of
+from app.job_queue.schedules import is_busy, submit_scheduled
+from app.job_queue.tasks import TASKS, label_of
 from app.models import Action, JobStatus, Schedule
 from app.paging import Count, Page, PageRequest
 from app.permissions import Permission

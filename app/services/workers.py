@@ -11,7 +11,7 @@ from app import __version__, clock
 from app.actor import Actor
 from app.database.work import reading, writing
 from app.errors import Conflict
-from app.ledger.tasks import QUEUES, label_of
+from app.job_queue.tasks import QUEUES, label_of
 from app.models import Action, Worker
 from app.paging import Count, Page, PageRequest
 from app.permissions import Permission

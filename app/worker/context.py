@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
 
-from app import ledger
+from app import job_queue
 from app.actor import System
 from app.config import Settings
 from app.database.driver import until_lost
 from app.database.work import Work, keeping
-from app.ledger import Cancelled, Later, Run
+from app.job_queue import Cancelled, Later, Run
 from app.privacy import job_secrets
 
 PROGRESS_SECONDS = 1.0
@@ -69,7 +69,7 @@ class JobContext:
             Unavailable: the connection was lost.
         """
         async with keeping(purpose, team_id=self.actor.team_id) as work:
-            await ledger.hold(work, self.run)
+            await job_queue.hold(work, self.run)
             async with until_lost(await work.raw()):
                 yield work
 
@@ -87,7 +87,7 @@ class JobContext:
         now = time.monotonic()
         if now - self._told_at >= PROGRESS_SECONDS:
             self._told_at = now
-            self.cancelled |= await ledger.progress(self.run, done, total, job_secrets.redacted(text), percent)
+            self.cancelled |= await job_queue.progress(self.run, done, total, job_secrets.redacted(text), percent)
         await self.stop_if_cancelled()
 
     async def save(self, state: Mapping[str, Any]) -> None:
@@ -98,7 +98,7 @@ class JobContext:
             LeaseLost: another run has the job.
         """
         first, self._saved = not self._saved, True
-        self.cancelled |= await ledger.checkpoint(self.run, state, first=first)
+        self.cancelled |= await job_queue.checkpoint(self.run, state, first=first)
         await self.stop_if_cancelled()
 
     async def save_in(self, work: Work, state: Mapping[str, Any]) -> None:
@@ -108,7 +108,7 @@ class JobContext:
             LeaseLost: another run has the job.
         """
         first, self._saved = not self._saved, True
-        self.cancelled |= await ledger.checkpoint_in(work, self.run, state, first=first)
+        self.cancelled |= await job_queue.checkpoint_in(work, self.run, state, first=first)
 
     async def spend(self, micros: int) -> None:
         """Add to what the job costs, in millionths of the currency that all costs are kept in.
@@ -116,7 +116,7 @@ class JobContext:
         Raises:
             LeaseLost: another run has the job.
         """
-        self.cancelled |= await ledger.spend(self.run, micros)
+        self.cancelled |= await job_queue.spend(self.run, micros)
 
     def wait(self, seconds: float, reason: str) -> NoReturn:
         """End this run for now: what the task needs is not there yet. The next run goes on from the checkpoint, and

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from app import ledger
+from app import job_queue
 from app.actor import System
 from app.config import Settings
 from app.errors import AppError, Conflict, Exhausted, TooSlow, Unavailable
 from app.ids import short
-from app.ledger import Cancelled, Claimed, Failure, Later, LeaseLost, Result, Run
+from app.job_queue import Cancelled, Claimed, Failure, Later, LeaseLost, Result, Run
 from app.logs import bound
 from app.models.job import Worker
 from app.privacy import job_secrets
@@ -45,7 +45,7 @@ class Execution:
     claimed: Claimed
     worker: Worker
     settings: Settings
-    finish: Callable[[Run, Result], Awaitable[None]] = ledger.finish
+    finish: Callable[[Run, Result], Awaitable[None]] = job_queue.finish
     """How its success is written down: with that of others, in a worker."""
     context: JobContext = field(init=False)
     ending: Ending | None = field(default=None, init=False)
@@ -71,7 +71,7 @@ class Execution:
         with referenced(f"job {short(job.run.job_id)}"), bound(kind=job.kind), job_secrets.hiding(job.input, job.kind):
             try:
                 if self._runnable is None:
-                    await ledger.fail(self.claimed.run, failures.unknown(self.claimed.kind))
+                    await job_queue.fail(self.claimed.run, failures.unknown(self.claimed.kind))
                     return
                 await self._call_renewing(self._runnable)
                 self.returned.set()
@@ -122,7 +122,7 @@ class Execution:
     async def _keep_lease(self) -> None:
         while True:
             try:
-                if await ledger.renew(self.claimed.run, self.settings.lease_seconds):
+                if await job_queue.renew(self.claimed.run, self.settings.lease_seconds):
                     self.ask_to_stop()
             except LeaseLost:
                 self.stop(Ending.LEASE_LOST)
@@ -150,11 +150,11 @@ class Execution:
             case (Ending.LEASE_LOST, _) | (_, LeaseLost()):
                 await self._tell_rejected()
             case (Ending.DRAINED, _):
-                await ledger.retry_later(run, 0, "its worker was stopped")
+                await job_queue.retry_later(run, 0, "its worker was stopped")
             case (_, Later() as wish):
-                await ledger.retry_later(run, wish.delay, wish.reason)
+                await job_queue.retry_later(run, wish.delay, wish.reason)
             case (Ending.CANCELLED, _) | (_, Cancelled()):
-                await ledger.cancelled(run)
+                await job_queue.cancelled(run)
             case (_, Exhausted() as lack):
                 await self._wait_out(runnable, lack)
             case (_, TimeoutError()):
@@ -179,7 +179,7 @@ class Execution:
     async def _wait_out(self, runnable: Runnable, lack: Exhausted) -> None:
         failure = _keepable(failures.failure_of(runnable.task.kind, lack))
         log.warning("The run waits: %s", failure.message)
-        await ledger.wait_out(self.claimed.run, failure, failures.long_pause, uses_up=lack.uses_up)
+        await job_queue.wait_out(self.claimed.run, failure, failures.long_pause, uses_up=lack.uses_up)
 
     async def _fail(self, runnable: Runnable, failure: Failure, *, again: bool) -> None:
         failure = _keepable(failure)
@@ -187,11 +187,11 @@ class Execution:
         backoff, first = runnable.task.backoff, self.settings.retry_seconds
         nth = max(1, runnable.task.max_attempts - self.claimed.left)  # since somebody asked for it
         retry_in = failures.pause(backoff, nth, first) if again else None
-        await ledger.fail(self.claimed.run, failure, retry_in=retry_in)
+        await job_queue.fail(self.claimed.run, failure, retry_in=retry_in)
 
     async def _tell_rejected(self) -> None:
         log.warning("The run had lost its job to another worker; what it wanted to write was rejected.")
-        await ledger.rejected(self.claimed.run, self.worker)
+        await job_queue.rejected(self.claimed.run, self.worker)
 
 
 def _keepable(failure: Failure) -> Failure:

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 
 from app.errors import AppError, Conflict, Duplicate, TooSlow, Unavailable
-from app.ledger import Failure, Task
-from app.ledger.tasks import Backoff
+from app.job_queue import Failure, Task
+from app.job_queue.tasks import Backoff
 
 _OURS = Path(__file__).parent.parent.parent
 _LONGEST_ERROR = 20_000

@@ -12,16 +12,16 @@ import asyncpg
 from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
 
-from app import __version__, clock, ledger, topics
+from app import __version__, clock, job_queue, topics
 from app.config import Settings
 from app.database import engine
 from app.database.listening import listening
 from app.database.work import keeping
 from app.errors import AppError
 from app.ids import uuid7
-from app.ledger import Claimed, LeaseLost, Result, Run
-from app.ledger.engines.base import Intake
-from app.ledger.tasks import MAINTENANCE, QUEUES
+from app.job_queue import Claimed, LeaseLost, Result, Run
+from app.job_queue.engines.base import Intake
+from app.job_queue.tasks import MAINTENANCE, QUEUES
 from app.models.job import Worker
 from app.topics import Change
 from app.worker import audit_words, place, stats
@@ -46,7 +46,7 @@ def identity(settings: Settings, *, maintenance: bool = False) -> Worker:
         started_at=now,
         heartbeat_at=now,
         concurrency=settings.worker_concurrency,
-        engine=ledger.engine().name,
+        engine=job_queue.engine().name,
         version=__version__,
         maintenance=maintenance,
         queues=[*(settings.queues or QUEUES), *([MAINTENANCE] if maintenance else [])],
@@ -105,7 +105,7 @@ class WorkerProcess:
     async def _consume(self) -> None:
         if self.settings.engine_url is None:
             raise ValueError("A worker needs the setting engine_url.")
-        await ledger.engine().run_worker(
+        await job_queue.engine().run_worker(
             self.settings.engine_url.get_secret_value(),
             self._handle,
             queues=self.me.queues,
@@ -139,11 +139,11 @@ class WorkerProcess:
             self._executions.discard(execution)
 
     async def _claim_many(self, job_ids: Sequence[UUID]) -> list[Claimed | None]:
-        found = dict(await ledger.claim_many(list(dict.fromkeys(job_ids)), self.me, self.settings.lease_seconds))
+        found = dict(await job_queue.claim_many(list(dict.fromkeys(job_ids)), self.me, self.settings.lease_seconds))
         return [found.pop(job_id, None) for job_id in job_ids]  # of several deliveries one gets the job
 
     async def _finish_many(self, ends: Sequence[tuple[Run, Result]]) -> list[bool]:
-        ended = await ledger.finish_many(ends)
+        ended = await job_queue.finish_many(ends)
         return [run.job_id in ended for run, _ in ends]
 
     async def _end_well(self, run: Run, result: Result) -> None:
@@ -173,7 +173,7 @@ class WorkerProcess:
 
         def hear(change: Change) -> None:
             ours = {self.me.id, *(each.claimed.run.job_id for each in self._executions)}
-            if change.id in ours and (change.topic == topics.workers.name or change.kind == ledger.CANCEL):
+            if change.id in ours and (change.topic == topics.workers.name or change.kind == job_queue.CANCEL):
                 self._look.set()
 
         silences = [topic.subscribe(hear) for topic in (topics.jobs, topics.workers)]
@@ -192,19 +192,19 @@ class WorkerProcess:
         alive = alive.on_conflict_do_update(index_elements=["id"], set_={"heartbeat_at": func.now()})
         async with keeping("worker: heartbeat") as work:
             if not self._has_signed_on:
-                await ledger.declare_queues(work)
+                await job_queue.declare_queues(work)
             wanted = await work.scalar(alive.returning(Worker.drain_requested_at))
         self._has_signed_on = True
         (self._intake.resume if wanted is None else self._intake.pause)()
         running = {execution.claimed.run.job_id: execution for execution in self._executions}
-        for job_id in await ledger.asked_to_cancel(running) if running else ():
+        for job_id in await job_queue.asked_to_cancel(running) if running else ():
             running[job_id].ask_to_stop()
 
     async def _sweep(self) -> None:
-        await ledger.release_dead(self.me, place.alive)
-        if ended := await ledger.end_frozen(engine.silence(self.settings)):
+        await job_queue.release_dead(self.me, place.alive)
+        if ended := await job_queue.end_frozen(engine.silence(self.settings)):
             log.warning("Transactions of frozen processes that were ended, so that their locks are free: %d.", ended)
-        await ledger.sweep(self.settings.redeliver_seconds)
+        await job_queue.sweep(self.settings.redeliver_seconds)
 
     async def _drain(self, consumer: asyncio.Task[None]) -> None:
         """Let running jobs go on for a moment, then put the rest back in the queue."""

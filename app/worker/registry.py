@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.ledger import Task
+from app.job_queue import Task
 from app.worker.context import JobContext
 
 Function = Callable[..., Awaitable[Mapping[str, Any] | None]]

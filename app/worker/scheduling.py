@@ -5,7 +5,7 @@ due, and each time of a schedule is taken once.
 from dataclasses import dataclass
 
 from app.database.work import keeping
-from app.ledger import schedules
+from app.job_queue import schedules
 
 
 @dataclass(eq=False)

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from app.database.work import Work
-from app.ledger.engines.base import Delivery, Intake
+from app.job_queue.engines.base import Delivery, Intake
 
 TABLE = """
     CREATE TABLE engine.polling (

@@ -10,7 +10,7 @@ import pytest
 
 from app.config import Settings
 from app.documents.drafts import file, ordered
-from app.ledger.tasks import DOCUMENT_GENERATE
+from app.job_queue.tasks import DOCUMENT_GENERATE
 from components.downloads import Download
 from tests.factories import add_job, add_values, make_dataset
 from tests.pages.visitor import Visitor, application, visiting

@@ -7,8 +7,9 @@ from typing import Any
 import asyncpg
 import httpx
 
-from app import clock, expected
+from app import clock
 from app.actor import Staff
+from app.job_queue import durations
 from app.models import Queue
 from app.privacy.personal import DOTS
 from tests import job_stories
@@ -42,7 +43,7 @@ def line(visitor: Visitor) -> list[str]:
 async def test_a_running_job_tells_how_long_it_runs_and_what_is_left(
     admin: asyncpg.Connection, people: Company, visit: Visit
 ) -> None:
-    expected.remembered.forget()
+    durations.remembered.forget()
     for _ in range(9):
         await job_stories.succeeded(Story(admin, people.acme))
     for _ in range(3):  # among ten, the slow ones do not count for the middle

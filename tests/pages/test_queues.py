@@ -5,11 +5,11 @@ from typing import Any
 import asyncpg
 from pydantic import SecretStr
 
-from app import ledger
+from app import job_queue
 from app.config import Settings
 from app.database.work import keeping
 from app.ids import uuid7
-from app.ledger.schedules import declare_schedules
+from app.job_queue.schedules import declare_schedules
 from tests.factories import add_job
 from tests.pages.visitor import Visit, Visitor, application, visiting
 from tests.people import Company
@@ -19,7 +19,7 @@ WHY = "The disk is full"
 
 async def _declare() -> None:
     async with keeping("declare") as work:
-        await ledger.declare_queues(work)
+        await job_queue.declare_queues(work)
         await declare_schedules(work)
 
 

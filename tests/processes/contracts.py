@@ -13,12 +13,12 @@ from uuid import UUID
 
 import asyncpg
 
-from app import ledger
+from app import job_queue
 from app.config import Settings
 from app.database.work import writing
-from app.ledger import Task
-from app.ledger.engines.base import Engine
-from app.ledger.engines.pgqueuer import PgQueuerEngine
+from app.job_queue import Task
+from app.job_queue.engines.base import Engine
+from app.job_queue.engines.pgqueuer import PgQueuerEngine
 from app.models import Action, Job, Team
 from app.permissions import Permission
 from app.supervise.connections import environment
@@ -54,7 +54,9 @@ class Workers:
     def start(self, **changes: Any) -> Warm:
         quick = {"heartbeat_seconds": 0.2, "sweep_seconds": 0.2, "retry_seconds": 0.05}
         settings = self.settings.model_copy(update=quick | {"lease_seconds": 30.0} | changes)
-        process = Warm("tests.processes.worker_tasks", variables=environment(settings) | {ENGINE: ledger.engine().name})
+        process = Warm(
+            "tests.processes.worker_tasks", variables=environment(settings) | {ENGINE: job_queue.engine().name}
+        )
         self.started.append(process)
         return process
 
@@ -77,13 +79,13 @@ class Jobs:
         async with writing(self.company.ann, Permission.IMPORTS_RUN) as work:
             team = await work.get(Team, self.company.acme, lock=True)
             work.record(Action.TEAM_CREATED, team)
-            job = await ledger.submit(work, task, team_id=team.id, created_by=self.company.ann.staff_id, **values)
+            job = await job_queue.submit(work, task, team_id=team.id, created_by=self.company.ann.staff_id, **values)
         return job.id
 
     async def cancel(self, job_id: UUID) -> None:
         async with writing(self.company.ann, Permission.JOBS_CANCEL) as work:
             job = await work.get(Job, job_id, lock=True)
-            await ledger.request_cancel(work, job, work.who.id)
+            await job_queue.request_cancel(work, job, work.who.id)
             work.record(Action.JOB_CANCELLED, job)
 
     async def row(self, job_id: UUID) -> asyncpg.Record:

@@ -12,10 +12,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app import ledger
+from app import job_queue
 from app.config import Settings
 from app.database.work import keeping, writing
-from app.ledger.engines.base import Delivery
+from app.job_queue.engines.base import Delivery
 from app.permissions import Permission
 from tests.people import Company
 from tests.processes.contracts import ENGINES, Delivering, Jobs, Workers, eventually, lines_of, stepped
@@ -27,11 +27,11 @@ pytestmark = pytest.mark.processes
 @pytest.fixture(params=ENGINES)
 async def delivering(request: pytest.FixtureRequest, admin: asyncpg.Connection) -> AsyncIterator[Delivering]:
     """The engine that this process and its workers use."""
-    chosen, usual = ENGINES[request.param], ledger.engine()
+    chosen, usual = ENGINES[request.param], job_queue.engine()
     await admin.execute(chosen.table_made)
-    ledger.deliver_by(chosen.engine)
+    job_queue.deliver_by(chosen.engine)
     yield chosen
-    ledger.deliver_by(usual)
+    job_queue.deliver_by(usual)
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ async def test_t6_a_rolled_back_submit_leaves_nothing(jobs: Jobs, delivering: De
 
     with pytest.raises(Broken):
         async with writing(jobs.company.ann, Permission.IMPORTS_RUN) as work:
-            await ledger.submit(work, NOOP, team_id=jobs.company.acme, created_by=None)
+            await job_queue.submit(work, NOOP, team_id=jobs.company.acme, created_by=None)
             raise Broken
     for table in ("jobs", "job_events", "engine.pgqueuer_log", delivering.table):
         assert await jobs.admin.fetchval(f"SELECT count(*) FROM {table}") == 0

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from app import ledger, logs
+from app import job_queue, logs
 from app.config import Settings
 from app.errors import Invalid
-from app.ledger import Task
+from app.job_queue import Task
 from app.worker import run
 from app.worker.context import JobContext
 from app.worker.registry import runs
@@ -78,5 +78,5 @@ async def noop(_: JobContext) -> None:
 if __name__ == "__main__":
     logs.configure()
     if os.environ.get(ENGINE) == PollingEngine.name:
-        ledger.deliver_by(PollingEngine())
+        job_queue.deliver_by(PollingEngine())
     asyncio.run(run.work(Settings(), maintenance=False))

@@ -69,7 +69,7 @@ OUT_OF_REACH = {
             "app.database.work",
             "app.database.identity",
             "app.repositories",
-            "app.ledger",
+            "app.job_queue",
         ),
         *("app.database.listening", "app.database.driver", "app.crypto", "app.main", "app.api", "app.worker"),
     ),

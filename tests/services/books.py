@@ -6,10 +6,10 @@ from uuid import UUID
 
 import asyncpg
 
-from app import clock, ledger
+from app import clock, job_queue
 from app.database.work import keeping, writing
 from app.ids import uuid7
-from app.ledger import Claimed, Failure, Task
+from app.job_queue import Claimed, Failure, Task
 from app.models import Action, Job, Team, Worker
 from app.permissions import Permission
 from tests.people import Company
@@ -29,11 +29,11 @@ class Books:
             team = await work.get(Team, self.company.acme, lock=True)
             work.record(Action.TEAM_CREATED, team)
             created_by = self.company.ann.staff_id
-            job = await ledger.submit(work, COUNT, team_id=team.id, created_by=created_by, **values)
+            job = await job_queue.submit(work, COUNT, team_id=team.id, created_by=created_by, **values)
         return job.id
 
     async def claimed(self, **values: Any) -> Claimed:
-        claimed = await ledger.claim(await self.submit(**values), worker(), 60)
+        claimed = await job_queue.claim(await self.submit(**values), worker(), 60)
         assert claimed is not None
         return claimed
 

@@ -10,7 +10,7 @@ from app.actor import Nobody, Staff
 from app.crypto import links as link_tokens
 from app.documents import drafts
 from app.ids import uuid7
-from app.ledger.tasks import FILES_TIDY
+from app.job_queue.tasks import FILES_TIDY
 from app.models import Action
 from app.permissions import Permission
 from app.services import (

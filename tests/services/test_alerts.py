@@ -9,7 +9,7 @@ import pytest
 from app.database.work import keeping
 from app.errors import Forbidden
 from app.ids import uuid7
-from app.ledger import declare_queues
+from app.job_queue import declare_queues
 from app.services import alerts
 from app.services.alerts import AlertKind
 from tests.factories import add_job

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 import app.worker.tasks.bulk  # noqa: F401 - binds the function that the job runs
-from app import ledger
+from app import job_queue
 from app.config import Settings
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.models import BulkVerb
@@ -107,11 +107,11 @@ async def test_an_act_tells_what_became_of_its_jobs_and_has_the_colour_of_the_wo
     sentence = "3 queued again: 0 succeeded, 0 failed again, 3 waiting"
     assert (await told(company, act))[:2] == (sentence, ("3 not ended yet", "info"))
 
-    async def run(job_id: UUID, failure: ledger.Failure | None = None) -> None:
-        claimed = await ledger.claim(job_id, worker(), 60)
+    async def run(job_id: UUID, failure: job_queue.Failure | None = None) -> None:
+        claimed = await job_queue.claim(job_id, worker(), 60)
         assert claimed is not None
         assert ("Running", 1) in (await told(company, act))[2]
-        await (ledger.fail(claimed.run, failure) if failure else ledger.finish(claimed.run))
+        await (job_queue.fail(claimed.run, failure) if failure else job_queue.finish(claimed.run))
 
     await run(ids[0])
     await run(ids[1], BROKEN)
@@ -133,9 +133,9 @@ async def test_an_act_tells_what_became_of_its_jobs_and_has_the_colour_of_the_wo
     assert (await told(company, stop))[:2] == ("1 asked to stop: 1 cancelled", ("All cancelled", "ok"))
     sentence = "1 queued again: 0 succeeded, 0 failed again, 1 cancelled"
     assert (await told(company, second))[:2] == (sentence, ("1 cancelled", "warn"))
-    claimed = await ledger.claim(ids[1], worker(), 60)
+    claimed = await job_queue.claim(ids[1], worker(), 60)
     assert claimed is not None
-    await ledger.finish(claimed.run)
+    await job_queue.finish(claimed.run)
     assert (await told(company, act))[:2] == ended
 
 
@@ -145,13 +145,13 @@ async def test_an_act_of_which_all_came_well_is_green(
     job_id = await add_job(admin, company.acme)
     act = await consent(company.ann, RETRY, FAILED)
     await carry_out(company, settings, act)
-    claimed = await ledger.claim(job_id, worker(), 60)
+    claimed = await job_queue.claim(job_id, worker(), 60)
     assert claimed is not None
-    await ledger.retry_later(claimed.run, 0, "its worker was stopped")
+    await job_queue.retry_later(claimed.run, 0, "its worker was stopped")
     assert (await told(company, act))[1] == ("1 not ended yet", "info")
-    claimed = await ledger.claim(job_id, worker(), 60)
+    claimed = await job_queue.claim(job_id, worker(), 60)
     assert claimed is not None
-    await ledger.finish(claimed.run)
+    await job_queue.finish(claimed.run)
     sentence = "1 queued again: 1 succeeded, 0 failed again"
     assert (await told(company, act))[:2] == (sentence, ("All succeeded", "ok"))
 

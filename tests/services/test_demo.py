@@ -16,7 +16,6 @@ import asyncpg
 import pytest
 
 from app.actor import Command, Nobody
-from app.attempts import Ending, attempts
 from app.config import Settings
 from app.crypto.passwords import NOBODYS_HASH
 from app.database import engine
@@ -25,6 +24,7 @@ from app.demo import loading
 from app.demo.dice import DAY_BEGINS, DAY_ENDS
 from app.demo.failures import FAILURES, NO_TEMPLATE, READ_ONLY
 from app.documents import drafts
+from app.job_queue.attempts import Ending, attempts
 from app.services import sessions, staff
 from app.services.sessions import WrongPassword
 from app.startup import StartupProblem

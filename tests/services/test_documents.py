@@ -10,12 +10,12 @@ import asyncpg
 import pytest
 
 import app.worker.tasks.documents  # noqa: F401 - binds the function that the job runs
-from app import ledger
+from app import job_queue
 from app.config import Settings
 from app.database.work import writing
 from app.documents import drafts
 from app.errors import Forbidden, Invalid, NotFound
-from app.ledger.tasks import DOCUMENT_GENERATE
+from app.job_queue.tasks import DOCUMENT_GENERATE
 from app.models import Action
 from app.permissions import Permission
 from app.services import documents, jobs
@@ -28,7 +28,7 @@ ORDER: dict[str, Any] = {"template": "report", "title": "Heat: pumps / 熱", "la
 async def order(company: Company, admin: asyncpg.Connection, **changes: Any) -> UUID:
     """A customer's job, as the product queues it."""
     async with writing(company.ann, Permission.IMPORTS_RUN) as work:
-        job = await ledger.submit(work, DOCUMENT_GENERATE, team_id=company.acme, created_by=None, **ORDER | changes)
+        job = await job_queue.submit(work, DOCUMENT_GENERATE, team_id=company.acme, created_by=None, **ORDER | changes)
         work.record(Action.JOB_RETRIED, job)
     return job.id
 

@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 
 from app.config import Settings
-from app.ledger.engines.base import Intake
-from app.ledger.engines.pgqueuer import PgQueuerEngine
-from app.ledger.tasks import QUEUES
+from app.job_queue.engines.base import Intake
+from app.job_queue.engines.pgqueuer import PgQueuerEngine
+from app.job_queue.tasks import QUEUES
 from tests.processes.contracts import eventually
 from tests.services.books import Books
 

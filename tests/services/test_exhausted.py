@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from app import clock, ledger
+from app import clock, job_queue
 from app.config import Settings
 from app.database import driver_errors, engine
 from app.database.work import keeping, reading
@@ -96,7 +96,7 @@ async def _again(jobs: Jobs, settings: Settings, row: asyncpg.Record) -> asyncpg
     """The wait is over."""
     await jobs.admin.execute("UPDATE jobs SET run_after = now() WHERE id = $1", row["id"])
     me = identity(settings)
-    claimed = await ledger.claim(row["id"], me, settings.lease_seconds)
+    claimed = await job_queue.claim(row["id"], me, settings.lease_seconds)
     assert claimed is not None
     await Execution(claimed, me, settings).run()
     return await jobs.row(row["id"])

@@ -11,11 +11,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app import clock, ledger
+from app import clock, job_queue
 from app.config import Settings
 from app.errors import Conflict
 from app.ids import uuid7
-from app.ledger import Claimed
+from app.job_queue import Claimed
 from app.models import Import, Worker
 from app.repositories import imports as imports_table
 from app.services import datasets, imports, jobs, rows
@@ -79,7 +79,7 @@ async def claimed(job_id: UUID) -> tuple[Claimed, Worker]:
     me = Worker(
         id=uuid7(), host="h", pid=1, started_at=now, heartbeat_at=now, concurrency=1, engine="test", version="0"
     )
-    found = await ledger.claim(job_id, me, 60)
+    found = await job_queue.claim(job_id, me, 60)
     assert found is not None
     return found, me
 
@@ -168,7 +168,7 @@ async def test_a_deletion_that_runs_twice_leaves_the_next_import_alone(
     deletion, me = await claimed(await admin.fetchval("SELECT id FROM jobs WHERE kind = 'import.delete'"))
     await tasks.delete_import(Execution(deletion, me, desk.settings).context, **deletion.input)
     following = await desk.start(OTHER, gone.dataset_id)
-    with pytest.raises(ledger.LeaseLost):
+    with pytest.raises(job_queue.LeaseLost):
         await tasks.delete_import(Execution(deletion, me, desk.settings).context, **deletion.input)
     await desk.run(following.job_id)
     await agree(desk, admin, following, 1000)
@@ -225,7 +225,7 @@ END_BADLY = """
 
 async def lose_its_worker(desk: Desk, admin: asyncpg.Connection, job_id: UUID) -> None:
     await admin.execute(END_BADLY, job_id)
-    await ledger.sweep(60)
+    await job_queue.sweep(60)
 
 
 async def cancel_while_it_waits(desk: Desk, admin: asyncpg.Connection, job_id: UUID) -> None:
@@ -237,7 +237,7 @@ async def cut_off(desk: Desk, admin: asyncpg.Connection, job_id: UUID) -> None:
     await due(admin)
     found, _ = await claimed(job_id)
     await jobs.cancel(desk.actor, job_id, "not this file")
-    await ledger.cancelled(found.run)
+    await job_queue.cancelled(found.run)
 
 
 async def cancel_while_its_worker_is_lost(desk: Desk, admin: asyncpg.Connection, job_id: UUID) -> None:
@@ -245,13 +245,13 @@ async def cancel_while_its_worker_is_lost(desk: Desk, admin: asyncpg.Connection,
     await claimed(job_id)
     await jobs.cancel(desk.actor, job_id, "not this file")
     await admin.execute("UPDATE jobs SET lease_until = now() - interval '1 second' WHERE id = $1", job_id)
-    await ledger.sweep(60)
+    await job_queue.sweep(60)
 
 
 async def fail_for_good(desk: Desk, admin: asyncpg.Connection, job_id: UUID) -> None:
     await due(admin)
     found, _ = await claimed(job_id)
-    await ledger.fail(found.run, BROKEN)
+    await job_queue.fail(found.run, BROKEN)
 
 
 async def refuse(desk: Desk, admin: asyncpg.Connection, job_id: UUID) -> None:

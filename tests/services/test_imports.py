@@ -10,12 +10,12 @@ import asyncpg
 import pytest
 
 import app.worker.tasks.tidying  # noqa: F401 - binds the function that its job runs
-from app import ledger
+from app import job_queue
 from app.config import Settings
 from app.database.work import writing
 from app.errors import Conflict, Duplicate, Forbidden, Invalid, NotFound
 from app.ids import uuid7
-from app.ledger.tasks import FILES_TIDY
+from app.job_queue.tasks import FILES_TIDY
 from app.models import Action, Import, ImportStatus, Team
 from app.paging import PageRequest
 from app.permissions import Permission
@@ -191,7 +191,7 @@ async def test_a_refused_import_leaves_nothing_and_is_corrected_without_sending_
         async with writing(company.ann, Permission.IMPORTS_RUN) as work:
             team = await work.get(Team, company.acme, lock=True)
             work.record(Action.TEAM_CREATED, team)
-            await ledger.submit(work, FILES_TIDY, team_id=None, created_by=None)
+            await job_queue.submit(work, FILES_TIDY, team_id=None, created_by=None)
         await desk.run_all(admin)
         assert tidy.exists() is is_there
     with pytest.raises(NotFound, match="not kept any more"):

@@ -7,9 +7,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app import expected
-from app.attempts import Ending, attempts
-from app.expected import Usual, usual
+from app.job_queue import durations
+from app.job_queue.attempts import Ending, attempts
+from app.job_queue.durations import Usual, usual
 from app.models import JobEventKind
 from app.services import job_view, jobs
 from components.blocks import Entry
@@ -80,7 +80,7 @@ def test_a_few_jobs_tell_nothing_and_a_slow_one_moves_no_middle() -> None:
 async def test_what_is_usual_is_asked_once_in_half_a_minute_and_of_the_own_team_alone(
     company: Company, admin: asyncpg.Connection
 ) -> None:
-    expected.remembered.forget()
+    durations.remembered.forget()
     for _ in range(6):
         await job_stories.succeeded(Story(admin, company.acme))
     for _ in range(6):
@@ -94,7 +94,7 @@ async def test_what_is_usual_is_asked_once_in_half_a_minute_and_of_the_own_team_
     await admin.execute("DELETE FROM job_events")
     await admin.execute("DELETE FROM jobs WHERE status = 'succeeded'")
     assert (await jobs.get(company.tess, runs)).usual == mine
-    expected.remembered.forget()
+    durations.remembered.forget()
     assert (await jobs.get(company.tess, runs)).usual is None
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app import clock, ledger
+from app import clock, job_queue
 from app.actor import Staff
 from app.database.work import writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
-from app.ledger.tasks import DOCUMENT_GENERATE
+from app.job_queue.tasks import DOCUMENT_GENERATE
 from app.models import Action, JobStatus
 from app.models.bulk import LONGEST_WORD
 from app.paging import LONGEST, PageRequest, Sort
@@ -130,8 +130,8 @@ async def test_jobs_are_found_by_ids_people_and_what_they_were_asked_for(
     }
     async with writing(company.ann, Permission.JOBS_BULK) as work:
         asked: dict[str, Any] = {"team_id": company.acme, "created_by": company.ann.staff_id, "priority": 5}
-        first = await ledger.submit(work, task, **asked, **given)
-        second = await ledger.submit(
+        first = await job_queue.submit(work, task, **asked, **given)
+        second = await job_queue.submit(
             work, DOCUMENT_GENERATE, team_id=company.nordlicht, created_by=None, title="Annual"
         )
         work.record(Action.JOB_RETRIED, first, reason="made by a test")
@@ -163,7 +163,7 @@ async def test_jobs_are_found_by_ids_people_and_what_they_were_asked_for(
 async def test_a_word_that_is_longer_than_what_is_kept_of_it_is_found(company: Company) -> None:
     long = "x" * LONGEST
     async with writing(company.ann, Permission.JOBS_BULK) as work:
-        job = await ledger.submit(work, DOCUMENT_GENERATE, team_id=company.acme, created_by=None, title=long)
+        job = await job_queue.submit(work, DOCUMENT_GENERATE, team_id=company.acme, created_by=None, title=long)
         work.record(Action.JOB_RETRIED, job, reason="made by a test")
     assert [row.id for row in (await jobs.search(company.ann, PageRequest(search=long))).rows] == [job.id]
 

@@ -19,7 +19,7 @@ from app.config import Settings
 from app.database import engine
 from app.database.work import keeping
 from app.ids import uuid7
-from app.ledger import declare_queues
+from app.job_queue import declare_queues
 from tests.factories import add_job
 from tests.people import Company
 

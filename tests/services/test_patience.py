@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from app.config import Settings
-from app.ledger import Cancelled
+from app.job_queue import Cancelled
 from app.worker import execution
 from app.worker.context import JobContext
 from tests.services.working import Jobs

@@ -6,11 +6,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app import __version__, ledger
+from app import __version__, job_queue
 from app.database.work import keeping
 from app.errors import Conflict, Forbidden, Invalid
 from app.ids import uuid7
-from app.ledger.tasks import MAINTENANCE, QUEUES
+from app.job_queue.tasks import MAINTENANCE, QUEUES
 from app.paging import PageRequest
 from app.services import audit, queues, workers
 from app.services.queues import QueueState, QueueView
@@ -24,7 +24,7 @@ ALL = PageRequest()
 @pytest.fixture
 async def declared(company: Company) -> Company:
     async with keeping("queues: declare") as work:
-        await ledger.declare_queues(work)
+        await job_queue.declare_queues(work)
     return company
 
 

@@ -13,9 +13,9 @@ from app.actor import System
 from app.config import Settings
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
-from app.ledger import Run
-from app.ledger import schedules as ledger_schedules
-from app.ledger.tasks import FILES_TIDY
+from app.job_queue import Run
+from app.job_queue import schedules as ledger_schedules
+from app.job_queue.tasks import FILES_TIDY
 from app.paging import PageRequest
 from app.services import schedules
 from app.services.schedules import Times

@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select
 
-from app import ledger, logs
+from app import job_queue, logs
 from app.config import Settings
 from app.database.work import reading, writing
-from app.ledger import TASKS, Task
+from app.job_queue import TASKS, Task
 from app.models import Action, Job, JobEvent, Team
 from app.paging import PageRequest
 from app.permissions import Permission
@@ -47,7 +47,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
 async def submitted(company: Company, given: dict[str, Any] | None = None) -> UUID:
     async with writing(company.ann, Permission.IMPORTS_RUN) as work:
         work.record(Action.TEAM_CREATED, await work.get(Team, company.acme))
-        job = await ledger.submit(work, SEND, team_id=company.acme, created_by=None, **(given or GIVEN))
+        job = await job_queue.submit(work, SEND, team_id=company.acme, created_by=None, **(given or GIVEN))
     return job.id
 
 
@@ -103,7 +103,7 @@ async def test_a_run_gets_them_and_nothing_that_it_tells_holds_them(
             logs.configure("INFO", form)
             job_id = await submitted(company)
             me = identity(bound)
-            claimed = await ledger.claim(job_id, me, 60)
+            claimed = await job_queue.claim(job_id, me, 60)
             assert claimed is not None
             await Execution(claimed, me, bound).run()
     finally:

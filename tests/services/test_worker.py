@@ -12,7 +12,7 @@ from app.config import Settings
 from app.database import engine
 from app.database.work import writing
 from app.errors import Conflict, Duplicate, Forbidden, NotFound
-from app.ledger import Cancelled, Task
+from app.job_queue import Cancelled, Task
 from app.models import Action, Team
 from app.permissions import Permission
 from app.worker import execution

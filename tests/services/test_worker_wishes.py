@@ -9,10 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from app import ledger, topics
+from app import job_queue, topics
 from app.config import Settings
 from app.errors import Conflict
-from app.ledger.tasks import QUEUES
+from app.job_queue.tasks import QUEUES
 from app.startup import StartupProblem
 from app.worker import run
 from app.worker.context import JobContext
@@ -143,7 +143,7 @@ async def test_each_attempt_tells_what_it_did_and_what_it_cost(jobs: Jobs, quick
     first = await jobs.run(quick, body)
     await jobs.admin.execute("UPDATE jobs SET run_after = now()")
     me = identity(quick)
-    again = await ledger.claim(first["id"], me, 30)
+    again = await job_queue.claim(first["id"], me, 30)
     assert again is not None
     await Execution(again, me, quick).run()
     row = await jobs.row(first["id"])

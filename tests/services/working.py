@@ -8,10 +8,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app import ledger
+from app import job_queue
 from app.config import Settings
 from app.database.work import writing
-from app.ledger import Task
+from app.job_queue import Task
 from app.models import Action, Job, Team
 from app.permissions import Permission
 from app.worker import registry
@@ -36,11 +36,11 @@ class Jobs:
     async def submit(self) -> UUID:
         async with writing(self.company.ann, Permission.IMPORTS_RUN) as work:
             work.record(Action.TEAM_CREATED, await work.get(Team, self.company.acme))
-            return (await ledger.submit(work, self.task, team_id=self.company.acme, created_by=None)).id
+            return (await job_queue.submit(work, self.task, team_id=self.company.acme, created_by=None)).id
 
     async def execution(self, settings: Settings) -> Execution:
         me = identity(settings)
-        claimed = await ledger.claim(await self.submit(), me, settings.lease_seconds)
+        claimed = await job_queue.claim(await self.submit(), me, settings.lease_seconds)
         assert claimed is not None
         return Execution(claimed, me, settings)
 
@@ -53,7 +53,7 @@ class Jobs:
     async def cancel(self, job_id: UUID) -> None:
         async with writing(self.company.ann, Permission.JOBS_CANCEL) as work:
             job = await work.get(Job, job_id, lock=True)
-            await ledger.request_cancel(work, job, work.who.id)
+            await job_queue.request_cancel(work, job, work.who.id)
             work.record(Action.JOB_CANCELLED, job)
 
     async def row(self, job_id: UUID) -> asyncpg.Record:

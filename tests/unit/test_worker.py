@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import Invalid, TooSlow, Unavailable
-from app.ledger import TASKS, Task
-from app.ledger.tasks import Backoff
+from app.job_queue import TASKS, Task
+from app.job_queue.tasks import Backoff
 from app.worker import failures, place, registry
 from app.worker.run import load_tasks
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import IO, Any, Self
 
 from app.database.work import Work, reading
-from app.ledger.tasks import AUDIT_EXPORT
+from app.job_queue.tasks import AUDIT_EXPORT
 from app.paging import PageRequest, Sort
 from app.permissions import Permission
 from app.repositories import audit as audit_table

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.database.work import reading
 from app.errors import Conflict, NotFound
-from app.ledger.tasks import JOBS_BULK
+from app.job_queue.tasks import JOBS_BULK
 from app.models import BulkAct, BulkVerb
 from app.permissions import Permission
 from app.repositories import bulk as bulk_table

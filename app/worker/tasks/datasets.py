@@ -5,10 +5,10 @@ from uuid import UUID
 
 from sqlalchemy import delete
 
-from app import ledger
+from app import job_queue
 from app.database.work import writing
 from app.errors import NotFound
-from app.ledger.tasks import DATASET_DELETE
+from app.job_queue.tasks import DATASET_DELETE
 from app.models import Action, Dataset, DatasetCount, Schema
 from app.permissions import Permission
 from app.repositories import imports as imports_table
@@ -37,6 +37,6 @@ async def delete_dataset(ctx: JobContext, *, dataset_id: str, **_: Any) -> None:
         await work.execute(delete(Schema).where(Schema.id == gone.schema_id))
         work.implied(DatasetCount, Schema)
         work.record(Action.DATASET_REMOVED, gone)
-        await ledger.finish_in(work, ctx.run, {})
+        await job_queue.finish_in(work, ctx.run, {})
         work.notify(topic, gone.id, "deleted")
     remove_files(ctx, files)

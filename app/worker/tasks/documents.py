@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app.documents import drafts
-from app.ledger.tasks import DOCUMENT_GENERATE
+from app.job_queue.tasks import DOCUMENT_GENERATE
 from app.worker.context import JobContext
 from app.worker.registry import runs
 

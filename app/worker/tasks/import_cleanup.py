@@ -8,7 +8,7 @@ killed between any two.
 from typing import Any
 from uuid import UUID
 
-from app.ledger.tasks import IMPORT_CLEANUP
+from app.job_queue.tasks import IMPORT_CLEANUP
 from app.repositories import imports as imports_table
 from app.topics import datasets as topic
 from app.worker.context import JobContext

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from app import clock, ledger
+from app import clock, job_queue
 from app.database.work import writing
 from app.errors import Invalid, NotFound
-from app.ledger.tasks import DATASET_IMPORT, IMPORT_DELETE
+from app.job_queue.tasks import DATASET_IMPORT, IMPORT_DELETE
 from app.models import Action, Dataset, DatasetCount, Import, ImportStatus, RowStatus
 from app.permissions import Permission
 from app.repositories import datasets as datasets_table
@@ -199,7 +199,7 @@ async def _show(job: _Job, place: Place) -> None:
             Action.IMPORT_FINISHED, import_, detail={"rows": place.good, "bad": place.bad, "dataset": dataset.name}
         )
         work.implied(dataset, DatasetCount)
-        await ledger.finish_in(work, ctx.run, {"rows": place.good, "bad": place.bad})
+        await job_queue.finish_in(work, ctx.run, {"rows": place.good, "bad": place.bad})
         work.notify(topic, dataset.id, "imported")
         work.after_commit(partial(asyncio.to_thread, job.path.unlink, missing_ok=True))
 
@@ -235,7 +235,7 @@ async def delete_import(ctx: JobContext, *, import_id: str, **_: Any) -> None:  
         await remove_unseen(ctx, dataset.number, dataset.next_position)
     async with ctx.keeping("import: deleted") as work:
         await imports_table.update_progress(work, import_.id, status=ImportStatus.DELETED)
-        await ledger.finish_in(work, ctx.run, {})
+        await job_queue.finish_in(work, ctx.run, {})
         work.notify(topic, dataset.id)
     remove_files(ctx, [(import_.id, import_.file_id)])
 

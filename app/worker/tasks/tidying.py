@@ -6,7 +6,7 @@ from typing import Any
 
 from app import clock
 from app.database.work import reading
-from app.ledger.tasks import FIGURES_FORGET, FILES_TIDY
+from app.job_queue.tasks import FIGURES_FORGET, FILES_TIDY
 from app.permissions import Permission
 from app.repositories import imports as imports_table
 from app.repositories import queues as queues_table

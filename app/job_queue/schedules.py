@@ -16,9 +16,9 @@ from app import clock, topics
 from app.database.work import Work
 from app.errors import Invalid
 from app.ids import uuid7
-from app.ledger.events import database_now
-from app.ledger.requests import submit
-from app.ledger.tasks import FIGURES_FORGET, FILES_TIDY, TASKS, Task
+from app.job_queue.core import database_now
+from app.job_queue.requests import submit
+from app.job_queue.tasks import FIGURES_FORGET, FILES_TIDY, TASKS, Task
 from app.models.job import Job, JobStatus, Schedule
 from app.values import cron as recurrence
 

@@ -22,7 +22,7 @@ from pgqueuer.ports.repository import EntrypointExecutionParameter
 from app.database import cancellation, driver
 from app.database.driver import LOST, until_lost
 from app.database.work import Work
-from app.ledger.engines.base import Delivery, Intake
+from app.job_queue.engines.base import Delivery, Intake
 
 SETTINGS = DBSettings(db_schema="engine")
 POLL_SECONDS = 5.0

@@ -4,8 +4,9 @@ Services ask (``submit``, ``requeue``, ``request_cancel``), workers run (``claim
 """
 
 from app.database.work import LeaseLost
-from app.ledger.claims import Claimed, claim, claim_many
-from app.ledger.endings import (
+from app.job_queue.claims import Claimed, claim, claim_many
+from app.job_queue.core import Run, deliver_by, engine, hold
+from app.job_queue.endings import (
     Cancelled,
     Failure,
     Later,
@@ -19,12 +20,11 @@ from app.ledger.endings import (
     retry_later,
     wait_out,
 )
-from app.ledger.events import Run, deliver_by, engine, hold
-from app.ledger.queues import declare_queues, limit_queue, pause_queue, release, resume_queue
-from app.ledger.requests import CANCEL, request_cancel, requeue, submit
-from app.ledger.runs import asked_to_cancel, checkpoint, checkpoint_in, progress, renew, spend
-from app.ledger.sweeping import end_frozen, release_dead, sweep
-from app.ledger.tasks import DATASET_DELETE, DATASET_IMPORT, IMPORT_DELETE, TASKS, Task, label_of
+from app.job_queue.queues import declare_queues, limit_queue, pause_queue, release, resume_queue
+from app.job_queue.requests import CANCEL, request_cancel, requeue, submit
+from app.job_queue.runs import asked_to_cancel, checkpoint, checkpoint_in, progress, renew, spend
+from app.job_queue.sweeping import end_frozen, release_dead, sweep
+from app.job_queue.tasks import DATASET_DELETE, DATASET_IMPORT, IMPORT_DELETE, TASKS, Task, label_of
 
 __all__ = [
     "CANCEL",

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, and_, func, select
 from app import topics
 from app.database.changes import plain
 from app.database.work import LeaseLost, Work
-from app.ledger.engines.base import Delivery, Engine
-from app.ledger.engines.pgqueuer import PgQueuerEngine
+from app.job_queue.engines.base import Delivery, Engine
+from app.job_queue.engines.pgqueuer import PgQueuerEngine
 from app.models.job import Job, JobEvent, JobEventKind, JobStatus
 
 _NAMED = 4

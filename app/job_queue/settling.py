@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from app.database.work import Work
-from app.ledger.events import database_now, end, tell
+from app.job_queue.core import database_now, end, tell
 from app.models.job import Job, JobEventKind, JobStatus
 
 

@@ -13,9 +13,9 @@ from sqlalchemy.dialects.postgresql import insert
 from app import clock, topics
 from app.database.work import Work
 from app.ids import uuid7
-from app.ledger.engines.base import Delivery
-from app.ledger.events import deliver
-from app.ledger.tasks import MAINTENANCE, QUEUES
+from app.job_queue.core import deliver
+from app.job_queue.engines.base import Delivery
+from app.job_queue.tasks import MAINTENANCE, QUEUES
 from app.models.job import Job, JobEvent, Queue
 
 AT_MOST = 500

@@ -16,10 +16,10 @@ from sqlalchemy import and_, func, not_, select, text
 from app import topics
 from app.database.changes import plain
 from app.database.work import LeaseLost, Work, keeping
-from app.ledger.events import Run, end, held, put_in_queue, tell, tell_pages
-from app.ledger.queues import GOVERNED, make_room
-from app.ledger.requests import end_badly, stop_if_unwanted
-from app.ledger.runs import has_finished
+from app.job_queue.core import Run, end, held, put_in_queue, tell, tell_pages
+from app.job_queue.queues import GOVERNED, make_room
+from app.job_queue.requests import end_badly, stop_if_unwanted
+from app.job_queue.runs import has_finished
 from app.models.job import Job, JobEvent, JobEventKind, JobStatus, Worker
 from app.values import exact_json
 
@@ -51,7 +51,7 @@ class Later(Exception):
         self.delay, self.reason = delay, reason
 
 
-# Found by their ids alone, see app.ledger.claims.
+# Found by their ids alone, see app.job_queue.claims.
 _FINISH = text(
     """
     WITH governed AS (GOVERNED), given AS (

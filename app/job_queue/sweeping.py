@@ -8,10 +8,10 @@ from sqlalchemy.orm import load_only
 
 from app.database import driver, engine
 from app.database.work import Work, keeping
-from app.ledger.engines.base import Delivery
-from app.ledger.events import deliver, put_in_queue, tell
-from app.ledger.queues import AT_MOST, release_all
-from app.ledger.requests import end_badly, stop_if_unwanted
+from app.job_queue.core import deliver, put_in_queue, tell
+from app.job_queue.engines.base import Delivery
+from app.job_queue.queues import AT_MOST, release_all
+from app.job_queue.requests import end_badly, stop_if_unwanted
 from app.models.job import Job, JobEventKind, JobStatus, Queue, Worker
 
 _LOCK = 0x71645F7377656570  # "qd_sweep"

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, case, func, select, update
 from app import topics
 from app.database.changes import plain
 from app.database.work import LeaseLost, Work, keeping
-from app.ledger.events import Run, held, tell
+from app.job_queue.core import Run, held, tell
 from app.models.job import Job, JobEvent, JobEventKind, JobStatus
 
 _WANTED = Job.cancel_requested_at.is_not(None)

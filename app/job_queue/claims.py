@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import text
 
 from app.database.work import Work, keeping
-from app.ledger.events import Run, tell_pages
-from app.ledger.queues import lock
+from app.job_queue.core import Run, tell_pages
+from app.job_queue.queues import lock
 from app.models.job import Worker
 
 

@@ -10,9 +10,9 @@ from app import topics
 from app.database.changes import plain
 from app.database.work import Work
 from app.ids import uuid7
-from app.ledger.events import database_now, end, put_in_queue, tell
-from app.ledger.tasks import TASKS, Task, attempts_of
-from app.ledger.words import words_of
+from app.job_queue.core import database_now, end, put_in_queue, tell
+from app.job_queue.search_words import words_of
+from app.job_queue.tasks import TASKS, Task, attempts_of
 from app.models.job import Job, JobEventKind, JobStatus
 
 CANCEL = "cancel"
