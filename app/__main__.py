@@ -129,9 +129,9 @@ def worker(
 @cli.command()
 def migrate(data_dir: DataDir = None) -> None:
     """Bring the database's schema to this version."""
-    from app.embedded import EmbeddedPostgres
+    from app.postgres.embedded import EmbeddedPostgres
+    from app.postgres.external import RightsMissing
     from app.supervise.connections import bring_up_to_date, connected
-    from app.supervise.own_database import RightsMissing
 
     settings = _settings(data_dir=data_dir)
     with connected(settings) as full:

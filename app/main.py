@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from app import __version__, logs, migrate, websocket
+from app import __version__, logs, websocket
 from app.actor import Staff
 from app.api import audit, datasets, documents, errors, exports, health, links, metrics, profile, sign_in, step_up, v1
 from app.api import second_factor as factor_pages
@@ -23,6 +23,7 @@ from app.errors import NotSignedIn
 from app.guard import Guard
 from app.http_protocol import LimitedProtocol
 from app.integrations import stripe
+from app.postgres import migrate
 from app.services import programs, second_factor, sessions, uploads
 from app.services.health import schema_revision
 from components import assets, leaving, waiting_pages

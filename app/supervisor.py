@@ -15,8 +15,8 @@ import typer
 
 from app.actor import Command
 from app.config import Settings
-from app.embedded import EmbeddedPostgres
 from app.errors import Invalid
+from app.postgres.embedded import EmbeddedPostgres
 from app.startup import StartupProblem
 from app.supervise import demo as demo_company
 from app.supervise.children import Child, end_all

@@ -15,12 +15,12 @@ from app import clock
 from app.actor import Staff
 from app.config import Settings
 from app.database import engine
-from app.embedded import EmbeddedPostgres
 from app.ids import uuid7
-from app.migrate import DATABASE, prepare, upgrade
 from app.permissions import Role
+from app.postgres.embedded import EmbeddedPostgres
+from app.postgres.migrate import DATABASE, prepare, upgrade
+from app.postgres.roles import LOGINS
 from app.storage.secret_files import new_secret
-from app.supervise.rights import LOGINS
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import BrowserContext
 
-from app import clock, embedded, job_queue
+from app import clock, job_queue
 from app.api.sign_in import cookie_name
 from app.config import Settings
 from app.database.work import keeping
+from app.postgres import embedded
 from benchmarks.chromium import browser, person, tab
 from benchmarks.database import Bench
 from benchmarks.noop import NOOP

@@ -24,8 +24,8 @@ from pydantic import SecretStr
 from app import topics
 from app.config import Settings
 from app.database import engine
-from app.embedded import SUPERUSER, EmbeddedPostgres
-from app.migrate import LOGINS, make_database, prepare, upgrade
+from app.postgres.embedded import SUPERUSER, EmbeddedPostgres
+from app.postgres.migrate import LOGINS, make_database, prepare, upgrade
 from tests import chromium, secret_watch
 from tests.people import Company, found_company
 

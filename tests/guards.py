@@ -9,11 +9,11 @@ from pathlib import Path
 
 import asyncpg
 
-from app.embedded import EmbeddedPostgres
-from app.migrate import DATABASE, head, prepare, upgrade
+from app.postgres.embedded import EmbeddedPostgres
+from app.postgres.migrate import DATABASE, head, prepare, upgrade
+from app.postgres.roles import LOGINS
 from app.seals import guards
 from app.storage.secret_files import new_secret
-from app.supervise.rights import LOGINS
 
 TEXT = Path(guards.__file__).with_name("guards.txt")
 

@@ -27,9 +27,9 @@ from app.actor import Staff
 from app.config import Settings
 from app.crypto import tokens
 from app.crypto.passwords import hash_password
-from app.embedded import EmbeddedPostgres
 from app.ids import uuid7
-from app.migrate import make_database
+from app.postgres.embedded import EmbeddedPostgres
+from app.postgres.migrate import make_database
 from app.supervise.connections import environment
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.conftest import TEMPLATE

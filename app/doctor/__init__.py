@@ -11,8 +11,8 @@ from app.config import Settings
 from app.doctor import audit, database, machine, outside, work
 from app.doctor import settings as of_settings
 from app.doctor.findings import Finding, problem, warning
-from app.embedded import EmbeddedPostgres
 from app.errors import AppError
+from app.postgres.embedded import EmbeddedPostgres
 from app.startup import StartupProblem
 from app.supervise.connections import resolve
 

@@ -8,12 +8,12 @@ import asyncpg
 from app import clock
 from app.config import Settings
 from app.doctor.findings import Finding, counted, ok, problem, warning
-from app.migrate import head
 from app.models import GLOBAL_TABLES
+from app.postgres import external, roles
+from app.postgres.connecting import address, connection
+from app.postgres.migrate import head
 from app.seals import guards
 from app.startup import StartupProblem
-from app.supervise import own_database, rights
-from app.supervise.reaching import address, connection
 
 CHECK, RIGHTS, SCHEMA, CLOCK = "Database", "Database rights", "Database schema", "Clock"
 GUARDS = "Database guards"
@@ -45,7 +45,7 @@ async def examine(settings: Settings) -> tuple[list[Finding], bool]:
             if any(finding.level != "problem" for finding in schema):
                 found += await _guards(app)
             found.append(await _clock(app))
-            which = await own_database.which(app)
+            which = await external.which(app)
     except StartupProblem as refusal:
         return [problem(CHECK, refusal.sentence)], False
     found += [*await _engine(settings, which), *await _owner(settings, which)]
@@ -54,21 +54,21 @@ async def examine(settings: Settings) -> tuple[list[Finding], bool]:
 
 def _migrator(settings: Settings) -> str:
     url = settings.migration_url
-    return (address("migration_url", url).username if url is not None else None) or rights.OWNER
+    return (address("migration_url", url).username if url is not None else None) or roles.OWNER
 
 
 async def _rights(app: asyncpg.Connection, login: str) -> list[Finding]:
     database = await app.fetchval("SELECT current_database()")
-    missing = await rights.missing(app, rights.steps(database, login, {}))
+    missing = await roles.missing(app, roles.steps(database, login, {}))
     advice = "Run `quarterdeck migrate` with QUARTERDECK_MIGRATION_URL, or as a superuser: "
     found = [problem(RIGHTS, f"It is not so that {step.name}.", advice + step.statement) for step in missing]
     return found or [ok(RIGHTS, "Every role is there, has the rights that it needs, and none too many.")]
 
 
 async def _schema(app: asyncpg.Connection) -> list[Finding]:
-    revision = await own_database.revision(app)
+    revision = await external.revision(app)
     try:
-        own_database.compare_schema(revision, head())
+        external.compare_schema(revision, head())
     except StartupProblem as refusal:
         return [problem(SCHEMA, refusal.sentence)]
     return [*_protection(await app.fetch(_UNPROTECTED, sorted(GLOBAL_TABLES))), *_tables(await app.fetchval(_ENGINE))]
@@ -113,29 +113,29 @@ async def _clock(app: asyncpg.Connection) -> Finding:
     return (problem if skew >= _SKEW_TO_MEND else warning)(CLOCK, sentence, advice)
 
 
-async def _engine(settings: Settings, which: own_database.Which) -> list[Finding]:
+async def _engine(settings: Settings, which: external.Which) -> list[Finding]:
     if settings.engine_url is None or settings.database_url is None:
         return []
     try:
-        await own_database.check_engine(settings.engine_url, settings.database_url, which)
+        await external.check_engine(settings.engine_url, settings.database_url, which)
     except StartupProblem as refusal:
         return [problem("Queue of jobs", refusal.sentence)]
-    return [ok("Queue of jobs", f"{rights.WORKER} gets in and reaches it.")]
+    return [ok("Queue of jobs", f"{roles.WORKER} gets in and reaches it.")]
 
 
-async def _owner(settings: Settings, which: own_database.Which) -> list[Finding]:
+async def _owner(settings: Settings, which: external.Which) -> list[Finding]:
     name = "Migration"
     if settings.migration_url is None:
         return [
             ok(name, "No QUARTERDECK_MIGRATION_URL: this machine uses the database and does not change its schema.")
         ]
     try:
-        async with own_database.owner(settings.migration_url) as owner:
-            if await own_database.which(owner) != which:
-                return [problem(name, own_database.TWO_DATABASES.format("QUARTERDECK_MIGRATION_URL"))]
+        async with external.owner(settings.migration_url) as owner:
+            if await external.which(owner) != which:
+                return [problem(name, external.TWO_DATABASES.format("QUARTERDECK_MIGRATION_URL"))]
             n = await owner.fetchval("SELECT count(*) FROM pg_tables WHERE tableowner = current_user")
     except StartupProblem as refusal:
         return [problem(name, refusal.sentence)]
     except asyncpg.InsufficientPrivilegeError:
-        return [problem(name, f"Who migrates may not become {rights.OWNER}.", "Run `quarterdeck migrate`.")]
-    return [ok(name, f"Who migrates may act as {rights.OWNER}, which owns {counted(n, 'table', 'tables')}.")]
+        return [problem(name, f"Who migrates may not become {roles.OWNER}.", "Run `quarterdeck migrate`.")]
+    return [ok(name, f"Who migrates may act as {roles.OWNER}, which owns {counted(n, 'table', 'tables')}.")]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.config import Settings
 from app.doctor.findings import Finding, counted, ok, problem, warning
-from app.embedded import MAJOR
+from app.postgres.embedded import MAJOR
 
 CHECK, DISK = "Data directory", "Disk"
 _LEAST_FREE = 500_000_000

@@ -9,10 +9,10 @@ from pydantic import SecretStr, ValidationError
 
 from app.config import Settings
 from app.doctor.findings import Finding, counted, ok, problem, warning
+from app.postgres.connecting import address
 from app.startup import StartupProblem
 from app.supervise.connections import SHORTEST_KEY, refuse_half_a_database
 from app.supervise.listening import check_privacy, is_loopback
-from app.supervise.reaching import address
 
 CHECK = "Settings"
 _PREFIX = "QUARTERDECK_"

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from app.config import Settings
-from app.embedded import EmbeddedPostgres
+from app.postgres.embedded import EmbeddedPostgres
+from app.postgres.login_passwords import engine_url
 from app.startup import StartupProblem
 from app.storage.secret_files import SecretFiles
-from app.supervise.login_passwords import engine_url
 
 DATABASE = "quarterdeck"
 ROLES = {
@@ -131,10 +131,10 @@ def check_own(settings: Settings) -> None:
     Raises:
         StartupProblem: it cannot; the sentence says why.
     """
-    from app.migrate import head
-    from app.supervise import own_database
+    from app.postgres import external
+    from app.postgres.migrate import head
 
-    talk(own_database.check(settings, head()))
+    talk(external.check(settings, head()))
 
 
 @contextmanager
@@ -158,13 +158,12 @@ def bring_up_to_date(settings: Settings, database: EmbeddedPostgres | None) -> N
     Raises:
         StartupProblem: it cannot be done, or cannot be used afterwards.
     """
-    from app import migrate
-    from app.supervise import own_database
+    from app.postgres import external, migrate
 
     if database is not None:
         talk(migrate.prepare(database.superuser_url(), _passwords(database)))
     elif settings.migration_url is not None:
-        talk(own_database.prepare(settings))
+        talk(external.prepare(settings))
     if settings.migration_url is not None:
         talk(migrate.upgrade(settings.migration_url.get_secret_value()))
     if database is None:

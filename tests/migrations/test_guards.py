@@ -7,7 +7,7 @@ import pytest
 
 from app.config import Settings
 from app.doctor import database as doctor
-from app.migrate import head
+from app.postgres.migrate import head
 from app.seals import guards, partitions
 from app.services import alerts, seals
 from pages.believed import verdict_of

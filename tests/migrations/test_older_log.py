@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.config import Settings
 from app.database import engine as db
-from app.embedded import EmbeddedPostgres
-from app.migrate import config, make_database, upgrade
+from app.postgres.embedded import EmbeddedPostgres
+from app.postgres.migrate import config, make_database, upgrade
 from tests.conftest import Database, settings_for
 from tests.services.sealed import ENTRY, log_of
 

@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.embedded import EmbeddedPostgres
 from app.ids import uuid7
-from app.migrate import config, make_database, upgrade
+from app.postgres.embedded import EmbeddedPostgres
+from app.postgres.migrate import config, make_database, upgrade
 from tests.conftest import PASSWORD
 
 NAME = "test_before_recorded"

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from app.migrate import SchemaProblem, head, upgrade
 from app.models import Base
+from app.postgres.migrate import SchemaProblem, head, upgrade
 from tests.conftest import Database
 
 

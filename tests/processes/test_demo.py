@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from app.config import Settings
-from app.embedded import EmbeddedPostgres
+from app.postgres.embedded import EmbeddedPostgres
 from app.startup import StartupProblem
 from app.supervisor import demo
 from tests.processes.running import quarterdeck, up

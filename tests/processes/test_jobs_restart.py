@@ -14,8 +14,8 @@ import pytest
 
 from app.config import Settings
 from app.database import engine
-from app.embedded import EmbeddedPostgres
-from app.migrate import LOGINS, prepare, upgrade
+from app.postgres.embedded import EmbeddedPostgres
+from app.postgres.migrate import LOGINS, prepare, upgrade
 from tests.conftest import PASSWORD, Database, settings_for
 from tests.people import found_company
 from tests.processes.contracts import Jobs, Workers, eventually, lines_of, stepped

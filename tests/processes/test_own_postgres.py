@@ -13,19 +13,19 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-import app.embedded
+import app.postgres.embedded
 from app.actor import Staff
 from app.config import Settings
 from app.database import engine
-from app.embedded import EmbeddedPostgres
-from app.migrate import head, upgrade
 from app.permissions import Role
+from app.postgres import connecting, external
+from app.postgres.embedded import EmbeddedPostgres
+from app.postgres.login_passwords import engine_url
+from app.postgres.migrate import head, upgrade
 from app.repositories import health
 from app.services import teams
 from app.startup import StartupProblem
-from app.supervise import own_database, reaching
 from app.supervise.connections import resolve
-from app.supervise.login_passwords import engine_url
 from tests.factories import Desk
 from tests.ports import free_port
 from tests.processes.running import Up, quarterdeck, refusal, up
@@ -43,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theirs]:
     theirs = {"listen_addresses": "127.0.0.1", "port": str(port), "log_statement": "all", "timezone": "Asia/Kolkata"}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in theirs.items():
-            patch.setitem(app.embedded._FIXED_SETTINGS, name, value)
+            patch.setitem(app.postgres.embedded._FIXED_SETTINGS, name, value)
         started = Theirs(EmbeddedPostgres(tmp_path_factory.mktemp("theirs"), durable=False), port)
         try:
             started.start()
@@ -164,7 +164,7 @@ async def import_something(theirs: Theirs, data_dir: Path) -> None:
 async def prepare(settings: Mapping[str, str]) -> None:
     """``migrate`` up to the schema, without a process of its own."""
     fields = {name.removeprefix("QUARTERDECK_").lower(): value for name, value in settings.items()}
-    await own_database.prepare(resolve(Settings.model_validate(fields | {"session_key": "k" * 43})))
+    await external.prepare(resolve(Settings.model_validate(fields | {"session_key": "k" * 43})))
 
 
 async def test_only_what_is_missing_is_told(theirs: Theirs) -> None:
@@ -173,15 +173,15 @@ async def test_only_what_is_missing_is_told(theirs: Theirs) -> None:
         await admin.execute("CREATE DATABASE console")
     async with theirs.behind("console") as admin:
         await admin.execute("CREATE SCHEMA extensions; CREATE EXTENSION pg_trgm SCHEMA extensions")
-        with pytest.raises(own_database.RightsMissing) as refused:
+        with pytest.raises(external.RightsMissing) as refused:
             await prepare(theirs.settings("deploy"))
         assert "CREATE DATABASE" not in refused.value.script
         theirs.psql(filled(refused.value.script), "console")
         app_url = SecretStr(theirs.url("quarterdeck_app", APP))
         with pytest.raises(StartupProblem, match="Set QUARTERDECK_ENGINE_URL"):
-            await own_database.check_engine(engine_url(app_url), app_url, own_database.Which(1, "console"))
+            await external.check_engine(engine_url(app_url), app_url, external.Which(1, "console"))
         await admin.execute("ALTER ROLE quarterdeck_team BYPASSRLS; REVOKE quarterdeck_keeper FROM quarterdeck_app")
-        with pytest.raises(own_database.RightsMissing) as refused:
+        with pytest.raises(external.RightsMissing) as refused:
             await prepare(theirs.settings("deploy"))
         told = [line for line in refused.value.script.splitlines() if not line.startswith("--")]
         assert [line.split()[:3] for line in told] == [
@@ -241,7 +241,7 @@ async def test_what_stands_in_the_way_is_one_sentence(
 )
 def test_an_address_that_is_none_is_not_repeated(url: str) -> None:
     with pytest.raises(StartupProblem, match="In the password, write @ as %40") as refused:
-        reaching.address("database_url", SecretStr(url))
+        connecting.address("database_url", SecretStr(url))
     assert not re.search("sec|ret", refused.value.sentence)
 
 
@@ -255,10 +255,10 @@ async def test_an_old_server_and_a_wrong_database_are_one_sentence(
     fields = {"database_url": theirs.url("quarterdeck_app", APP), "session_key": "k" * 43}
     settings = resolve(Settings.model_validate(fields))
     with pytest.raises(StartupProblem, match=r"has no tables of Quarterdeck yet\. Run `quarterdeck migrate`"):
-        await own_database.check(settings, "0003")
+        await external.check(settings, "0003")
     elsewhere = SecretStr(fields["database_url"].replace("/console", "/postgres"))
     with pytest.raises(StartupProblem, match="leads to another database"):
-        await own_database.check_engine(engine_url(elsewhere), elsewhere, own_database.Which(1, "console"))
+        await external.check_engine(engine_url(elsewhere), elsewhere, external.Which(1, "console"))
     for revision, sentence in (("0001", "has an older schema"), ("9999", "by a newer version of Quarterdeck")):
         async with theirs.behind("console") as admin:
             await admin.execute("DROP TABLE IF EXISTS alembic_version")
@@ -266,10 +266,10 @@ async def test_an_old_server_and_a_wrong_database_are_one_sentence(
             await admin.execute("GRANT USAGE ON SCHEMA public TO quarterdeck_app")
             await admin.execute("GRANT SELECT ON alembic_version TO quarterdeck_app")
         with pytest.raises(StartupProblem, match=sentence):
-            await own_database.check(settings, "0003")
-    monkeypatch.setattr(reaching, "OLDEST", 99)
+            await external.check(settings, "0003")
+    monkeypatch.setattr(connecting, "OLDEST", 99)
     with pytest.raises(StartupProblem, match=r"is PostgreSQL 18. Quarterdeck needs 99 or newer"):
-        await own_database.check(settings, "0003")
+        await external.check(settings, "0003")
 
 
 async def test_tls_is_asked_for_in_the_address(theirs: Theirs, tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ async def test_tls_is_asked_for_in_the_address(theirs: Theirs, tmp_path: Path) -
         full = resolve(
             Settings(database_url=SecretStr(settings["QUARTERDECK_DATABASE_URL"]), session_key=SecretStr("k"))
         )
-        await own_database.check(full, head())
+        await external.check(full, head())
         engine.configure(full)
         async with engine.login() as login:
             assert await health.revision(login) == head()

@@ -12,7 +12,7 @@ import asyncpg
 import psutil  # type: ignore[import-untyped] # it ships no types
 import pytest
 
-from app.embedded import EmbeddedPostgres
+from app.postgres.embedded import EmbeddedPostgres
 from tests.ports import free_port
 from tests.processes.running import Up, quarterdeck, refusal, up
 

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import asyncpg
 
-import app.embedded
-from app.embedded import EmbeddedPostgres
+import app.postgres.embedded
+from app.postgres.embedded import EmbeddedPostgres
 from tests.services import test_catalog
 
 APP, WORKER, DBA = "app's p@ss/word:ü", "w0rker", "the dba: %$secret"
@@ -27,7 +27,7 @@ CLAIMS = [
     for name, claim in vars(test_catalog).items()
     if name.startswith("test_") and [*inspect.signature(claim).parameters] == ["admin"]
 ]
-PSQL = app.embedded._programs() / "psql"
+PSQL = app.postgres.embedded._programs() / "psql"
 
 
 @dataclass

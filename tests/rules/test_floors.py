@@ -55,7 +55,7 @@ SQL_TEXT = (
     "app/database/work.py",
     "app/database/identity.py",
     "app/database/engine.py",
-    "app/migrate.py",
+    "app/postgres/migrate.py",
 )
 SQL_TEXT_NAMES = {"sqlalchemy.text", "sqlalchemy.sql.text", "sqlalchemy.sql.expression.text"}
 # Also where import-linter cannot name a module that does not exist yet.

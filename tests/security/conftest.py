@@ -21,8 +21,8 @@ import httpx
 import pytest
 
 from app.crypto.passwords import hash_password
-from app.embedded import EmbeddedPostgres
-from app.migrate import make_database
+from app.postgres.embedded import EmbeddedPostgres
+from app.postgres.migrate import make_database
 from tests.browser.conftest import open_page
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.conftest import TEMPLATE

@@ -17,13 +17,14 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import Client, ui
 from starlette.responses import JSONResponse, StreamingResponse
 
-from app import logs, migrate, topics
+from app import logs, topics
 from app.api import errors, health, profile, sign_in, step_up, v1
 from app.api import second_factor as factor_pages
 from app.config import Settings
 from app.database import engine
 from app.guard import Guard
 from app.http_protocol import LimitedProtocol
+from app.postgres import migrate
 from app.services import health as health_service
 from app.services import programs, second_factor, sessions
 from app.websocket import harden

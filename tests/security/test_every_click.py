@@ -24,8 +24,8 @@ from nicegui.outbox import Outbox
 from app import websocket
 from app.actor import Actor
 from app.database import work
-from app.embedded import EmbeddedPostgres
 from app.permissions import ROLE_PERMISSIONS, Permission, Role
+from app.postgres.embedded import EmbeddedPostgres
 from components.blocks import PageHead
 from components.table import DataTable
 from components.ticking import Ticking

@@ -12,8 +12,8 @@ from app import clock
 from app.actor import Command, Staff
 from app.config import Settings
 from app.database import engine
-from app.embedded import EmbeddedPostgres
 from app.permissions import Role
+from app.postgres.embedded import EmbeddedPostgres
 from app.services import own_sessions, staff, staff_sessions, teams
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.people import PASSWORD

@@ -14,8 +14,8 @@ from app.actor import Nobody
 from app.config import Settings
 from app.crypto import passwords
 from app.database import engine
-from app.embedded import EmbeddedPostgres
 from app.errors import RateLimited
+from app.postgres.embedded import EmbeddedPostgres
 from app.services import sessions
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.people import PASSWORD

@@ -4,8 +4,8 @@ import asyncpg
 import pytest
 
 from app.database.bookkeeping import BOOKKEEPING, Kept
-from app.migrate import LOGINS, ROLES
 from app.models import GLOBAL_TABLES
+from app.postgres.migrate import LOGINS, ROLES
 
 # What is about the console itself, and sums over all teams: only people who see all teams read them.
 NULL_TEAM = {

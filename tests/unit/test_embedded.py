@@ -17,13 +17,13 @@ import psutil  # type: ignore[import-untyped] # it ships no types
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.embedded import EmbeddedPostgres
+from app.postgres.embedded import EmbeddedPostgres
 from app.startup import StartupProblem
 
 KEEPER = """
 import sys, time
 from pathlib import Path
-from app.embedded import EmbeddedPostgres
+from app.postgres.embedded import EmbeddedPostgres
 EmbeddedPostgres(Path(sys.argv[1]), durable=False).start()
 print("ready", flush=True)
 time.sleep(600)
@@ -33,7 +33,7 @@ AS_NOBODY = """
 import asyncio, os, sys
 from pathlib import Path
 import asyncpg
-from app.embedded import EmbeddedPostgres
+from app.postgres.embedded import EmbeddedPostgres
 # Rights are given up after the imports: the interpreter itself may stand in a folder closed to others.
 os.setgroups([]), os.setgid(int(sys.argv[2])), os.setuid(int(sys.argv[2]))
 async def who(url):

@@ -9,9 +9,9 @@ import stat
 import time
 from pathlib import Path
 
+from app.postgres.account import Account
 from app.startup import StartupProblem
 from app.storage.secret_files import give_to_owner_of
-from app.supervise.account import Account
 
 _LONGEST_SOCKET_FOLDER = 100
 """Bytes; a socket's whole path must stay below 108 on Linux, 104 on macOS."""

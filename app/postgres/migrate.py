@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from app.database import driver
 from app.job_queue.engines.pgqueuer import queries
 from app.models import Base
+from app.postgres.connecting import PATIENCE, SESSION
+from app.postgres.roles import LOGINS, OWNER, ROLES
 from app.startup import StartupProblem
-from app.supervise.reaching import PATIENCE, SESSION
-from app.supervise.rights import LOGINS, OWNER, ROLES
 
 __all__ = ["DATABASE", "LOGINS", "ROLES", "SchemaProblem", "config", "head", "make_database", "prepare", "upgrade"]
 

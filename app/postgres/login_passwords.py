@@ -10,10 +10,10 @@ from pydantic import SecretStr
 from sqlalchemy.engine import URL
 
 from app.config import Settings
-from app.supervise import rights
-from app.supervise.reaching import address
+from app.postgres import roles
+from app.postgres.connecting import address
 
-USERS = {"database_url": rights.APP, "engine_url": rights.WORKER}
+USERS = {"database_url": roles.APP, "engine_url": roles.WORKER}
 """As whom the application and its workers sign in; who migrates may be anybody."""
 _ROUNDS = 4096
 
@@ -24,7 +24,7 @@ def engine_url(database_url: SecretStr) -> SecretStr:
     The login ``quarterdeck_worker`` gets that password when ``migrate`` makes it.
     """
     parts = address("database_url", database_url)
-    derived = parts.set(username=rights.WORKER, password=_workers_password(parts))
+    derived = parts.set(username=roles.WORKER, password=_workers_password(parts))
     return SecretStr(derived.render_as_string(hide_password=False))
 
 
@@ -35,7 +35,7 @@ def kept_passwords(settings: Settings) -> dict[str, str]:
         url = getattr(settings, field)
         password = address(field, url).password if url is not None else None
         if password:
-            found[role] = rights.literal(_scram(str(password)))
+            found[role] = roles.literal(_scram(str(password)))
     return found
 
 
@@ -56,5 +56,5 @@ def _scram(password: str) -> str:
 def _workers_password(parts: URL) -> str | None:
     if not parts.password:
         return None
-    digest = hmac.digest(str(parts.password).encode(), rights.WORKER.encode(), "sha256")
+    digest = hmac.digest(str(parts.password).encode(), roles.WORKER.encode(), "sha256")
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

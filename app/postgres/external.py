@@ -8,10 +8,10 @@ import asyncpg
 from pydantic import SecretStr
 
 from app.config import Settings
+from app.postgres import roles
+from app.postgres.connecting import Unreachable, address, connection, setting_name
+from app.postgres.login_passwords import USERS, engine_url, kept_passwords
 from app.startup import StartupProblem
-from app.supervise import rights
-from app.supervise.login_passwords import USERS, engine_url, kept_passwords
-from app.supervise.reaching import Unreachable, address, connection, setting_name
 
 ONE_AT_A_TIME = 7_305_180_418
 """The advisory lock of those who set up or migrate this database."""
@@ -107,7 +107,7 @@ async def check_engine(url: SecretStr, database_url: SecretStr, ours: Which) -> 
 async def owner(url: SecretStr) -> AsyncIterator[asyncpg.Connection]:
     """The connection of who migrates, acting as ``quarterdeck_owner`` whoever signed in."""
     async with connection("migration_url", url) as opened:
-        await opened.execute(f"SET ROLE {rights.OWNER}")
+        await opened.execute(f"SET ROLE {roles.OWNER}")
         yield opened
 
 
@@ -127,9 +127,9 @@ async def _set_up(settings: Settings, url: SecretStr) -> None:
         await opened.execute("SELECT pg_advisory_lock($1)", ONE_AT_A_TIME)
         login, database = await opened.fetchrow("SELECT session_user, current_database()")
         await _check_fitness(opened, database)
-        for step in await rights.missing(opened, rights.steps(database, login, kept_passwords(settings))):
+        for step in await roles.missing(opened, roles.steps(database, login, kept_passwords(settings))):
             await _try(opened, step.statement)
-        left = await rights.missing(opened, rights.steps(database, login, rights.placeholders(login)))
+        left = await roles.missing(opened, roles.steps(database, login, roles.placeholders(login)))
     if left:
         raise _rights_missing(login, database, [step.statement for step in left])
 
@@ -160,9 +160,9 @@ async def _make_database(settings: Settings, url: SecretStr, why: Unreachable) -
     login, database = parts.username or "", parts.database or ""
     try:
         async with connection("migration_url", beside) as opened:
-            for step in rights.of_server(login, kept_passwords(settings)):
+            for step in roles.of_server(login, kept_passwords(settings)):
                 await _try(opened, step.statement)
-            made = await _try(opened, rights.creation(database))
+            made = await _try(opened, roles.creation(database))
     except Unreachable:
         raise why from None
     if not made:
@@ -171,12 +171,12 @@ async def _make_database(settings: Settings, url: SecretStr, why: Unreachable) -
 
 def _whole_script(database: str, login: str) -> list[str]:
     """Everything, from nothing. Creating a database cannot be made conditional but by psql itself."""
-    creation, name = rights.literal(rights.creation(database)), rights.literal(database)
+    creation, name = roles.literal(roles.creation(database)), roles.literal(database)
     return [
-        *(step.statement for step in rights.of_server(login, rights.placeholders(login))),
+        *(step.statement for step in roles.of_server(login, roles.placeholders(login))),
         _MAKE_DATABASE.format(creation=creation, name=name),
-        f"\\connect {rights.identifier(database)}",
-        *(step.statement for step in rights.of_database(database, login)),
+        f"\\connect {roles.identifier(database)}",
+        *(step.statement for step in roles.of_database(database, login)),
     ]
 
 

@@ -20,11 +20,11 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+from app.postgres.account import Account, account_for
+from app.postgres.data_folder import DataFolder
+from app.postgres.orphans import end_leftover_servers, forget_stale_locks, pid_in
 from app.startup import StartupProblem
 from app.storage.secret_files import SecretFiles, new_secret
-from app.supervise.account import Account, account_for
-from app.supervise.data_folder import DataFolder
-from app.supervise.leftovers import end_leftover_servers, forget_stale_locks, pid_in
 
 MAJOR = "18"
 SUPERUSER = "postgres"

@@ -1,0 +1,1 @@
+"""Making, reaching and migrating a database: the embedded one or somebody's own."""
