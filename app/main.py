@@ -17,6 +17,7 @@ from app import __version__, logs, websocket
 from app.actor import Staff
 from app.api import audit, datasets, documents, errors, exports, health, links, metrics, profile, sign_in, step_up, v1
 from app.api import second_factor as factor_pages
+from app.authentication import api_tokens, second_factor, sessions
 from app.config import Settings
 from app.database import engine, identity, listening
 from app.errors import NotSignedIn
@@ -24,7 +25,7 @@ from app.guard import Guard
 from app.http_protocol import LimitedProtocol
 from app.integrations import stripe
 from app.postgres import migrate
-from app.services import programs, second_factor, sessions, uploads
+from app.services import uploads
 from app.services.health import schema_revision
 from components import assets, leaving, waiting_pages
 from components.screen import Screen
@@ -84,7 +85,7 @@ def build(settings: Settings) -> ASGIApp:
         api.include_router(router)
     mount_frame(api, settings, SCREENS)
     websocket.harden(sessions.living, sessions.saw, ask)
-    return Guard(api, settings, sessions.find, programs.find, sessions.saw)
+    return Guard(api, settings, sessions.find, api_tokens.find, sessions.saw)
 
 
 def mount_frame(api: FastAPI, settings: Settings, screens: Sequence[Screen]) -> None:

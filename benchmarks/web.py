@@ -22,10 +22,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import main
 from app.actor import Staff
 from app.api.sign_in import cookie_name
+from app.authentication import sessions
 from app.config import Settings
 from app.crypto import tokens
 from app.http_protocol import LimitedProtocol
-from app.services import imports, sessions, uploads
+from app.services import imports, uploads
 from benchmarks.database import Bench
 from benchmarks.files import pieces
 from benchmarks.processes import breathe, peak_mb, peak_of_children_mb, started

@@ -1,9 +1,10 @@
 """My profile: one's own name, role and teams in words, and the password."""
 
+from app.authentication import second_factor
+from app.authentication.second_factor import SecondFactor
 from app.permissions import Permission
-from app.services import profile, second_factor
+from app.services import profile
 from app.services.profile import PASSWORD_LENGTH, Profile
-from app.services.second_factor import SecondFactor
 from components import frame
 from components.blocks import Action, Fact, Facts, Note, PageHead, Panel
 from components.form import Field, Form, Values

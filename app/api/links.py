@@ -12,10 +12,10 @@ from starlette.responses import HTMLResponse, Response
 from app.actor import Nobody
 from app.api.plain_pages import CHOSEN, REPEATED, PlainPage, check_repeated, draw
 from app.api.sign_in import know
+from app.authentication import one_time_links
+from app.authentication.one_time_links import DeadLink
 from app.config import Settings
 from app.errors import AppError
-from app.services import links
-from app.services.links import DeadLink
 
 LINKS = "/welcome"
 
@@ -50,7 +50,7 @@ def router(settings: Settings) -> APIRouter:
         nobody = Nobody(ip=request.client.host if request.client else "")
         try:
             check_repeated(password, again)
-            member = await links.use(nobody, token, password)
+            member = await one_time_links.use(nobody, token, password)
         except DeadLink as dead:
             return _answer(settings, _DEAD, dead)
         except AppError as error:
@@ -65,7 +65,7 @@ def router(settings: Settings) -> APIRouter:
 async def _form(settings: Settings, token: str, error: AppError | None = None) -> Response:
     """The form, with what is wrong; for a link that does not work, only that."""
     try:
-        holder = await links.find(token)
+        holder = await one_time_links.find(token)
     except AppError as refused:
         return _answer(settings, _DEAD, refused)
     page = PlainPage(

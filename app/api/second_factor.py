@@ -19,9 +19,9 @@ from app.api.plain_pages import CODE, PRESENT, Download, Picture, PlainPage, Sec
 from app.api.profile import PROFILE
 from app.api.sign_in import CODE as SIGN_IN
 from app.api.sign_in import challenge_cookie, device_of, forget_cookie, own_path, welcome
+from app.authentication import second_factor, sessions
 from app.config import Settings
 from app.errors import AppError
-from app.services import second_factor, sessions
 
 SET_UP = f"{SIGN_IN}/set-up"
 NEW_CODES = f"{SIGN_IN}/recovery-codes"

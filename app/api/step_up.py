@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from app.actor import Staff
 from app.api.plain_pages import PlainPage, Secret, draw
 from app.api.sign_in import own_path
+from app.authentication import step_up
 from app.config import Settings
 from app.errors import AppError, NotSignedIn
-from app.services import step_up
 
 STEP_UP, LOCKED = "/auth/step-up", "/auth/locked"
 

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.actor import Actor, Staff
+from app.authentication import sessions
+from app.authentication.queries import sessions as sessions_table
+from app.authentication.transaction import asking
 from app.crypto import passwords
 from app.database.work import reading, writing
 from app.errors import Invalid, NotSignedIn
 from app.permissions import Permission
 from app.repositories import profile as profile_table
-from app.repositories import sessions as sessions_table
 from app.repositories import teams as teams_table
 from app.repositories.profile import Account
-from app.services import sessions
-from app.services.doorstep import asking
 from app.values import names
 
 PASSWORD_LENGTH = passwords.MIN_LENGTH

@@ -20,13 +20,13 @@ from starlette.responses import JSONResponse, StreamingResponse
 from app import logs, topics
 from app.api import errors, health, profile, sign_in, step_up, v1
 from app.api import second_factor as factor_pages
+from app.authentication import api_tokens, second_factor, sessions
 from app.config import Settings
 from app.database import engine
 from app.guard import Guard
 from app.http_protocol import LimitedProtocol
 from app.postgres import migrate
 from app.services import health as health_service
-from app.services import programs, second_factor, sessions
 from app.websocket import harden
 
 fired: list[str] = []
@@ -96,7 +96,7 @@ def build(settings: Settings) -> Guard:
     pages()
     ui.run_with(api, tailwind=False, gzip_middleware_factory=None, reconnect_timeout=5, show_welcome_message=False)
     harden(sessions.living, sessions.saw)
-    return Guard(api, settings, sessions.find, programs.find, sessions.saw)
+    return Guard(api, settings, sessions.find, api_tokens.find, sessions.saw)
 
 
 def _hear(_: object, __: int, ___: str, payload: str) -> None:

@@ -23,11 +23,11 @@ from starlette.types import Message, Receive, Scope, Send
 from app import bodies
 from app.actor import Staff
 from app.api import errors, sign_in
+from app.authentication import sessions
 from app.config import Settings
 from app.guard import Guard
 from app.ids import uuid7
 from app.permissions import Role
-from app.services import sessions
 from tests.people import PASSWORD, Company
 from tests.security.conftest import Site
 

@@ -11,12 +11,12 @@ import pytest
 from pydantic import SecretStr
 
 from app.actor import Nobody
+from app.authentication import sessions
 from app.config import Settings
 from app.crypto import passwords
 from app.database import engine
 from app.errors import RateLimited
 from app.postgres.embedded import EmbeddedPostgres
-from app.services import sessions
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.people import PASSWORD
 from tests.security.conftest import COOKIE, DATABASE, SESSION_KEY, Site

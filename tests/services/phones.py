@@ -10,12 +10,12 @@ import pytest
 
 from app import clock
 from app.actor import Nobody, Staff
+from app.authentication import second_factor, sessions
+from app.authentication.second_factor import Lapsed, Sealing
+from app.authentication.sessions import Asked, SignedIn
 from app.config import Settings
 from app.crypto import passwords
 from app.errors import Invalid, RateLimited
-from app.services import second_factor, sessions
-from app.services.second_factor import Lapsed, Sealing
-from app.services.sessions import Asked, SignedIn
 from tests.people import PASSWORD, Company
 
 NOBODY = Nobody("10.0.0.7")

@@ -3,22 +3,12 @@
 import pytest
 
 from app.actor import Command, Staff
+from app.authentication import one_time_links, second_factor, sessions, step_up
+from app.authentication.sessions import WrongPassword
 from app.errors import RateLimited
 from app.models import Action
 from app.permissions import Permission, Role
-from app.services import (
-    links,
-    own_sessions,
-    profile,
-    second_factor,
-    sessions,
-    staff,
-    staff_rules,
-    staff_sessions,
-    step_up,
-    tokens,
-)
-from app.services.sessions import WrongPassword
+from app.services import own_sessions, profile, staff, staff_rules, staff_sessions, tokens
 from tests.people import PASSWORD
 from tests.services.stage import NOBODY, OTHER, WHY, Do, Stage, simple, verb
 
@@ -168,7 +158,7 @@ async def _due(s: Stage) -> Do:
 @verb("links.use", Action.STAFF_LINK_USED)
 async def _use_link(s: Stage) -> Do:
     token = await s.link()
-    return lambda: links.use(NOBODY, token, OTHER)
+    return lambda: one_time_links.use(NOBODY, token, OTHER)
 
 
 _FACTOR = "totp_secret totp_step totp_set_at"

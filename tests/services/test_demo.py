@@ -16,6 +16,8 @@ import asyncpg
 import pytest
 
 from app.actor import Command, Nobody
+from app.authentication import sessions
+from app.authentication.sessions import WrongPassword
 from app.config import Settings
 from app.crypto.passwords import NOBODYS_HASH
 from app.database import engine
@@ -25,8 +27,7 @@ from app.demo.dice import DAY_BEGINS, DAY_ENDS
 from app.demo.failures import FAILURES, NO_TEMPLATE, READ_ONLY
 from app.documents import drafts
 from app.job_queue.attempts import Ending, attempts
-from app.services import sessions, staff
-from app.services.sessions import WrongPassword
+from app.services import staff
 from app.startup import StartupProblem
 from tests.conftest import Database
 from tests.factories import check_counts

@@ -6,10 +6,10 @@ import asyncpg
 import pytest
 
 from app import clock
+from app.authentication import sessions
 from app.config import Settings
 from app.crypto import tokens
 from app.database import engine
-from app.services import sessions
 from tests.people import Company
 
 LONG_AGO = timedelta(hours=1)

@@ -7,13 +7,13 @@ import pyotp
 import pytest
 
 from app.actor import Staff
+from app.authentication import second_factor, sessions, step_up
+from app.authentication.second_factor import Sealing
+from app.authentication.sessions import SignedIn
 from app.crypto import sealed
 from app.database.work import reading
 from app.errors import Conflict, Invalid, NotSignedIn, RateLimited
 from app.permissions import Permission
-from app.services import second_factor, sessions, step_up
-from app.services.second_factor import Sealing
-from app.services.sessions import SignedIn
 from tests.people import PASSWORD, Company
 from tests.services.phones import NOBODY, Clock, Phone, actions, ann, ask, draw_out, enrol, finish, phone, refused, time
 

@@ -20,6 +20,7 @@ from sqlalchemy import inspect, select
 
 from app import permissions
 from app.actor import Staff
+from app.authentication import api_tokens
 from app.config import Settings
 from app.database.masking import kind_of
 from app.database.work import reading
@@ -28,7 +29,7 @@ from app.models import AuditEntry, Base, Job, User
 from app.paging import PageRequest, Sort
 from app.permissions import ROLE_PERMISSIONS, Permission, Role
 from app.privacy.personal import DOTS, Masked
-from app.services import exports, jobs, payments, personal, programs, tokens, users
+from app.services import exports, jobs, payments, personal, tokens, users
 from tests.factories import add_job, add_payment, add_user
 from tests.people import Company
 from tests.rules.tree import modules
@@ -289,7 +290,7 @@ async def test_programs_and_people_limited_to_some_teams_read_masks_too(
     rights = {"users:read", "payments:read", "jobs:read"}
     for may, masked in ((rights, True), (rights | {"personal:read"}, False)):
         made = await tokens.create(company.ann, name="CI", permissions=may, team_ids=None, days=30)
-        program = await programs.find(made.secret, "192.0.2.7")
+        program = await api_tokens.find(made.secret, "192.0.2.7")
         assert program is not None
         for answer in (await users.get(program, user), await jobs.get(program, job)):
             assert nothing_of(told(answer)) == masked

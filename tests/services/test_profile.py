@@ -8,13 +8,14 @@ import pytest
 
 from app import clock
 from app.actor import Command, Nobody, Staff
+from app.authentication import one_time_links, sessions, throttle
 from app.config import Settings
 from app.crypto import links as tokens
 from app.crypto import passwords
 from app.database.work import reading
 from app.errors import Forbidden, Invalid, NotSignedIn, RateLimited, Unfinished
 from app.permissions import Permission
-from app.services import links, profile, sessions, staff, throttle
+from app.services import profile, staff
 from tests.people import PASSWORD, Company
 
 NEW = "another correct horse battery staple"
@@ -79,8 +80,8 @@ async def test_change_password_ends_other_sessions_and_this_one_goes_on(tess: St
     await sessions.sign_in(Nobody(), tess.email, NEW, "a browser")
     with pytest.raises(sessions.WrongPassword):
         await sessions.sign_in(Nobody(), tess.email, PASSWORD, "a browser")
-    with pytest.raises(links.DeadLink):
-        await links.find(link.path.removeprefix("/welcome/"))
+    with pytest.raises(one_time_links.DeadLink):
+        await one_time_links.find(link.path.removeprefix("/welcome/"))
     entry = await admin.fetchrow("SELECT * FROM audit_told() WHERE action = 'staff.password_changed'")
     assert (entry["actor_id"], entry["target_id"]) == (tess.staff_id, str(tess.staff_id))
     assert json.loads(entry["detail"]) == {"sessions_ended": 1}
@@ -141,8 +142,8 @@ async def test_a_link_ends_the_duty_to_choose_a_password(tess: Staff, admin: asy
     await admin.execute("UPDATE staff SET must_change_password = true WHERE id = $1", tess.staff_id)
     token = (await staff.make_link(Command("root"), tess.staff_id, WHY)).path.removeprefix("/welcome/")
     with pytest.raises(Invalid, match="Use more than your name"):
-        await links.use(Nobody(), token, "Tess-Tam-2026")
-    await links.use(Nobody(), token, NEW)
+        await one_time_links.use(Nobody(), token, "Tess-Tam-2026")
+    await one_time_links.use(Nobody(), token, NEW)
     assert not await admin.fetchval("SELECT must_change_password FROM staff WHERE id = $1", tess.staff_id)
 
 
@@ -160,14 +161,14 @@ async def test_ones_own_password_is_no_way_to_guess_it(tess: Staff, admin: async
 
 async def test_dead_links_cannot_be_tried_for_ever(company: Company, admin: asyncpg.Connection) -> None:
     for _ in range(throttle.ADDRESS.free):
-        with pytest.raises(links.DeadLink):
-            await links.use(Nobody("10.0.0.1"), "never made", NEW)
+        with pytest.raises(one_time_links.DeadLink):
+            await one_time_links.use(Nobody("10.0.0.1"), "never made", NEW)
     wait = "UPDATE sign_in_tries SET blocked_until = now() + interval '1 hour' WHERE key = sha256('address:10.0.0.1')"
     await admin.execute(wait)
     with pytest.raises(RateLimited):
-        await links.use(Nobody("10.0.0.1"), "never made", NEW)
-    with pytest.raises(links.DeadLink):
-        await links.use(Nobody("10.0.0.2"), "never made", NEW)
+        await one_time_links.use(Nobody("10.0.0.1"), "never made", NEW)
+    with pytest.raises(one_time_links.DeadLink):
+        await one_time_links.use(Nobody("10.0.0.2"), "never made", NEW)
 
 
 async def test_a_password_that_changed_while_it_was_measured_is_not_overwritten(
@@ -189,15 +190,15 @@ async def test_a_password_that_changed_while_it_was_measured_is_not_overwritten(
 async def test_a_link_lets_choose_a_password_once(tess: Staff, admin: asyncpg.Connection) -> None:
     made = await staff.make_link(Command("root"), tess.staff_id, WHY)
     token = made.path.removeprefix("/welcome/")
-    holder = await links.find(token)
+    holder = await one_time_links.find(token)
     assert holder == ("Tess Tam", tess.email, "invite"), "the tests' people have never chosen a password"
     with pytest.raises(Invalid):
-        await links.use(Nobody("10.0.0.1"), token, "short")
-    await links.use(Nobody("10.0.0.1"), token, NEW)
+        await one_time_links.use(Nobody("10.0.0.1"), token, "short")
+    await one_time_links.use(Nobody("10.0.0.1"), token, NEW)
     assert await living(admin, tess) == []
     await sessions.sign_in(Nobody(), tess.email, NEW, "a browser")
-    with pytest.raises(links.DeadLink):
-        await links.use(Nobody(), token, NEW)
+    with pytest.raises(one_time_links.DeadLink):
+        await one_time_links.use(Nobody(), token, NEW)
     entry = await admin.fetchrow("SELECT * FROM audit_told() WHERE action = 'staff.link_used'")
     assert (entry["actor_name"], entry["ip"], entry["target_id"]) == ("Tess Tam", "10.0.0.1", str(tess.staff_id))
     assert json.loads(entry["detail"]) == {"purpose": "invite", "sessions_ended": 2}
@@ -224,12 +225,17 @@ async def test_a_dead_link_is_dead_for_whatever_reason(
 
     monkeypatch.setattr(passwords, "hash_password", hashed)
     token = (await staff.make_link(company.sue, company.vic.staff_id, WHY)).path.removeprefix("/welcome/")
-    await links.find(token)
+    await one_time_links.find(token)
     await admin.execute(why)
     before = await admin.fetch("SELECT * FROM staff")
     said = set()
-    for ask in (links.find(token), links.use(Nobody(), token, NEW), links.find("never made"), links.find("")):
-        with pytest.raises(links.DeadLink) as dead:
+    for ask in (
+        one_time_links.find(token),
+        one_time_links.use(Nobody(), token, NEW),
+        one_time_links.find("never made"),
+        one_time_links.find(""),
+    ):
+        with pytest.raises(one_time_links.DeadLink) as dead:
             await ask
         said.add(dead.value.message)
     assert said == {"This link does not work any more. Ask whoever sent it to you for a new one."}

@@ -8,12 +8,12 @@ import asyncpg
 import pytest
 
 from app.actor import Staff
+from app.authentication import second_factor, sessions
+from app.authentication.second_factor import Lapsed
+from app.authentication.sessions import SignedIn
 from app.config import Settings
 from app.crypto import tokens, totp
 from app.errors import Invalid, RateLimited
-from app.services import second_factor, sessions
-from app.services.second_factor import Lapsed
-from app.services.sessions import SignedIn
 from tests.conftest import Database
 from tests.people import PASSWORD, Company
 from tests.services.phones import NOBODY, Phone, actions, ann, ask, draw_out, finish, phone, refused, time

@@ -7,9 +7,10 @@ import asyncpg
 import pytest
 
 from app.actor import Command, Nobody
+from app.authentication import sessions
 from app.config import Settings
 from app.crypto import passwords
-from app.services import sessions, staff
+from app.services import staff
 from tests.people import PASSWORD, Company
 
 NEW = "another correct horse battery staple"

@@ -7,13 +7,14 @@ import asyncpg
 import pytest
 
 from app.actor import Command, Nobody, Staff
+from app.authentication import second_factor, sessions
+from app.authentication.second_factor import Sealing
+from app.authentication.sessions import Asked
 from app.config import Settings
 from app.database.work import reading
 from app.errors import Conflict, Forbidden, Invalid, StepUpRequired, Unfinished
 from app.permissions import Permission, Role
-from app.services import second_factor, sessions, staff, staff_rules
-from app.services.second_factor import Sealing
-from app.services.sessions import Asked
+from app.services import staff, staff_rules
 from tests.people import PASSWORD, Company
 from tests.product import password_hash
 from tests.services.phones import Clock, enrol

@@ -9,13 +9,14 @@ import pytest
 
 from app import clock
 from app.actor import Command, Nobody, Staff
+from app.authentication import sessions, step_up
 from app.config import Settings
 from app.crypto import tokens
 from app.database import step_up as asking
 from app.database.work import writing
 from app.errors import Forbidden, Invalid, Locked, NotProved, NotSignedIn, RateLimited, StepUpRequired
 from app.permissions import STEP_UP, Permission
-from app.services import own_sessions, sessions, staff, step_up, teams
+from app.services import own_sessions, staff, teams
 from tests.people import PASSWORD, Company
 from tests.product import password_hash
 from tests.services.phones import Phone, ann, phone, time

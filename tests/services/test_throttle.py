@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 
 from app.actor import Command, Nobody, Staff
+from app.authentication import throttle
 from app.errors import Invalid, NotSignedIn, RateLimited, Unavailable
-from app.services import throttle
 from tests.people import Company
 
 HERE, THERE = Nobody("10.0.0.1"), Nobody("10.0.0.2")

@@ -10,6 +10,7 @@ import pytest
 
 from app import clock
 from app.actor import Command, Staff, Token
+from app.authentication import api_tokens as programs
 from app.crypto import api_tokens
 from app.database.work import reading, writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn, Unavailable
@@ -18,7 +19,7 @@ from app.models import TokenState
 from app.paging import PageRequest
 from app.permissions import IN_PERSON, STEP_UP, Permission
 from app.repositories import tokens as tokens_table
-from app.services import jobs, programs, teams, tokens
+from app.services import jobs, teams, tokens
 from app.services.tokens import NewToken
 from tests.factories import add_job
 from tests.people import Company

@@ -3,12 +3,12 @@
 from uuid import UUID
 
 from app.actor import Nobody
+from app.authentication import throttle
+from app.authentication.queries import one_time_links as links_table
+from app.authentication.queries.one_time_links import Holder
+from app.authentication.transaction import asking
 from app.crypto import links, passwords
 from app.errors import NotFound
-from app.repositories import links as links_table
-from app.repositories.links import Holder
-from app.services import throttle
-from app.services.doorstep import asking
 
 
 class DeadLink(NotFound):

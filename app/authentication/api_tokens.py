@@ -7,13 +7,13 @@ from uuid import UUID
 
 from app import clock
 from app.actor import Token
+from app.authentication.queries import api_tokens as programs
+from app.authentication.transaction import asking
 from app.crypto import api_tokens
 from app.database.work import keeping
 from app.errors import AppError
 from app.permissions import delegated
-from app.repositories import programs
 from app.repositories import tokens as tokens_table
-from app.services.doorstep import asking
 
 log = logging.getLogger(__name__)
 

@@ -10,16 +10,16 @@ from uuid import UUID
 
 from app import clock
 from app.actor import Nobody, Staff
+from app.authentication import throttle
+from app.authentication.queries import sessions, step_up
+from app.authentication.queries.sessions import Outcome
+from app.authentication.transaction import asking
 from app.crypto import passwords, tokens
 from app.database.identity import awake_since
 from app.database.work import keeping
 from app.errors import AppError, NotSignedIn
 from app.ids import uuid7
-from app.repositories import sessions, step_up
 from app.repositories import staff as staff_table
-from app.repositories.sessions import Outcome
-from app.services import throttle
-from app.services.doorstep import asking
 
 log = logging.getLogger(__name__)
 

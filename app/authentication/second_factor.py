@@ -14,14 +14,14 @@ from uuid import UUID
 
 from app import clock
 from app.actor import Actor, Nobody, Staff
+from app.authentication import sessions, throttle
+from app.authentication.queries import second_factor
+from app.authentication.queries.second_factor import Fresh, Own, Used
+from app.authentication.sessions import SignedIn
+from app.authentication.transaction import asking
 from app.crypto import sealed, totp
 from app.database.work import RECENT
 from app.errors import Conflict, Invalid, NotSignedIn, Unavailable
-from app.repositories import second_factor
-from app.repositories.second_factor import Fresh, Own, Used
-from app.services import sessions, throttle
-from app.services.doorstep import asking
-from app.services.sessions import SignedIn
 
 log = logging.getLogger(__name__)
 

@@ -1,11 +1,11 @@
 """Proving again that it is you: before what is dangerous, and after nobody did anything for hours."""
 
 from app.actor import Actor, Staff
+from app.authentication import second_factor, sessions
+from app.authentication.queries import step_up
+from app.authentication.transaction import asking
 from app.crypto import totp
 from app.errors import Invalid, NotSignedIn
-from app.repositories import step_up
-from app.services import second_factor, sessions
-from app.services.doorstep import asking
 
 WRONG = "This is not right. Check it and try again."
 

@@ -1,0 +1,1 @@
+"""Who somebody is: passwords, second factors, links, tokens, throttles, sessions. Asked before anybody is known."""
