@@ -13,20 +13,23 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from app import __version__, logs, websocket
+from app import __version__, logs
 from app.actor import Staff
-from app.api import audit, datasets, documents, errors, exports, health, links, metrics, profile, sign_in, step_up, v1
-from app.api import second_factor as factor_pages
 from app.authentication import api_tokens, second_factor, sessions
 from app.config import Settings
 from app.database import engine, identity, listening
 from app.errors import NotSignedIn
-from app.guard import Guard
-from app.http_protocol import LimitedProtocol
 from app.integrations import stripe
 from app.postgres import migrate
 from app.services import uploads
 from app.services.health import schema_revision
+from app.web import errors, websocket
+from app.web.api import v1
+from app.web.guard import Guard
+from app.web.http_protocol import LimitedProtocol
+from app.web.routes import audit, datasets, documents, exports, health, metrics
+from app.web.sign_in import change_password, one_time_links, password, step_up
+from app.web.sign_in import second_factor as factor_pages
 from components import assets, leaving, waiting_pages
 from components.screen import Screen
 from components.shell import Shell, Surroundings
@@ -69,9 +72,9 @@ def build(settings: Settings) -> ASGIApp:
     api = FastAPI(title="Quarterdeck", version=__version__, openapi_url=None, lifespan=life)
     errors.install(api)
     for router in (
-        sign_in.router(settings),
-        links.router(settings),
-        profile.router(settings),
+        password.router(settings),
+        one_time_links.router(settings),
+        change_password.router(settings),
         factor_pages.router(settings),
         step_up.router(settings),
         health.router(schema_revision, migrate.head()),

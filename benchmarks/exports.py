@@ -15,9 +15,9 @@ from statistics import median
 import asyncpg
 import httpx
 
-from app.api.sign_in import cookie_name
 from app.config import Settings
 from app.paging import EXPORT_CAP
+from app.web.sign_in.password import cookie_name
 from benchmarks import company, watched
 from benchmarks.database import Bench, bench
 from benchmarks.options import Options

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from playwright.async_api import BrowserContext
 
 from app import clock, job_queue
-from app.api.sign_in import cookie_name
 from app.config import Settings
 from app.database.work import keeping
 from app.postgres import embedded
+from app.web.sign_in.password import cookie_name
 from benchmarks.chromium import browser, person, tab
 from benchmarks.database import Bench
 from benchmarks.noop import NOOP

@@ -19,9 +19,9 @@ from playwright.async_api import Browser, BrowserContext
 from pydantic import SecretStr
 
 from app.actor import Staff
-from app.api.sign_in import cookie_name
 from app.config import Settings
 from app.storage.secret_files import new_secret
+from app.web.sign_in.password import cookie_name
 from app.worker import audit_words
 from app.worker.seals import Sealer
 from benchmarks import company, watched

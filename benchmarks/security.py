@@ -23,11 +23,11 @@ from playwright.async_api import Browser
 
 from app import clock
 from app.actor import Staff
-from app.api.sign_in import cookie_name
 from app.config import Settings
 from app.crypto.passwords import hash_password
 from app.ids import uuid7
 from app.storage.secret_files import new_secret
+from app.web.sign_in.password import cookie_name
 from benchmarks import company
 from benchmarks.chromium import browser, person, tab
 from benchmarks.database import Bench, bench

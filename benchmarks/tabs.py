@@ -26,9 +26,9 @@ import websockets
 
 from app import clock
 from app.actor import Staff
-from app.api.sign_in import cookie_name
 from app.config import Settings
 from app.ids import uuid7
+from app.web.sign_in.password import cookie_name
 from benchmarks import company, watched
 from benchmarks.database import Bench, bench
 from benchmarks.options import Options

@@ -21,12 +21,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import main
 from app.actor import Staff
-from app.api.sign_in import cookie_name
 from app.authentication import sessions
 from app.config import Settings
 from app.crypto import tokens
-from app.http_protocol import LimitedProtocol
 from app.services import imports, uploads
+from app.web.http_protocol import LimitedProtocol
+from app.web.sign_in.password import cookie_name
 from benchmarks.database import Bench
 from benchmarks.files import pieces
 from benchmarks.processes import breathe, peak_mb, peak_of_children_mb, started

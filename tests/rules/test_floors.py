@@ -71,7 +71,7 @@ OUT_OF_REACH = {
             "app.repositories",
             "app.job_queue",
         ),
-        *("app.database.listening", "app.database.driver", "app.crypto", "app.main", "app.api", "app.worker"),
+        *("app.database.listening", "app.database.driver", "app.crypto", "app.main", "app.web.routes", "app.worker"),
     ),
     "components": (
         "sqlalchemy",
@@ -87,7 +87,7 @@ OUT_OF_REACH = {
 DOORS = {
     "stripe": ("app/integrations/stripe.py",),
     "duckdb": ("app/tabular",),
-    "nicegui": ("app/main.py", "app/guard.py", "app/websocket.py"),
+    "nicegui": ("app/main.py", "app/web/guard.py", "app/web/websocket.py"),
 }
 
 

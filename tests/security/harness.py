@@ -18,16 +18,19 @@ from nicegui import Client, ui
 from starlette.responses import JSONResponse, StreamingResponse
 
 from app import logs, topics
-from app.api import errors, health, profile, sign_in, step_up, v1
-from app.api import second_factor as factor_pages
 from app.authentication import api_tokens, second_factor, sessions
 from app.config import Settings
 from app.database import engine
-from app.guard import Guard
-from app.http_protocol import LimitedProtocol
 from app.postgres import migrate
 from app.services import health as health_service
-from app.websocket import harden
+from app.web import errors
+from app.web.api import v1
+from app.web.guard import Guard
+from app.web.http_protocol import LimitedProtocol
+from app.web.routes import health
+from app.web.sign_in import change_password, password, step_up
+from app.web.sign_in import second_factor as factor_pages
+from app.web.websocket import harden
 
 fired: list[str] = []
 ticks = itertools.count(1)
@@ -85,8 +88,8 @@ def build(settings: Settings) -> Guard:
     second_factor.bind(second_factor.Sealing(settings.totp_keys, "Quarterdeck (Tests)"))
     api = FastAPI(lifespan=lifespan)
     errors.install(api)
-    api.include_router(sign_in.router(settings))
-    api.include_router(profile.router(settings))
+    api.include_router(password.router(settings))
+    api.include_router(change_password.router(settings))
     api.include_router(step_up.router(settings))
     api.include_router(factor_pages.router(settings))
     api.include_router(health.router(health_service.schema_revision, migrate.head()))

@@ -17,10 +17,10 @@ from fastapi.routing import APIRoute
 
 from app import logs
 from app.actor import Command
-from app.api.links import LINKS
 from app.config import Settings
 from app.permissions import Role
 from app.services import staff
+from app.web.sign_in.one_time_links import LINKS
 from tests.pages.visitor import application, visiting
 from tests.people import PASSWORD, Company
 

@@ -20,14 +20,14 @@ from pydantic import ValidationError
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from app import bodies
 from app.actor import Staff
-from app.api import errors, sign_in
 from app.authentication import sessions
 from app.config import Settings
-from app.guard import Guard
 from app.ids import uuid7
 from app.permissions import Role
+from app.web import bodies, errors
+from app.web.guard import Guard
+from app.web.sign_in import password as sign_in
 from tests.people import PASSWORD, Company
 from tests.security.conftest import Site
 

@@ -12,14 +12,15 @@ import pytest
 from fastapi import FastAPI
 
 from app.actor import Staff
-from app.api import datasets, errors
 from app.config import Settings
-from app.guard import Guard
 from app.services import imports, uploads
 from app.tabular import source
 from app.tabular.inspection import inspect_here
 from app.tabular.plan import Unreadable
 from app.tabular.source import Lines
+from app.web import errors
+from app.web.guard import Guard
+from app.web.routes import datasets
 from tests.factories import Desk, choices
 from tests.people import Company
 

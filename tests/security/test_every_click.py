@@ -21,11 +21,11 @@ from nicegui import Client, core
 from nicegui.element import Element
 from nicegui.outbox import Outbox
 
-from app import websocket
 from app.actor import Actor
 from app.database import work
 from app.permissions import ROLE_PERMISSIONS, Permission, Role
 from app.postgres.embedded import EmbeddedPostgres
+from app.web import websocket
 from components.blocks import PageHead
 from components.table import DataTable
 from components.ticking import Ticking

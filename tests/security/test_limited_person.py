@@ -16,12 +16,12 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from app import websocket
 from app.actor import Staff
 from app.config import Settings
 from app.database import engine
 from app.ids import uuid7
 from app.services import datasets, exports, jobs, users
+from app.web import websocket
 from components.table import DataTable
 from pages import SCREENS
 from tests.pages.visitor import Visitor, application, visiting

@@ -7,12 +7,12 @@ import httpx
 import pytest
 from limits import parse
 
-from app import guard, rate_limit
-from app.api.links import LINKS
 from app.config import Settings
 from app.errors import RateLimited
-from app.guard import Guard
-from app.rate_limit import BUCKETS, AnonymousLimit
+from app.web import guard, rate_limit
+from app.web.guard import Guard
+from app.web.rate_limit import BUCKETS, AnonymousLimit
+from app.web.sign_in.one_time_links import LINKS
 from tests.product import Product, http
 from tests.security.test_attacks_requests import CUSTOMER, ORIGIN, PROXY, behind, told
 

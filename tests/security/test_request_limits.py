@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from app import http_protocol
-from app.http_protocol import MOST_BYTES, MOST_HEADERS, MOST_TARGET, LimitedProtocol
+from app.web import http_protocol
+from app.web.http_protocol import MOST_BYTES, MOST_HEADERS, MOST_TARGET, LimitedProtocol
 from tests.security.conftest import Site
 
 START = b"GET /health/live HTTP/1.1\r\nHost: console.example.com\r\n"

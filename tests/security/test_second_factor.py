@@ -11,8 +11,8 @@ import httpx
 import pyotp
 import pytest
 
-from app.api.second_factor import NEW_CODES, OFF, PAGES, SET_UP
-from app.api.sign_in import CODE as SIGN_IN
+from app.web.sign_in.password import CODE as SIGN_IN
+from app.web.sign_in.second_factor import NEW_CODES, OFF, PAGES, SET_UP
 from tests.people import PASSWORD
 from tests.security.conftest import COOKIE, Site
 

@@ -12,8 +12,8 @@ import asyncpg
 import jwt
 import pytest
 
-from app.api.sign_in import own_path
 from app.crypto import tokens
+from app.web.sign_in.password import own_path
 from tests.people import PASSWORD
 from tests.security.conftest import COOKIE, SESSION_KEY, Site, cookie_of
 

@@ -13,13 +13,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr, ValidationError
 
 from app import clock
-from app.api import errors, metrics
-from app.api.exposition import SETTLED, SinceStart
 from app.config import Settings
 from app.database import engine
 from app.database.work import keeping
 from app.ids import uuid7
 from app.job_queue import declare_queues
+from app.web import errors
+from app.web.routes import metrics
+from app.web.routes.exposition import SETTLED, SinceStart
 from tests.factories import add_job
 from tests.people import Company
 

@@ -4,7 +4,7 @@ import gzip
 
 from starlette.types import Message, Receive, Scope, Send
 
-from app.assets import Assets
+from app.web.assets import Assets
 
 SCRIPT = b"export default 1;"
 

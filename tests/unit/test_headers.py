@@ -5,7 +5,7 @@ import re
 from jinja2 import DictLoader, Environment
 from starlette.types import Message, Scope
 
-from app.headers import Answer, mark_scripts
+from app.web.headers import Answer, mark_scripts
 
 PAGE = "<title>{{ title }}</title><script>own()</script>{{ contents | safe }}<script type='module'>own()</script>"
 ATTACK = "<script>alert(1)</script><script nonce=''>alert(2)</script><SCRIPT>alert(3)</SCRIPT>"

@@ -95,13 +95,13 @@ def test_the_first_of_another_kind_is_never_held_back(log: Log) -> None:
 
 def test_lines_of_what_went_well_are_all_written(log: Log) -> None:
     for _ in range(3 * FIRST):
-        logging.getLogger("app.guard").info("GET / 200 3 ms")
+        logging.getLogger("app.web.guard").info("GET / 200 3 ms")
     assert len(log.lines) == 3 * FIRST
     for n in range(3 * FIRST):
-        logging.getLogger("app.guard").warning("GET /%s 500 %s ms", "abcdefghijklmno"[n], n)
+        logging.getLogger("app.web.guard").warning("GET /%s 500 %s ms", "abcdefghijklmno"[n], n)
     assert len(log.lines) == 6 * FIRST, "what is asked for differs"
     for n in range(3 * FIRST):
-        logging.getLogger("app.guard").warning("GET /a 500 %s ms", n)
+        logging.getLogger("app.web.guard").warning("GET /a 500 %s ms", n)
     assert len(log.lines) == 7 * FIRST - 1, "but for numbers they are the same, and one stood there already"
 
 

@@ -10,14 +10,14 @@ from starlette.types import Message
 
 from app import clock
 from app.actor import Staff, Token
-from app.api.errors import as_json
-from app.api.programs import Programs, brings_token, is_api
 from app.config import Settings
 from app.crypto import api_tokens
 from app.database.identity import DeadToken
 from app.errors import RateLimited
 from app.ids import uuid7
 from app.permissions import Role
+from app.web.api.callers import Programs, brings_token, is_api
+from app.web.errors import as_json
 
 GOOD = api_tokens.new_secret()
 

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.actor import Staff
-from app.api.plain_pages import CHOSEN, PRESENT, REPEATED, PlainPage, check_repeated, draw
-from app.api.sign_in import own_path
 from app.config import Settings
 from app.errors import AppError
 from app.services import profile
+from app.web.sign_in.password import own_path
+from app.web.sign_in.plain_page import CHOSEN, PRESENT, REPEATED, PlainPage, check_repeated, draw
 
 PASSWORD = "/auth/password"  # noqa: S105 - an address
 PROFILE = "/profile"

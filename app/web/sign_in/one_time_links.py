@@ -10,12 +10,12 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import HTMLResponse, Response
 
 from app.actor import Nobody
-from app.api.plain_pages import CHOSEN, REPEATED, PlainPage, check_repeated, draw
-from app.api.sign_in import know
 from app.authentication import one_time_links
 from app.authentication.one_time_links import DeadLink
 from app.config import Settings
 from app.errors import AppError
+from app.web.sign_in.password import know
+from app.web.sign_in.plain_page import CHOSEN, REPEATED, PlainPage, check_repeated, draw
 
 LINKS = "/welcome"
 

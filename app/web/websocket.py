@@ -2,7 +2,7 @@
 
 :func:`harden` wraps them, once, at start-up (private parts of NiceGUI: the version is pinned, and a missing handler
 stops the start). A socket joins only a page that its own session opened, and a message counts only for the page that
-its socket has joined, while that session lives. Malformed messages never come this far (``app.messages``).
+its socket has joined, while that session lives. Malformed messages never come this far (``app.web.messages``).
 """
 
 import asyncio
@@ -18,10 +18,11 @@ from uuid import UUID
 from nicegui import Client, background_tasks, core
 from socketio.exceptions import ConnectionRefusedError as Refused  # type: ignore[import-untyped]  # ships no types
 
-from app import ids, messages, topics, trace
+from app import ids, topics, trace
 from app.actor import Staff
 from app.database import step_up
 from app.errors import StepUpRequired
+from app.web import messages
 
 Living = Callable[[Iterable[UUID]], Awaitable[frozenset[UUID]]]
 Saw = Callable[[UUID], Awaitable[None]]

@@ -10,10 +10,10 @@ from urllib.parse import quote, urlsplit
 
 from starlette.responses import HTMLResponse
 
-from app.api.errors import retry_after
 from app.config import Settings
 from app.crypto.passwords import MAX_LENGTH, MIN_LENGTH
 from app.errors import AppError, Invalid
+from app.web.errors import retry_after
 
 _PAGE = Template((Path(__file__).parents[2] / "components" / "password.html").read_text(encoding="utf-8"))
 

@@ -1,8 +1,8 @@
 """The guard at the gate: every request and every websocket passes here before anything else sees it.
 
 It lets in our own origin only, says who is there (``scope["state"]["actor"]``: a Staff or None), keeps those who are
-not signed in to the public paths, counts the bytes of a body, and dresses every answer (``app.headers``). What happens
-on an open page's wire afterwards, ``app.websocket`` watches; what somebody may do, the door (``app.database.work``) decides.
+not signed in to the public paths, counts the bytes of a body, and dresses every answer (``app.web.headers``). What happens
+on an open page's wire afterwards, ``app.web.websocket`` watches; what somebody may do, the door (``app.database.work``) decides.
 """
 
 import dataclasses
@@ -21,23 +21,24 @@ from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import bodies, ids, messages, proxies, trace
+from app import ids, trace
 from app.actor import Staff, Token
-from app.api.errors import as_json, as_page, broken
-from app.api.links import LINKS
-from app.api.metrics import PATH as METRICS
-from app.api.profile import PASSWORD
-from app.api.programs import FindToken, Programs, brings_token, is_api, no_token
-from app.api.second_factor import PAGES as SECOND_FACTOR
-from app.api.second_factor import SET_UP
-from app.api.sign_in import cookie_name, own_path
-from app.api.step_up import LOCKED, STEP_UP
-from app.assets import Assets
 from app.config import Settings
 from app.crypto import api_tokens
 from app.errors import AppError, Forbidden, Locked, NotFound, NotSignedIn, RateLimited, Unfinished
-from app.headers import Answer, mark_scripts
-from app.rate_limit import AnonymousLimit
+from app.web import bodies, messages, proxies
+from app.web.api.callers import FindToken, Programs, brings_token, is_api, no_token
+from app.web.assets import Assets
+from app.web.errors import as_json, as_page, broken
+from app.web.headers import Answer, mark_scripts
+from app.web.rate_limit import AnonymousLimit
+from app.web.routes.metrics import PATH as METRICS
+from app.web.sign_in.change_password import PASSWORD
+from app.web.sign_in.one_time_links import LINKS
+from app.web.sign_in.password import cookie_name, own_path
+from app.web.sign_in.second_factor import PAGES as SECOND_FACTOR
+from app.web.sign_in.second_factor import SET_UP
+from app.web.sign_in.step_up import LOCKED, STEP_UP
 
 FindSession = Callable[[str], Awaitable[Staff | None]]
 Saw = Callable[[UUID], Awaitable[None]]
@@ -55,7 +56,7 @@ NICEGUI_UPLOADS = "/_nicegui/client/"
 _NOT_PAGES = ("/api/", UPLOADS, "/_nicegui", "/auth/")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
-# The guard alone compresses and knows who asks (app.proxies): what others claim about either is not passed on. NiceGUI,
+# The guard alone compresses and knows who asks (app.web.proxies): what others claim about either is not passed on. NiceGUI,
 # for one, would write X-Forwarded-Prefix into its pages.
 _STRIPPED = {b"accept-encoding", b"forwarded", b"x-real-ip"}
 
@@ -109,7 +110,7 @@ class Guard:
             await self._refusal(scope, error)(scope, receive, answer)
         except Exception as error:
             if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-                return  # the framework has answered, by app.api.errors, and passed the error on for servers to log
+                return  # the framework has answered, by app.web.errors, and passed the error on for servers to log
             if answer.status:
                 raise
             await broken(error)(scope, receive, answer)
@@ -166,7 +167,7 @@ class Guard:
         except RateLimited as error:
             await _hang_up(receive, send, 1013, error.message)
             return
-        # Nobody passes, too: app.websocket answers them so that the tab reloads, which a 403 would leave hanging.
+        # Nobody passes, too: app.web.websocket answers them so that the tab reloads, which a 403 would leave hanging.
         await self._app(_inside(scope, actor), messages.checked(receive), send)
 
     async def _caller(self, scope: Scope, headers: Headers, *, by_token: bool) -> Staff | Token | None:
@@ -276,5 +277,5 @@ def _inside(scope: Scope, actor: Staff | Token | None) -> Scope:
     ]
     inside = {**scope, "headers": headers, "state": {**scope.get("state", {}), "actor": actor}}
     if scope.get("method") == "HEAD":
-        inside["method"] = "GET"  # answered alike; app.headers leaves the body out
+        inside["method"] = "GET"  # answered alike; app.web.headers leaves the body out
     return inside

@@ -14,12 +14,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.actor import Staff
-from app.api.abandon import unless_abandoned
 from app.config import Settings
 from app.errors import RateLimited
 from app.paging import PageRequest
 from app.services import exports
 from app.services.exports import Exported
+from app.web.routes.abandon import unless_abandoned
 
 AT_ONCE = 3
 """Exports that run at the same time; others wait, so that they never hold all connections to the database."""

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
 from pydantic import TypeAdapter
 
-from app.api.abandon import unless_abandoned
 from app.errors import Invalid
 from app.fields.filters import parse_filters
 from app.paging import Sort
 from app.services import imports, rows, uploads
 from app.values.exact_json import for_browser
+from app.web.routes.abandon import unless_abandoned
 
 router = APIRouter()
 

@@ -11,10 +11,10 @@ from starlette.types import Message, Send
 
 from app import clock
 from app.actor import Staff, Token
-from app.api.errors import told
 from app.database.identity import DeadToken
 from app.errors import RateLimited
-from app.proxies import holder
+from app.web.errors import told
+from app.web.proxies import holder
 
 API = "/api/v1"
 BEARER = "bearer"

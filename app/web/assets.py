@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.headers import accepts_gzip, protect
+from app.web.headers import accepts_gzip, protect
 
 FOREVER = "public, max-age=31536000, immutable"
 SHORTLY = "public, max-age=300"

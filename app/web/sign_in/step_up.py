@@ -8,11 +8,11 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app.actor import Staff
-from app.api.plain_pages import PlainPage, Secret, draw
-from app.api.sign_in import own_path
 from app.authentication import step_up
 from app.config import Settings
 from app.errors import AppError, NotSignedIn
+from app.web.sign_in.password import own_path
+from app.web.sign_in.plain_page import PlainPage, Secret, draw
 
 STEP_UP, LOCKED = "/auth/step-up", "/auth/locked"
 

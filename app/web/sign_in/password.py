@@ -13,10 +13,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app import clock
 from app.actor import Nobody, Staff
-from app.api.errors import retry_after
 from app.authentication import sessions, throttle
 from app.config import Settings
 from app.errors import AppError
+from app.web.errors import retry_after
 
 _FORM = Template((Path(__file__).parents[2] / "components" / "signin.html").read_text(encoding="utf-8"))
 _LONGEST_PATH = 2_000

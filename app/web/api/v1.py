@@ -7,12 +7,12 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
 from app.actor import Staff, Token
-from app.api.programs import API
 from app.errors import Invalid, NotFound
 from app.models import Job
 from app.paging import PLACE, SEARCH, PageRequest
 from app.permissions import Permission
 from app.services import jobs
+from app.web.api.callers import API
 
 router = APIRouter(prefix=API)
 

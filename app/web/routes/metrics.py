@@ -18,9 +18,9 @@ from pydantic import SecretStr
 
 from app import clock, event_loop
 from app.actor import Command
-from app.api.exposition import Installation, SinceStart
 from app.errors import AppError, NotFound
 from app.services import metrics, seals
+from app.web.routes.exposition import Installation, SinceStart
 
 PATH = "/metrics"
 KEPT_SECONDS = 5.0

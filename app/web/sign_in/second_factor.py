@@ -15,13 +15,13 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.actor import Nobody, Staff
-from app.api.plain_pages import CODE, PRESENT, Download, Picture, PlainPage, Secret, draw
-from app.api.profile import PROFILE
-from app.api.sign_in import CODE as SIGN_IN
-from app.api.sign_in import challenge_cookie, device_of, forget_cookie, own_path, welcome
 from app.authentication import second_factor, sessions
 from app.config import Settings
 from app.errors import AppError
+from app.web.sign_in.change_password import PROFILE
+from app.web.sign_in.password import CODE as SIGN_IN
+from app.web.sign_in.password import challenge_cookie, device_of, forget_cookie, own_path, welcome
+from app.web.sign_in.plain_page import CODE, PRESENT, Download, Picture, PlainPage, Secret, draw
 
 SET_UP = f"{SIGN_IN}/set-up"
 NEW_CODES = f"{SIGN_IN}/recovery-codes"

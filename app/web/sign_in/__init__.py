@@ -1,0 +1,1 @@
+"""Signing in: plain HTML forms that need no script."""
