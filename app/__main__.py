@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from app import __version__
 from app.actor import Command
-from app.audit_cli import cli as audit_cli
+from app.cli.audit import cli as audit_cli
 from app.config import Settings
 from app.errors import AppError, Invalid
 from app.permissions import Role
@@ -80,7 +80,7 @@ def up(
     ] = None,
 ) -> None:
     """Start everything: the database, its schema, the web process and a worker."""
-    from app.supervisor import up as run_all
+    from app.supervisor.up import up as run_all
 
     run_all(_settings(host=host, port=port, data_dir=data_dir, no_worker=no_worker, demo=demo))
 
@@ -90,8 +90,8 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, superv
     """Start a web process only."""
     settings = _settings(host=host, port=port, data_dir=data_dir)
     _watch_supervisor(supervised)
-    from app.supervise.connections import for_web, running
-    from app.supervise.listening import check_listening
+    from app.supervisor.address import check_listening
+    from app.supervisor.process_settings import for_web, running
 
     check_listening(settings)
     settings = for_web(running(settings, supervised=supervised, web=True))
@@ -118,7 +118,7 @@ def worker(
     """Start a worker only."""
     settings = _settings(worker_concurrency=concurrency, worker_queues=queues, data_dir=data_dir)
     _watch_supervisor(supervised)
-    from app.supervise.connections import for_worker, running
+    from app.supervisor.process_settings import for_worker, running
 
     settings = for_worker(running(settings, supervised=supervised), maintenance=maintenance)
     from app.worker import run
@@ -131,7 +131,7 @@ def migrate(data_dir: DataDir = None) -> None:
     """Bring the database's schema to this version."""
     from app.postgres.embedded import EmbeddedPostgres
     from app.postgres.external import RightsMissing
-    from app.supervise.connections import bring_up_to_date, connected
+    from app.supervisor.process_settings import bring_up_to_date, connected
 
     settings = _settings(data_dir=data_dir)
     with connected(settings) as full:
@@ -151,7 +151,7 @@ def demo(
     data_dir: DataDir = None,
 ) -> None:
     """Fill an empty database with an invented company."""
-    from app.supervisor import demo as fill
+    from app.supervisor.up import demo as fill
 
     fill(_settings(data_dir=data_dir), reset=reset)
 
@@ -165,7 +165,7 @@ def doctor(
 
     from app.doctor import examine, refused, report
     from app.doctor.findings import Level
-    from app.supervisor import account_name
+    from app.supervisor.up import account_name
 
     try:
         settings = _settings(data_dir=data_dir)
@@ -275,7 +275,7 @@ def _complain(sentence: str, code: int) -> int:
 
 def _watch_supervisor(supervised: bool) -> None:
     if supervised:
-        from app.supervise.lifeline import end_with_supervisor
+        from app.supervisor.lifeline import end_with_supervisor
 
         end_with_supervisor()
 
@@ -297,8 +297,8 @@ def _show(password: str, generated: bool) -> None:
 def _act(settings: Settings, verb: Callable[[Command], Awaitable[Any]]) -> None:
     """Do it as the operating system's user, with the database that runs, or started for this."""
     from app.database import engine
-    from app.supervise.connections import connected, talk
-    from app.supervisor import account_name
+    from app.supervisor.process_settings import connected, talk
+    from app.supervisor.up import account_name
 
     async def act() -> None:
         engine.configure(full)

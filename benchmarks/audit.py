@@ -21,7 +21,7 @@ from app.seals import partitions, verifying
 from app.services import audit
 from app.storage.secret_files import new_secret
 from app.worker import audit_words
-from app.worker.seals import Sealer
+from app.worker.sealer import Sealer
 from benchmarks import audit_writing
 from benchmarks.database import Bench, bench
 from benchmarks.framed import Question, framed

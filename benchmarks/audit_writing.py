@@ -11,7 +11,7 @@ from unittest import mock
 from app.database.recording import Recording
 from app.services import teams, users
 from app.services.teams import Limits
-from app.worker.seals import SEAL_SECONDS, Sealer
+from app.worker.sealer import SEAL_SECONDS, Sealer
 from benchmarks.database import Bench
 from benchmarks.report import Aim, Measure
 

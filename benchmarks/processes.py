@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped] # it ships no types
 
 from app.config import Settings
-from app.supervise.connections import environment
+from app.supervisor.process_settings import environment
 
 ROOT = Path(__file__).resolve().parents[1]
 _LOOK_SECONDS = 0.01

@@ -23,7 +23,7 @@ from app.config import Settings
 from app.storage.secret_files import new_secret
 from app.web.sign_in.password import cookie_name
 from app.worker import audit_words
-from app.worker.seals import Sealer
+from app.worker.sealer import Sealer
 from benchmarks import company, watched
 from benchmarks.chromium import Tab, browser, person, tab
 from benchmarks.company import BigCompany

@@ -30,7 +30,7 @@ from app.crypto.passwords import hash_password
 from app.ids import uuid7
 from app.postgres.embedded import EmbeddedPostgres
 from app.postgres.migrate import make_database
-from app.supervise.connections import environment
+from app.supervisor.process_settings import environment
 from tests.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.conftest import TEMPLATE
 from tests.people import PASSWORD, Company, found_company

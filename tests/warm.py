@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from unittest import mock
 
-PRELOADED = ["tests.warm", "app.main", "app.postgres.migrate", "app.supervisor", "app.worker.run", "pages"]
+PRELOADED = ["tests.warm", "app.main", "app.postgres.migrate", "app.supervisor.up", "app.worker.run", "pages"]
 
 
 class Warm:

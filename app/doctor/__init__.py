@@ -8,13 +8,13 @@ from typing import TypeVar
 from pydantic import SecretStr, ValidationError
 
 from app.config import Settings
-from app.doctor import audit, database, machine, outside, work
+from app.doctor import audit, database, machine, outside, workers
 from app.doctor import settings as of_settings
 from app.doctor.findings import Finding, problem, warning
 from app.errors import AppError
 from app.postgres.embedded import EmbeddedPostgres
 from app.startup import StartupProblem
-from app.supervise.connections import resolve
+from app.supervisor.process_settings import resolve
 
 _UNUSED_KEY = SecretStr("nobody signs in here, so no key has to be made")
 
@@ -82,7 +82,7 @@ async def _database(settings: Settings, user: str) -> list[Finding]:
     full = resolve(settings.model_copy(update=unused))
     found, usable = await database.examine(full)
     if usable:
-        found += await work.examine(full, user)
+        found += await workers.examine(full, user)
         found += await audit.examine(settings, full, user)
     return [*found, await asyncio.to_thread(outside.web, settings)]
 

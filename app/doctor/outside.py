@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from app.config import Settings
 from app.doctor.findings import Finding, ok, problem, warning
-from app.supervise.outage import health
+from app.supervisor.outage import health
 
 WEB, STRIPE = "Web", "Stripe"
 _KEY = re.compile(r"[sr]k_(test|live)_\w{10,}", re.ASCII)

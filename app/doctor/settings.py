@@ -11,8 +11,8 @@ from app.config import Settings
 from app.doctor.findings import Finding, counted, ok, problem, warning
 from app.postgres.connecting import address
 from app.startup import StartupProblem
-from app.supervise.connections import SHORTEST_KEY, refuse_half_a_database
-from app.supervise.listening import check_privacy, is_loopback
+from app.supervisor.address import check_privacy, is_loopback
+from app.supervisor.process_settings import SHORTEST_KEY, refuse_half_a_database
 
 CHECK = "Settings"
 _PREFIX = "QUARTERDECK_"

@@ -65,7 +65,7 @@ async def sweep(redeliver: float) -> int:
 async def release_dead(me: Worker, alive: Callable[[int], bool]) -> int:
     """Free the jobs of workers of this very machine whose process is gone, without waiting for their leases.
 
-    ``me.host`` names the machine and its set of process numbers, see ``app.worker.place``. Returns how many.
+    ``me.host`` names the machine and its set of process numbers, see ``app.worker.host``. Returns how many.
     """
     async with keeping("jobs: release") as work:
         if not await work.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):

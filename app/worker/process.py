@@ -24,11 +24,11 @@ from app.job_queue.engines.base import Intake
 from app.job_queue.tasks import MAINTENANCE, QUEUES
 from app.models.job import Worker
 from app.topics import Change
-from app.worker import audit_words, place, stats
+from app.worker import audit_words, host, stats
+from app.worker.batching import Together
 from app.worker.execution import Ending, Execution
 from app.worker.scheduling import Scheduler
-from app.worker.seals import Sealer
-from app.worker.together import Together
+from app.worker.sealer import Sealer
 
 UNREACHABLE = (AppError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What the door, or connecting itself, raises while the database is away."""
@@ -41,7 +41,7 @@ def identity(settings: Settings, *, maintenance: bool = False) -> Worker:
     now = clock.now()
     return Worker(
         id=uuid7(),
-        host=place.host(),
+        host=host.host(),
         pid=os.getpid(),
         started_at=now,
         heartbeat_at=now,
@@ -201,7 +201,7 @@ class WorkerProcess:
             running[job_id].ask_to_stop()
 
     async def _sweep(self) -> None:
-        await job_queue.release_dead(self.me, place.alive)
+        await job_queue.release_dead(self.me, host.alive)
         if ended := await job_queue.end_frozen(engine.silence(self.settings)):
             log.warning("Transactions of frozen processes that were ended, so that their locks are free: %d.", ended)
         await job_queue.sweep(self.settings.redeliver_seconds)

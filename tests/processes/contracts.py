@@ -21,7 +21,7 @@ from app.job_queue.engines.base import Engine
 from app.job_queue.engines.pgqueuer import PgQueuerEngine
 from app.models import Action, Job, Team
 from app.permissions import Permission
-from app.supervise.connections import environment
+from app.supervisor.process_settings import environment
 from tests.engines.polling import TABLE, PollingEngine
 from tests.people import Company
 from tests.processes.worker_tasks import ENGINE

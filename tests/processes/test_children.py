@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped] # it ships no types
 import pytest
 
-from app.supervise.children import Child, end_all
+from app.supervisor.children import Child, end_all
 
 pytestmark = pytest.mark.processes
 
@@ -32,10 +32,10 @@ signal.signal(signal.SIGTERM, end)
 open(sys.argv[1], "w").write("started")
 time.sleep(600)
 """
-SUPERVISED = "from app.supervise.lifeline import end_with_supervisor; end_with_supervisor();" + POLITE
+SUPERVISED = "from app.supervisor.lifeline import end_with_supervisor; end_with_supervisor();" + POLITE
 SUPERVISOR = """
 import os, sys, time
-from app.supervise.children import Child
+from app.supervisor.children import Child
 child = Child("web", [sys.executable, "-c", sys.argv[1], sys.argv[2]], os.environ)
 child.start()
 print(child.pid, flush=True)

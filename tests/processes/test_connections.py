@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from app.config import Settings
 from app.startup import StartupProblem
-from app.supervise.connections import environment, for_web, for_worker, resolve, running
-from app.supervise.listening import check_listening
+from app.supervisor.address import check_listening
+from app.supervisor.process_settings import environment, for_web, for_worker, resolve, running
 from tests.ports import free_port
 
 

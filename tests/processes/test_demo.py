@@ -10,7 +10,7 @@ import pytest
 from app.config import Settings
 from app.postgres.embedded import EmbeddedPostgres
 from app.startup import StartupProblem
-from app.supervisor import demo
+from app.supervisor.up import demo
 from tests.processes.running import quarterdeck, up
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]

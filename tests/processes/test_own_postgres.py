@@ -25,7 +25,7 @@ from app.postgres.migrate import head, upgrade
 from app.repositories import health
 from app.services import teams
 from app.startup import StartupProblem
-from app.supervise.connections import resolve
+from app.supervisor.process_settings import resolve
 from tests.factories import Desk
 from tests.ports import free_port
 from tests.processes.running import Up, quarterdeck, refusal, up

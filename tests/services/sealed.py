@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from app.config import Settings
 from app.seals import verifying
 from app.seals.damage import Problem
-from app.worker.seals import Sealer
+from app.worker.sealer import Sealer
 
 KEY = "one-that-only-tests-use-to-seal-their-audit-log"
 ENTRY = (

@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 from app import __version__, clock, doctor
 from app.config import Settings
 from app.doctor import database as of_database
-from app.doctor import machine, outside, report, work
+from app.doctor import machine, outside, report, workers
 from app.doctor import settings as of_settings
 from app.doctor.findings import Finding, Level
 from app.repositories.checkup import Sign
@@ -139,7 +139,7 @@ async def test_a_job_that_waits_too_long_is_found(full: Settings, company: Compa
 def test_workers_that_do_the_same_maintenance_are_named() -> None:
     one = Sign("east/1a", 7, clock.now(), 2, __version__, maintenance=True)
     two = replace(one, host="west/2b", pid=8)
-    told = [finding.sentence for finding in work.workers([one, two], [one, two], waiting=False)]
+    told = [finding.sentence for finding in workers.workers([one, two], [one, two], waiting=False)]
     assert told[0].startswith("2 workers run, 4 jobs at a time;")
     assert told[1:] == ["More than one does maintenance: east (process 7), west (process 8)."]
 

@@ -124,7 +124,7 @@ async def test_anybody_who_reads_the_log_may_have_all_of_it_verified(log: Log, c
 
 async def test_looking_goes_round_and_round(log: Log, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.seals.verifying.WINDOW", 2)
-    monkeypatch.setattr("app.worker.seals.AT_A_TIME", 2)
+    monkeypatch.setattr("app.worker.sealer.AT_A_TIME", 2)
     batches = await log.sealed(2, 2, 2)
     for _ in range(3):
         await log.sealer.look()

@@ -11,7 +11,7 @@ from app.crypto import tokens
 from app.ids import uuid7
 from app.startup import StartupProblem
 from app.storage.key_rings import Ring, rotate
-from app.supervise.connections import for_web, resolve
+from app.supervisor.process_settings import for_web, resolve
 
 
 def started(data_dir: Path) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from app import logs, trace
-from app.log_repeats import FIRST, MINUTE, MOST, CountedHandler
+from app.logs.repeats import FIRST, MINUTE, MOST, CountedHandler
 from app.privacy import job_secrets
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.worker.together import AT_MOST, Together
+from app.worker.batching import AT_MOST, Together
 
 
 class Halves:

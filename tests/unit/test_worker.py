@@ -10,17 +10,17 @@ import pytest
 from app.errors import Invalid, TooSlow, Unavailable
 from app.job_queue import TASKS, Task
 from app.job_queue.tasks import Backoff
-from app.worker import failures, place, registry
+from app.worker import failures, host, registry
 from app.worker.run import load_tasks
 
 
 def test_this_process_and_the_first_one_live_and_an_ended_one_does_not() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
-    assert not place.alive(ended.pid)  # dead, but not collected yet
+    assert not host.alive(ended.pid)  # dead, but not collected yet
     ended.wait()
-    assert not place.alive(ended.pid)
-    assert place.alive(os.getpid())
+    assert not host.alive(ended.pid)
+    assert host.alive(os.getpid())
 
 
 def test_a_process_of_another_user_lives(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,21 +28,21 @@ def test_a_process_of_another_user_lives(monkeypatch: pytest.MonkeyPatch) -> Non
         raise PermissionError
 
     monkeypatch.setattr(os, "kill", refuse)
-    assert place.alive(1)
+    assert host.alive(1)
 
 
 def test_a_host_is_its_name_and_a_fingerprint_even_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
-    full = place.host()
-    assert full == place.host()
+    full = host.host()
+    assert full == host.host()
 
     def missing(*_: object) -> str:
         raise FileNotFoundError
 
     monkeypatch.setattr(Path, "read_text", missing)
     monkeypatch.setattr(Path, "readlink", missing)
-    assert place.host().split("/")[0] == full.split("/")[0]
-    assert place.host() != full
-    assert place.alive(os.getpid())
+    assert host.host().split("/")[0] == full.split("/")[0]
+    assert host.host() != full
+    assert host.alive(os.getpid())
 
 
 def _fail(number: int) -> None:

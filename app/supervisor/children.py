@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Child:
-    """A process that is to run always. Its standard input is the lifeline (see ``app.supervise.lifeline``)."""
+    """A process that is to run always. Its standard input is the lifeline (see ``app.supervisor.lifeline``)."""
 
     name: str
     command: Sequence[str]

@@ -1,5 +1,5 @@
 """Log lines: structlog over the standard library's logging, so that libraries' lines look like ours, and a flood
-of one of them is counted (``app.log_repeats``).
+of one of them is counted (``app.logs.repeats``).
 
 The reference of what is going on (``app.trace``) stands on every line, with whatever is bound by :func:`bound`.
 """
@@ -16,7 +16,7 @@ from structlog.typing import EventDict, Processor
 
 from app import trace
 from app.errors import AppError
-from app.log_repeats import CountedHandler
+from app.logs.repeats import CountedHandler
 from app.privacy import job_secrets
 
 # These say at INFO what concerns only their own makers, or repeat what the guard says better.

@@ -5,7 +5,7 @@ import typer
 from app import clock
 from app.config import Settings
 from app.startup import StartupProblem
-from app.supervise.connections import bring_up_to_date, talk
+from app.supervisor.process_settings import bring_up_to_date, talk
 
 
 def load(settings: Settings) -> bool:

@@ -73,7 +73,7 @@ def export(out: Out = None, data_dir: DataDir = None) -> None:
 def leave_checkpoint(out: Out = None, data_dir: DataDir = None) -> None:
     """Seal what waits, and write a signed mark of how long the log is, to be kept where nobody can change it."""
     from app.seals import checkpoints
-    from app.worker.seals import Sealer
+    from app.worker.sealer import Sealer
 
     made: list[str] = []
 
@@ -197,7 +197,7 @@ def _kept(settings: Settings) -> Keys:
 
 
 def _operator() -> Command:
-    from app.supervisor import account_name
+    from app.supervisor.up import account_name
 
     return Command(account_name())
 
@@ -217,7 +217,7 @@ def _opened(out: Path | None) -> Iterator[BinaryIO]:
 def _with_database(settings: Settings, verb: Callable[[Settings], Awaitable[None]]) -> None:
     """Act with the database that runs, or that is started for this."""
     from app.database import engine
-    from app.supervise.connections import connected, talk
+    from app.supervisor.process_settings import connected, talk
 
     async def act() -> None:
         engine.configure(full)

@@ -18,11 +18,11 @@ from app.config import Settings
 from app.errors import Invalid
 from app.postgres.embedded import EmbeddedPostgres
 from app.startup import StartupProblem
-from app.supervise import demo as demo_company
-from app.supervise.children import Child, end_all
-from app.supervise.connections import bring_up_to_date, connected, environment, for_web, for_worker, resolve, talk
-from app.supervise.listening import check_listening
-from app.supervise.outage import Outage, health
+from app.supervisor import demo as demo_company
+from app.supervisor.address import check_listening
+from app.supervisor.children import Child, end_all
+from app.supervisor.outage import Outage, health
+from app.supervisor.process_settings import bring_up_to_date, connected, environment, for_web, for_worker, resolve, talk
 
 FIRST_ADMINISTRATOR = "admin@example.com"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from app.config import Settings
-from app.supervise.listening import reachable_host
+from app.supervisor.address import reachable_host
 
 LOOK_EVERY = 5.0
 """Seconds between two looks."""
