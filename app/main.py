@@ -21,8 +21,8 @@ from app.database import engine, identity, listening
 from app.errors import NotSignedIn
 from app.integrations import stripe
 from app.postgres import migrate
-from app.services import uploads
 from app.services.health import schema_revision
+from app.storage import uploads
 from app.web import errors, websocket
 from app.web.api import v1
 from app.web.guard import Guard

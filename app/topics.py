@@ -1,7 +1,8 @@
 """What is told live: names and payloads of PostgreSQL NOTIFY, and who listens in this process.
 
 A topic only says "something changed"; whoever hears it asks again through a service, with their own rights. So a
-payload holds ids, never contents. Sending is part of a transaction (``Work.notify``); ``app.database.listening`` receives.
+payload holds ids, never contents. Sending is part of a transaction (``Work.notify``); ``app.database.listening``
+receives.
 """
 
 import json

@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from app.startup import StartupProblem
+from app.errors import StartupProblem
 from benchmarks import audit, exports, grid, imports, jobs, report, screens, security, tabs
 from benchmarks.options import Options
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page, ViewportSize, async_playwright
 
-from app.startup import StartupProblem
+from app.errors import StartupProblem
 from tests import chromium
 
 _PAINTING = (Path(__file__).parent / "painting.js").read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ from subprocess import Popen
 from uuid import UUID
 
 from app.services import imports, uploads
+from app.storage.uploads import Store
 from benchmarks import flights, web
 from benchmarks.database import Bench, bench
 from benchmarks.files import pieces
@@ -59,7 +60,7 @@ async def _round(at: Bench, worker: "Popen[bytes]", file: Path, n: int) -> tuple
 
 
 async def _import(at: Bench, worker: "Popen[bytes]", file: Path, name: str) -> tuple[int, float]:
-    store = uploads.Store(at.settings.data_dir / "uploads", at.settings.upload_max_bytes)
+    store = Store(at.settings.data_dir / "uploads", at.settings.upload_max_bytes)
     upload = await uploads.receive(at.ann, store, file.name, None, pieces(file))
     looked = await imports.look(at.ann, store, upload.id)
     choices = [imports.Choice(c.key, c.type, c.missing) for c in looked.inspection.columns]

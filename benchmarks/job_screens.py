@@ -13,7 +13,7 @@ from playwright.async_api import BrowserContext
 
 from app import clock, job_queue
 from app.config import Settings
-from app.database.work import keeping
+from app.database import keeping
 from app.postgres import embedded
 from app.web.sign_in.password import cookie_name
 from benchmarks.chromium import browser, person, tab

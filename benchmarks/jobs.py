@@ -14,7 +14,7 @@ from statistics import median, quantiles
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 
 from app import job_queue
-from app.database.work import keeping
+from app.database import keeping
 from app.job_queue.engines.pgqueuer import queries
 from benchmarks import many_jobs
 from benchmarks.database import Bench, bench

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from sqlalchemy import select
 
 from app.actor import Staff
-from app.database.work import reading
+from app.database import reading
 from app.paging import PLACE, Cursor
 from app.permissions import Permission
 from app.repositories import audit, datasets, jobs, payments, users

@@ -24,7 +24,8 @@ from app.actor import Staff
 from app.authentication import sessions
 from app.config import Settings
 from app.crypto import tokens
-from app.services import imports, uploads
+from app.services import imports
+from app.storage import uploads
 from app.web.http_protocol import LimitedProtocol
 from app.web.sign_in.password import cookie_name
 from benchmarks.database import Bench

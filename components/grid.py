@@ -2,8 +2,8 @@
 
 Rows come by fetch from a plain GET route, not over the socket, so that they pass the guard and the door like any
 request. **The route** is asked ``GET {rows_url}?from=A&to=B&{query}``: the rows at the indices A ≤ i < B (from 0) of
-the order and the filters which ``query`` names (``sort=-dep_delay`` and ``f=…`` as in :mod:`app.fields.filters`, nothing
-else). It answers 200 and JSON::
+the order and the filters which ``query`` names (``sort=-dep_delay`` and ``f=…`` as in :mod:`app.fields.filters`,
+nothing else). It answers 200 and JSON::
 
     {"rows": [[id, position, version, status, [value, …]], …],   values in the order of the fields
      "total": 336776,                                            rows that can be reached by index

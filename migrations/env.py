@@ -1,4 +1,6 @@
-"""Alembic's environment: runs the versions on the connection that ``app.postgres.migrate`` hands over, in one transaction."""
+"""Alembic's environment: runs the versions on the connection that ``app.postgres.migrate`` hands over, in one
+transaction.
+"""
 
 from alembic import context
 

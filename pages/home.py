@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
-from app import event_loop, topics
+from app import clock, topics
 from app.models import JobStatus
 from app.models.stats import Metric
 from app.permissions import Permission
@@ -236,7 +236,7 @@ def _machine(seen: Overview) -> Iterable[Fact]:
         yield Fact("Workers", (f"{seen.machine.workers:,} alive, {able} at once", "ok"), "status")
     else:
         yield Fact("Workers", ("None alive: no job will run", "bad"), "status")
-    if (delay := event_loop.longest_delay()) is not None:
+    if (delay := clock.longest_delay()) is not None:
         late = f"{1000 * delay:,.0f} ms at most, in the last minute"
         yield Fact("Server delay", (late, "warn") if delay > SLOW else late, "status" if delay > SLOW else "text")
     yield Fact("Database", seen.machine.database_bytes, "bytes")

@@ -12,8 +12,9 @@ from app import clock, topics
 from app.models import ImportStatus, Job, JobStatus
 from app.permissions import Permission
 from app.privacy.personal import Masked
-from app.services import audit_exports, documents, jobs, uploads
+from app.services import audit_exports, documents, jobs
 from app.services.jobs import JobView
+from app.storage import uploads
 from app.values import money
 from components import frame
 from components.blocks import Action, Fact, Facts, PageHead, Timeline

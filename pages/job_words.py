@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from app.job_queue.attempts import Attempt, Ending
-from app.job_queue.durations import Usual
 from app.models import Action, Job, JobStatus
 from app.services import jobs
+from app.services.job_view import Attempt, Ending, Usual
 from app.services.jobs import JobView
 from components.columns import Tone
 from components.job import Run, Stage, Standing, Word

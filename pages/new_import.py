@@ -10,10 +10,11 @@ from nicegui import ui
 from app.errors import AppError, Invalid, NotSignedIn
 from app.models import ImportStatus
 from app.permissions import Permission
-from app.services import datasets, imports, teams, uploads
+from app.services import datasets, imports, teams
 from app.services.datasets import DatasetView
 from app.services.imports import Kept, Looked
-from app.services.uploads import Store
+from app.storage import uploads
+from app.storage.uploads import Store
 from components import frame
 from components.blocks import ErrorCard, Note, PageHead
 from components.column_types import ColumnChoice, ColumnTypes

@@ -11,8 +11,9 @@ from app.models import Action as LogAction
 from app.models import Plan, UserStatus
 from app.permissions import Permission
 from app.privacy.personal import Masked
-from app.services import erasure, uploads, users
+from app.services import erasure, users
 from app.services.users import UserView
+from app.storage import uploads
 from app.values import emails, exact_json, options
 from components import frame
 from components.blocks import Action, Entry, Fact, Facts, PageHead, Timeline

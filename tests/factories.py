@@ -19,6 +19,7 @@ from app.ids import uuid7
 from app.models import Import, Worker
 from app.services import imports, uploads
 from app.services.imports import Choice
+from app.storage.uploads import Store
 from app.worker.execution import Execution
 
 AIRPORTS = Path(__file__).parent / "data" / "airports.csv"
@@ -191,12 +192,12 @@ class Desk:
     """Somebody who uploads and imports files, and a worker that runs their jobs in this process."""
 
     actor: Actor
-    store: uploads.Store
+    store: Store
     settings: Settings
 
     @classmethod
     def of(cls, actor: Actor, settings: Settings) -> "Desk":
-        return cls(actor, uploads.Store(settings.data_dir / "uploads", 50_000_000), settings)
+        return cls(actor, Store(settings.data_dir / "uploads", 50_000_000), settings)
 
     async def look(self, content: bytes, name: str = "table.csv") -> imports.Looked:
         """Upload a file and look at it."""

@@ -10,7 +10,7 @@ from app.actor import Token
 from app.authentication.queries import api_tokens as programs
 from app.authentication.transaction import asking
 from app.crypto import api_tokens
-from app.database.work import keeping
+from app.database import keeping
 from app.errors import AppError
 from app.permissions import delegated
 from app.repositories import tokens as tokens_table

@@ -20,7 +20,7 @@ from app.authentication.queries.second_factor import Fresh, Own, Used
 from app.authentication.sessions import SignedIn
 from app.authentication.transaction import asking
 from app.crypto import sealed, totp
-from app.database.work import RECENT
+from app.database import RECENT
 from app.errors import Conflict, Invalid, NotSignedIn, Unavailable
 
 log = logging.getLogger(__name__)

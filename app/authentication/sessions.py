@@ -15,8 +15,8 @@ from app.authentication.queries import sessions, step_up
 from app.authentication.queries.sessions import Outcome
 from app.authentication.transaction import asking
 from app.crypto import passwords, tokens
+from app.database import keeping
 from app.database.identity import awake_since
-from app.database.work import keeping
 from app.errors import AppError, NotSignedIn
 from app.ids import uuid7
 from app.repositories import staff as staff_table

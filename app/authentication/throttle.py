@@ -27,7 +27,7 @@ from app.authentication.queries import throttle as throttle_table
 from app.authentication.queries.throttle import Counted, Limit
 from app.authentication.transaction import asking, in_turn
 from app.errors import NotSignedIn, RateLimited, TooSlow, Unavailable
-from app.web.proxies import holder
+from app.values.ip_addresses import holder
 
 PERSON = Limit(free=4, longest=900, forgets=900)
 """For one e-mail, known device or signed-in person: four tries, then waits of 1, 2, 4 … seconds up to 15 minutes."""

@@ -1,7 +1,7 @@
 """``quarterdeck audit …``: verify the audit log, prove an entry, take the log away, leave a checkpoint."""
 
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -9,16 +9,13 @@ from typing import Annotated, Any, BinaryIO
 import typer
 from pydantic import SecretStr
 
-from app.actor import Command
+from app.cli.common import DataDir, operator, settings_of, with_database
 from app.config import Settings
+from app.errors import StartupProblem
 from app.seals.damage import Problem
 from app.seals.keys import Keys, PublicKeys, of_settings, of_texts
-from app.startup import StartupProblem
 
 cli = typer.Typer(help="The audit log: is it as it was written?", no_args_is_help=True, rich_markup_mode=None)
-DataDir = Annotated[
-    Path | None, typer.Option(help="Where database, files and secrets live. Setting: QUARTERDECK_DATA_DIR.")
-]
 Out = Annotated[Path | None, typer.Option("--out", help="The file to write. Unset: standard output.")]
 TypedKeys = Annotated[list[str] | None, typer.Option("--key", help="A public key to believe; may be given often.")]
 _MOST_SHOWN = 50
@@ -35,9 +32,9 @@ def verify(
     """Look at the whole log, or at an exported file, and name what does not fit. Ends with 1 when there is anything."""
     typed = _typed(key or [])
     if file is not None:
-        _verify_file(file, typed or _kept(_settings(data_dir)).public)
+        _verify_file(file, typed or _kept(settings_of(data_dir=data_dir)).public)
     else:
-        _verify_log(_settings(data_dir), typed, [checkpoint] if checkpoint else [])
+        _verify_log(settings_of(data_dir=data_dir), typed, [checkpoint] if checkpoint else [])
 
 
 @cli.command()
@@ -50,9 +47,9 @@ def prove(
     made: list[bytes] = []
 
     async def act(_full: Settings) -> None:
-        made.append(await seals.prove(_operator(), entry))
+        made.append(await seals.prove(operator(), entry))
 
-    _with_database(_settings(data_dir), act)
+    with_database(settings_of(data_dir=data_dir), act)
     with _opened(out) as target:
         target.write(made[0])
 
@@ -64,9 +61,9 @@ def export(out: Out = None, data_dir: DataDir = None) -> None:
 
     async def act(full: Settings) -> None:
         with _opened(out) as target:
-            await seals.export(_operator(), target, of_settings(full).signer)
+            await seals.export(operator(), target, of_settings(full).signer)
 
-    _with_database(_settings(data_dir), act)
+    with_database(settings_of(data_dir=data_dir), act)
 
 
 @cli.command(name="checkpoint")
@@ -84,7 +81,7 @@ def leave_checkpoint(out: Out = None, data_dir: DataDir = None) -> None:
             raise StartupProblem("There is nothing to tell of: the log is empty.")
         made.append((mark or checkpoints.read(sealer.folder / checkpoints.LATEST)).as_text())
 
-    _with_database(_settings(data_dir), act)
+    with_database(settings_of(data_dir=data_dir), act)
     with _opened(out) as target:
         target.write(made[0].encode())
 
@@ -92,7 +89,7 @@ def leave_checkpoint(out: Out = None, data_dir: DataDir = None) -> None:
 @cli.command(name="keys")
 def show_keys(data_dir: DataDir = None) -> None:
     """Print the public keys of the seals: all that anybody needs to verify them."""
-    for name, public in _kept(_settings(data_dir)).public.items():
+    for name, public in _kept(settings_of(data_dir=data_dir)).public.items():
         typer.echo(f"{public.public_bytes_raw().hex()}  {name}")
 
 
@@ -125,7 +122,7 @@ def _verify_log(settings: Settings, typed: PublicKeys, besides: Sequence[Path]) 
         told.append(await _look(keys, found))
         found.extend(await _compare(keys, outside))
 
-    _with_database(settings, act)
+    with_database(settings, act)
     _conclude(f"{told[0]}, and {_counted(len(outside), 'checkpoint', 'checkpoints')}.", found)
 
 
@@ -145,7 +142,7 @@ async def _look(keys: PublicKeys, found: list[Problem]) -> str:
 
 
 async def _compare(keys: PublicKeys, outside: Sequence[Any]) -> list[Problem]:
-    from app.database.work import keeping
+    from app.database import keeping
     from app.seals import checkpoints, guards
 
     async with keeping("audit log: verify") as work:
@@ -165,14 +162,6 @@ def _conclude(sentence: str, problems: Sequence[Problem]) -> None:
         typer.echo(f"… and {len(problems) - _MOST_SHOWN:,} more.")
     typer.echo("Something does not fit: see above." if problems else "Everything fits.")
     raise typer.Exit(1 if problems else 0)
-
-
-def _settings(data_dir: Path | None) -> Settings:
-    from app import logs
-
-    settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
-    logs.configure(settings.log_level, settings.log_format)
-    return settings
 
 
 def _typed(keys: Sequence[str]) -> PublicKeys:
@@ -196,12 +185,6 @@ def _kept(settings: Settings) -> Keys:
     return keys
 
 
-def _operator() -> Command:
-    from app.supervisor.up import account_name
-
-    return Command(account_name())
-
-
 @contextmanager
 def _opened(out: Path | None) -> Iterator[BinaryIO]:
     if out is None:
@@ -212,19 +195,3 @@ def _opened(out: Path | None) -> Iterator[BinaryIO]:
             yield file
     except OSError as problem:
         raise StartupProblem(f"{out} cannot be written: {problem.strerror}.", exit_code=2) from problem
-
-
-def _with_database(settings: Settings, verb: Callable[[Settings], Awaitable[None]]) -> None:
-    """Act with the database that runs, or that is started for this."""
-    from app.database import engine
-    from app.supervisor.process_settings import connected, talk
-
-    async def act() -> None:
-        engine.configure(full)
-        try:
-            await verb(full)
-        finally:
-            await engine.dispose()
-
-    with connected(settings) as full:
-        talk(act())

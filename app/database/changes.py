@@ -1,16 +1,13 @@
 """What a block changed, seen by the unit of work: before and after of every changed column, for the audit log."""
 
-from collections.abc import Mapping
-from datetime import date, datetime
-from enum import Enum
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
 from app.models import Base
 from app.privacy import job_secrets
+from app.values.exact_json import plain
 
 # Book-keeping columns that follow every change and would only be noise.
 _SILENT = frozenset({"version", "updated_at", "password_set_at"})
@@ -103,22 +100,3 @@ def _disclosed(record: Base, column: Any, value: Any, key: str = "") -> Any:  # 
     kind = getattr(record, "kind", None) if column.name == "input" else None
     _, _, inner = key.partition(".")
     return job_secrets.hidden({inner: value}, kind)[inner]
-
-
-def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column can hold, as JSON
-    """A value as JSON can carry it."""
-    match value:
-        case Mapping():
-            return {str(key): plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [plain(item) for item in value]
-        case Enum():
-            return value.value
-        case UUID():
-            return str(value)
-        case datetime() | date():
-            return value.isoformat()
-        case bytes():
-            return value.hex()
-        case _:
-            return value

@@ -1,4 +1,6 @@
-"""Engine and sessions, bound once per process by :func:`configure`. Only ``app.database.work`` and the sign-in use them."""
+"""Engine and sessions, bound once per process by :func:`configure`. Only ``app.database.work`` and the sign-in use
+them.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

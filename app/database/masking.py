@@ -1,6 +1,6 @@
 """Masks what the database answers, before anybody else sees it: by the columns that a question selects, however it
-names or combines them. ``app.database.work`` does it: personal data for every reader without ``personal:read``, and the secrets
-in what jobs are given for every reader there is.
+names or combines them. ``app.database.work`` does it: personal data for every reader without ``personal:read``, and the
+secrets in what jobs are given for every reader there is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -13,12 +13,13 @@ from sqlalchemy import Executable, TextClause, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import UpdateBase
 
-from app.database.changes import Changes, plain
+from app.database.changes import Changes
 from app.database.identity import Who
 from app.models import Action, AuditEntry, Base
 from app.permissions import Permission
 from app.topics import Change
 from app.trace import request_reference
+from app.values.exact_json import plain
 
 ENTERED = Change("audit", None, "created")
 """What open pages hear of a new entry."""

@@ -196,8 +196,8 @@ async def writing(actor: Actor, permission: Permission, *, timeout: float = WRIT
 
 @asynccontextmanager
 async def keeping(purpose: str, *, team_id: UUID | None = None, timeout: float = KEEP_TIMEOUT) -> AsyncIterator[Work]:
-    """Keep the books: only what ``app.database.bookkeeping`` lists, as the database itself enforces. ``team_id`` names whose
-    rows; without it only the books that span teams (jobs, workers) can be reached.
+    """Keep the books: only what ``app.database.bookkeeping`` lists, as the database itself enforces. ``team_id`` names
+    whose rows; without it only the books that span teams (jobs, workers) can be reached.
     """
     who = Who("keeper", None, purpose)
     async with _transaction() as session:

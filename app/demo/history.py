@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.database.changes import plain
 from app.models import Action
+from app.values.exact_json import plain
 
 Record = dict[str, Any]
 """A row of a table by column; what it is at the end is what is written."""

@@ -12,9 +12,9 @@ import asyncpg
 from app.database import driver
 from app.demo import company
 from app.demo.writer import write
+from app.errors import StartupProblem
 from app.models import Action
 from app.seals import partitions
-from app.startup import StartupProblem
 from app.tabular.report import ErrorFile
 from app.worker.tasks.documents import keep
 

@@ -11,9 +11,8 @@ from app.config import Settings
 from app.doctor import audit, database, machine, outside, workers
 from app.doctor import settings as of_settings
 from app.doctor.findings import Finding, problem, warning
-from app.errors import AppError
+from app.errors import AppError, StartupProblem
 from app.postgres.embedded import EmbeddedPostgres
-from app.startup import StartupProblem
 from app.supervisor.process_settings import resolve
 
 _UNUSED_KEY = SecretStr("nobody signs in here, so no key has to be made")

@@ -8,12 +8,12 @@ import asyncpg
 from app import clock
 from app.config import Settings
 from app.doctor.findings import Finding, counted, ok, problem, warning
+from app.errors import StartupProblem
 from app.models import GLOBAL_TABLES
 from app.postgres import external, roles
 from app.postgres.connecting import address, connection
 from app.postgres.migrate import head
 from app.seals import guards
-from app.startup import StartupProblem
 
 CHECK, RIGHTS, SCHEMA, CLOCK = "Database", "Database rights", "Database schema", "Clock"
 GUARDS = "Database guards"

@@ -9,8 +9,8 @@ from pydantic import SecretStr, ValidationError
 
 from app.config import Settings
 from app.doctor.findings import Finding, counted, ok, problem, warning
+from app.errors import StartupProblem
 from app.postgres.connecting import address
-from app.startup import StartupProblem
 from app.supervisor.address import check_privacy, is_loopback
 from app.supervisor.process_settings import SHORTEST_KEY, refuse_half_a_database
 

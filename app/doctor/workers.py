@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from app import __version__, clock
 from app.actor import Command
 from app.config import Settings
-from app.database import engine
-from app.database.work import reading
+from app.database import engine, reading
 from app.doctor.findings import Finding, counted, lasting, ok, problem, warning
 from app.errors import AppError
 from app.permissions import Permission

@@ -7,9 +7,7 @@ document's language and what to write there. The same order always makes the sam
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
-from uuid import UUID
 
 from app.errors import Invalid
 
@@ -60,11 +58,6 @@ class Draft:
         yield f"{self.title}\n\n{_page(self.template, self.language, self.pages, 1)}"
         for n in range(2, self.pages + 1):
             yield _page(self.template, self.language, self.pages, n)
-
-
-def file(data_dir: Path, job_id: UUID) -> Path:
-    """Where the document that a job made is kept."""
-    return data_dir / "documents" / f"{job_id}.txt"
 
 
 def file_name(title: str) -> str:

@@ -3,7 +3,7 @@
 Services ask (``submit``, ``requeue``, ``request_cancel``), workers run (``claim`` … ``finish``), ``sweep`` mends.
 """
 
-from app.database.work import LeaseLost
+from app.database import LeaseLost
 from app.job_queue.claims import Claimed, claim, claim_many
 from app.job_queue.core import Run, deliver_by, engine, hold
 from app.job_queue.endings import (

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from app.database.work import Work, keeping
+from app.database import Work, keeping
 from app.job_queue.core import Run, tell_pages
 from app.job_queue.queues import lock
 from app.models.job import Worker

@@ -9,11 +9,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, select
 
 from app import topics
-from app.database.changes import plain
-from app.database.work import LeaseLost, Work
+from app.database import LeaseLost, Work
 from app.job_queue.engines.base import Delivery, Engine
 from app.job_queue.engines.pgqueuer import PgQueuerEngine
 from app.models.job import Job, JobEvent, JobEventKind, JobStatus
+from app.values.exact_json import plain
 
 _NAMED = 4
 """Of more jobs than these at once, open pages hear merely that many have changed: one message instead of hundreds."""

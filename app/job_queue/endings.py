@@ -14,14 +14,14 @@ from uuid import UUID
 from sqlalchemy import and_, func, not_, select, text
 
 from app import topics
-from app.database.changes import plain
-from app.database.work import LeaseLost, Work, keeping
+from app.database import LeaseLost, Work, keeping
 from app.job_queue.core import Run, end, held, put_in_queue, tell, tell_pages
 from app.job_queue.queues import GOVERNED, make_room
 from app.job_queue.requests import end_badly, stop_if_unwanted
 from app.job_queue.runs import has_finished
 from app.models.job import Job, JobEvent, JobEventKind, JobStatus, Worker
 from app.values import exact_json
+from app.values.exact_json import plain
 
 Result = Mapping[str, Any] | None
 _LATELY = timedelta(hours=1)

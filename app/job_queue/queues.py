@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, topics
-from app.database.work import Work
+from app.database import Work
 from app.ids import uuid7
 from app.job_queue.core import deliver
 from app.job_queue.engines.base import Delivery

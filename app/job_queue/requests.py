@@ -7,13 +7,13 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app import topics
-from app.database.changes import plain
-from app.database.work import Work
+from app.database import Work
 from app.ids import uuid7
 from app.job_queue.core import database_now, end, put_in_queue, tell
 from app.job_queue.search_words import words_of
 from app.job_queue.tasks import TASKS, Task, attempts_of
 from app.models.job import Job, JobEventKind, JobStatus
+from app.values.exact_json import plain
 
 CANCEL = "cancel"
 """What workers are told when somebody wants a running job to stop."""
@@ -119,3 +119,15 @@ async def end_badly(work: Work, job: Job, status: JobStatus, now: datetime, **va
     if task is not None and task.cleanup is not None:
         given = await work.scalar(select(Job.input).where(Job.id == job.id))  # the sweep does not load it
         await submit(work, task.cleanup, team_id=job.team_id, created_by=None, **given)
+
+
+async def give_up(work: Work, job: Job, by: UUID | None) -> None:
+    """Settle a failed job as cancelled: it no longer stands among the failures. What went wrong stays with it, and it
+    can still be retried.
+
+    The caller holds the job locked and has asked whether it failed.
+    """
+    finished_at = job.finished_at or await database_now(work)
+    end(job, JobStatus.CANCELLED, finished_at)
+    await work.flush()
+    tell(work, job, JobEventKind.CANCELLED, by=by, given_up=True)

@@ -12,10 +12,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, case, func, select, update
 
 from app import topics
-from app.database.changes import plain
-from app.database.work import LeaseLost, Work, keeping
+from app.database import LeaseLost, Work, keeping
 from app.job_queue.core import Run, held, tell
 from app.models.job import Job, JobEvent, JobEventKind, JobStatus
+from app.values.exact_json import plain
 
 _WANTED = Job.cancel_requested_at.is_not(None)
 _SEEN = case((_WANTED, func.coalesce(Job.cancel_seen_at, func.now())))

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, topics
-from app.database.work import Work
+from app.database import Work
 from app.errors import Invalid
 from app.ids import uuid7
 from app.job_queue.core import database_now

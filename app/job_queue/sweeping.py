@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, extract, func, or_, select, text
 from sqlalchemy.orm import load_only
 
-from app.database import driver, engine
-from app.database.work import Work, keeping
+from app.database import Work, driver, engine, keeping
 from app.job_queue.core import deliver, put_in_queue, tell
 from app.job_queue.engines.base import Delivery
 from app.job_queue.queues import AT_MOST, release_all

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.startup import StartupProblem
+from app.errors import StartupProblem
 
 _FALLBACK_ACCOUNTS = ("postgres", "nobody")
 _CAPABILITIES = {"dac_read_search": 2, "dac_override": 1}

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.database import driver
-from app.startup import StartupProblem
+from app.errors import StartupProblem
 
 OLDEST = 18
 """The first version of PostgreSQL that has all we use."""

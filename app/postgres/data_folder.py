@@ -9,8 +9,8 @@ import stat
 import time
 from pathlib import Path
 
+from app.errors import StartupProblem
 from app.postgres.account import Account
-from app.startup import StartupProblem
 from app.storage.secret_files import give_to_owner_of
 
 _LONGEST_SOCKET_FOLDER = 100

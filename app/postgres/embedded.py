@@ -20,10 +20,10 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+from app.errors import StartupProblem
 from app.postgres.account import Account, account_for
 from app.postgres.data_folder import DataFolder
 from app.postgres.orphans import end_leftover_servers, forget_stale_locks, pid_in
-from app.startup import StartupProblem
 from app.storage.secret_files import SecretFiles, new_secret
 
 MAJOR = "18"

@@ -8,10 +8,10 @@ import asyncpg
 from pydantic import SecretStr
 
 from app.config import Settings
+from app.errors import StartupProblem
 from app.postgres import roles
 from app.postgres.connecting import Unreachable, address, connection, setting_name
 from app.postgres.login_passwords import USERS, engine_url, kept_passwords
-from app.startup import StartupProblem
 
 ONE_AT_A_TIME = 7_305_180_418
 """The advisory lock of those who set up or migrate this database."""

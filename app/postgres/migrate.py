@@ -15,11 +15,11 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.database import driver
+from app.errors import StartupProblem
 from app.job_queue.engines.pgqueuer import queries
 from app.models import Base
 from app.postgres.connecting import PATIENCE, SESSION
 from app.postgres.roles import LOGINS, OWNER, ROLES
-from app.startup import StartupProblem
 
 __all__ = ["DATABASE", "LOGINS", "ROLES", "SchemaProblem", "config", "head", "make_database", "prepare", "upgrade"]
 

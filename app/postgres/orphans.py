@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped] # it ships no types
 
-from app.startup import StartupProblem
+from app.errors import StartupProblem
 
 _FAST_SHUTDOWN_SECONDS = 30
 _ORPHANS_SECONDS = 2

@@ -2,7 +2,8 @@
 
 A task declares the keys of its input that hold secrets (``Task.secrets``); some keys hold them in any input. Their
 values stay with the job, for its worker alone. Whoever reads gets dots in their place, at any depth, from the door
-(``app.database.masking``); what a run tells (its result, its errors, its log lines) is cleaned of them where it is written.
+(``app.database.masking``); what a run tells (its result, its errors, its log lines) is cleaned of them where it is
+written.
 """
 
 import re

@@ -1,7 +1,8 @@
 """Personal data of customers: what counts as such, and what stands in its place for those who may not read it. Pure.
 
 Models mark a column by ``info={"personal": Kind…}``. The door masks what such columns hold for a reader without
-``personal:read`` before any service sees it (``app.database.masking``), so that neither a screen nor an answer can forget to.
+``personal:read`` before any service sees it (``app.database.masking``), so that neither a screen nor an answer can
+forget to.
 """
 
 import re

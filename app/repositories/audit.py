@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Date, any_, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from app.database.work import Work
+from app.database import Work
 from app.errors import Invalid
 from app.models import Action, AuditEntry, PersonalValue
 from app.models.personal_value import TOLD

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-from app.database.work import Work
+from app.database import Work
 from app.errors import Invalid
 from app.models import AuditEntry, AuditWords
 from app.paging import COUNT_CAP, PageRequest

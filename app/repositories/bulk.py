@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Integer, Row, Select, and_, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import UUID as UUID_
 
-from app.database.work import Work
+from app.database import Work
 from app.errors import Conflict, Forbidden, NotFound
 from app.models import ALWAYS, BulkAct, BulkItem, BulkStatus, BulkVerb, Job, JobStatus, Metric, Team
 from app.paging import Count, Page, PageRequest, Sort

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from app.database.work import Work
+from app.database import Work
 from app.models import BulkVerb, JobStatus
 from app.repositories import bulk as bulk_table
 

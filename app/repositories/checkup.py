@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from app.database.work import Work
+from app.database import Work
 from app.models import StatsDelta, Worker
 
 MOST_DELTAS = 200_001

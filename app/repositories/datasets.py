@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, case, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from app.database.work import Work
+from app.database import Work
 from app.errors import NotFound
 from app.models import (
     Dataset,

@@ -21,8 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.sql import ColumnElement, select
 
+from app.database import Work
 from app.database.masking import kind_of
-from app.database.work import Work
 from app.paging import EXPORT_CAP, PageRequest
 from app.privacy.personal import DOTS
 from app.repositories.keyset import Listing, Query

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, DateTime, Select, Uuid, cast, func, or_, select, true, union_all
 
-from app.database.work import Work
+from app.database import Work
 from app.errors import NotFound
 from app.models import ALWAYS, EVERYWHERE, Failure, Job, JobStatus, Metric, StatsBucket, StatsDelta, Team
 from app.paging import Page, PageRequest, Sort

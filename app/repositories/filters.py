@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app import clock
-from app.database.work import Work
+from app.database import Work
 from app.errors import Invalid
 from app.paging import RANGES, PageRequest
 

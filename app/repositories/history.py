@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, union
 
-from app.database.work import Work
+from app.database import Work
 from app.models import AuditEntry, Job, Payment
 from app.permissions import Permission
 from app.repositories import audit as audit_table

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import BigInteger, cast, func, select
 
 from app import clock
-from app.database.work import Work
+from app.database import Work
 from app.models import Dataset, DatasetCount, DatasetStatus, Job, JobStatus, StaffMember, Worker
 
 LATE = timedelta(seconds=20)

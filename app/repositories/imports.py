@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, insert, select, text, update
 
 from app import clock
-from app.database.work import Work
+from app.database import Work
 from app.ids import uuid7
 from app.models import Dataset, DatasetRow, Import, ImportIssue, ImportStatus, Job, JobStatus, Team
 from app.paging import Page, PageRequest, Sort

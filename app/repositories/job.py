@@ -10,9 +10,8 @@ from sqlalchemy import column as sql_column
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import defer
 
-from app.database.work import Work
+from app.database import Work
 from app.errors import NotFound
-from app.job_queue import durations as expected
 from app.models import Dataset, DatasetStatus, Job, JobEvent, JobEventKind, JobStatus, Queue, Schedule, Worker
 from app.repositories import job_times
 
@@ -86,14 +85,16 @@ async def names(work: Work, ids: Collection[UUID]) -> Mapping[UUID, str]:
     return {row.id: row.name for row in await work.execute(select(found.c.id, found.c.name))}
 
 
-async def durations(work: Work, job: Job) -> Sequence[float]:
-    """How many seconds the last jobs of this kind took that succeeded: those of its team for who sees only some."""
+async def durations(work: Work, job: Job, most: int) -> Sequence[float]:
+    """How many seconds the last ``most`` jobs of this kind took that succeeded: those of its team for who sees only
+    some.
+    """
     recent = select(Job.status, job_times.RAN).where(Job.kind == job.kind).order_by(Job.id.desc()).limit(_LOOKED_AT)
     if work.who.team_ids is not None:
         recent = recent.where(Job.team_id == job.team_id)
     latest = recent.subquery()
     query = select(latest.c.ran).where(latest.c.status == JobStatus.SUCCEEDED, latest.c.ran.is_not(None))
-    return [float(seconds) for seconds in (await work.execute(query.limit(expected.LAST))).scalars()]
+    return [float(seconds) for seconds in (await work.execute(query.limit(most))).scalars()]
 
 
 async def queue(work: Work, name: str) -> Any:  # noqa: ANN401 - a row

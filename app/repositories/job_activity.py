@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, func, literal_column, or_, select, union_all
 
 from app import clock
-from app.database.work import Work
+from app.database import Work
 from app.models import Job, JobCount, JobStatus, Metric
 from app.paging import RANGES, PageRequest
 from app.repositories import tallies

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Select, Text, Uuid, any_, cast, false, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-from app.database.work import Work
+from app.database import Work
 from app.models import Job, JobCount, JobWords, StaffMember, Team, User
 from app.models.bulk import LONGEST_WORD
 from app.paging import PageRequest

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Float, Row, and_, case, cast, extract, func, select
 
-from app.database.work import Work
+from app.database import Work
 from app.models import Job, JobStatus
 
 _BEGAN = func.coalesce(Job.run_started_at, Job.started_at)

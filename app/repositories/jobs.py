@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import array
 
-from app.database.work import Work
+from app.database import Work
 from app.models import Failure, Job, JobCount, JobEvent, JobStatus, JobTotal, Team, User
 from app.paging import Count, Page, PageRequest, Sort
 from app.repositories import job_activity, job_search, job_times

@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.database import Work
 from app.database.masking import kind_of
-from app.database.work import Work
 from app.errors import Invalid
 from app.paging import COUNT_CAP, Count, CountKind, Cursor, Page, PageRequest, Sort
 

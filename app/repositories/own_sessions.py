@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
-from app.database.work import Work
+from app.database import Work
 
 _OWN = text("SELECT id, created_at, last_seen_at, expires_at, methods, ip, user_agent FROM own_sessions(:sid)")
 

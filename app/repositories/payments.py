@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, func, literal, or_, select, union
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from app.database.work import Work
+from app.database import Work
 from app.errors import Invalid
 from app.models import Job, Metric, Payment, PaymentStatus, Team, User
 from app.paging import Count, CountKind, Page, PageRequest, Sort

@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from app.database.work import Work
+from app.database import Work
 from app.models import RoleRule, StaffMember
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from app.database.work import Work
+from app.database import Work
 from app.models import Action, AuditEntry
 
 

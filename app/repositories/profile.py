@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
-from app.database.work import Work
+from app.database import Work
 from app.permissions import Role
 
 

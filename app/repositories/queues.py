@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, cast, delete, func, literal, select
 from sqlalchemy.engine import CursorResult
 
-from app.database.work import Work
+from app.database import Work
 from app.models import Job, JobMinute, JobStatus, JobTotal, Queue
 
 MOST_HELD = 1_000

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, select
 
-from app.database.work import Work
+from app.database import Work
 from app.errors import NotFound
 from app.models import Dataset, DatasetRow, DatasetStatus, Job
 from app.repositories import datasets as datasets_table

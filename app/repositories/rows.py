@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
-from app.database.work import Work
+from app.database import Work
 from app.errors import Invalid
 from app.fields.filters import Condition, moment_prefix
 from app.fields.keys import KEY

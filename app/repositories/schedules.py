@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from app.database.work import Work
+from app.database import Work
 from app.models import Job, Schedule
 from app.paging import Page, PageRequest, Sort
 from app.repositories.keyset import Listing, page

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import BigInteger, DateTime, column, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.database.work import Work
+from app.database import Work
 from app.models import AuditEntry
 
 _MOMENT = DateTime(timezone=True)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Text, and_, case, cast, delete, func, inse
 from sqlalchemy.sql import functions
 
 from app import clock
-from app.database.work import Work
+from app.database import Work
 from app.models import (
     AuditEntry,
     LinkPurpose,

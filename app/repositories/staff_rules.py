@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import func, select
 
-from app.database.work import Work
+from app.database import Work
 from app.models import RoleRule, StaffMember, StaffStatus
 from app.permissions import ROLE_PERMISSIONS, Role
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.sql import functions
 
 from app import clock
-from app.database.work import Work
+from app.database import Work
 from app.models import StaffSession
 
 MOST = 200

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.database.work import Work
+from app.database import Work
 from app.models.stats import ALWAYS, Metric, StatsBucket, StatsDelta
 from app.models.user import UserDay
 from app.values.periods import Period

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, CompoundSelect, cast, func, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.database.work import Work
+from app.database import Work
 from app.models import ALWAYS, Metric, StatsBucket, StatsDelta
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
-from app.database.work import Work
+from app.database import Work
 from app.errors import Conflict, NotFound
 from app.models import Dataset, DatasetStatus, Metric, Payment, Plan, Team, TeamStatus, User, UserStatus
 from app.paging import Count, Page, PageRequest, Sort

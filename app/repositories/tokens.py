@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Text, Uuid, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from app.database.work import Work
+from app.database import Work
 from app.models import ApiToken
 
 MOST_LISTED = 100

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, column, false, func, literal, or_, select
 
-from app.database.work import Work
+from app.database import Work
 from app.errors import NotFound
 from app.models import Metric, Plan, Team, User, UserDay, UserStatus
 from app.paging import COUNT_CAP, Count, CountKind, Page, PageRequest, Sort

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from app.database.work import Work
+from app.database import Work
 from app.models import Job, JobStatus, StaffMember, Worker
 
 MOST_JOBS = 1_000

@@ -17,7 +17,7 @@ import orjson
 from app import clock
 from app.crypto import merkle
 from app.crypto.signing import Signer
-from app.database.work import Work
+from app.database import Work
 from app.seals import chain, leaves
 from app.seals.chain import Seal
 

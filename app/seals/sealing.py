@@ -14,7 +14,7 @@ from typing import Any
 
 from app.crypto import merkle
 from app.crypto.signing import Signer
-from app.database.work import Work, keeping
+from app.database import Work, keeping
 from app.seals import chain, leaves
 from app.seals.chain import Seal
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from app import clock
-from app.database.work import Work
+from app.database import Work
 from app.models import AuditCheck
 from app.seals.damage import Problem, of_json
 from app.seals.verifying import Looked

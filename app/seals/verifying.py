@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any
 
 from app.crypto import merkle, signing
-from app.database.work import Work, keeping
+from app.database import Work, keeping
 from app.seals import chain, leaves
 from app.seals.chain import Seal
 from app.seals.damage import Damage, Problem, found

@@ -9,8 +9,7 @@ from typing import Any
 
 from app import clock
 from app.actor import Actor
-from app.database import driver_errors
-from app.database.work import Work, reading
+from app.database import Work, driver_errors, reading
 from app.errors import DiskFull, Exhausted, OutOfMemory, TooManyConnections
 from app.job_queue.tasks import label_of
 from app.models import JobStatus, Worker

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app.actor import Actor
-from app.database.work import reading
+from app.database import reading
 from app.errors import NotFound
 from app.paging import Page, PageRequest
 from app.permissions import Permission

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from app import job_queue
 from app.actor import Actor
-from app.database.work import Subject, Who, reading, writing
+from app.database import Subject, Who, reading, writing
 from app.errors import Forbidden, Invalid, NotFound
 from app.job_queue.tasks import AUDIT_EXPORT
 from app.models import Action, Job, JobStatus
@@ -19,8 +19,7 @@ from app.paging import PageRequest
 from app.permissions import Permission
 from app.repositories import audit as audit_table
 from app.repositories import filters
-from app.services import uploads
-from app.storage import audit_exports
+from app.storage import audit_exports, uploads
 
 KIND = AUDIT_EXPORT.kind
 """The kind of such jobs."""

@@ -13,7 +13,7 @@ from sqlalchemy import Select
 
 from app import clock, job_queue
 from app.actor import Actor
-from app.database.work import Work, reading, writing
+from app.database import Work, reading, writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.job_queue.tasks import JOBS_BULK

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from app import job_queue
 from app.actor import Actor
-from app.database.work import Work, reading, writing
+from app.database import Work, reading, writing
 from app.errors import Conflict, Invalid, NotFound
 from app.job_queue.tasks import DATASET_DELETE
 from app.models import Action, Dataset, DatasetStatus

@@ -5,13 +5,14 @@ from pathlib import Path
 from uuid import UUID
 
 from app.actor import Actor
-from app.database.work import reading, writing
+from app.database import reading, writing
 from app.documents import drafts
 from app.errors import NotFound
 from app.job_queue.tasks import DOCUMENT_GENERATE
 from app.models import Action, Job, JobStatus
 from app.permissions import Permission
-from app.services import uploads
+from app.storage import uploads
+from app.storage.documents import document_file
 
 
 async def is_kept(actor: Actor, store: uploads.Store, job_id: UUID) -> bool:
@@ -37,4 +38,4 @@ async def _exists(store: uploads.Store, job: Job) -> bool:
 
 
 def _file(store: uploads.Store, job: Job) -> Path:
-    return drafts.file(store.folder.parent, job.id)
+    return document_file(store.folder.parent, job.id)

@@ -11,13 +11,13 @@ from pathlib import Path
 from uuid import UUID
 
 from app.actor import Actor
-from app.database.work import Subject, writing
-from app.documents import drafts
+from app.database import Subject, writing
 from app.errors import Conflict, Invalid
 from app.models import Action, User
 from app.permissions import Permission
 from app.repositories import users as users_table
-from app.services import uploads
+from app.storage import uploads
+from app.storage.documents import document_file
 from app.topics import jobs, payments, teams, users
 from app.values import reasons
 
@@ -69,7 +69,7 @@ def _confirmed(user: User, typed: str, why: str) -> None:
 
 def _remove(data_dir: Path, job_ids: Sequence[UUID]) -> int:
     """Remove the files of documents; returns how many there were."""
-    files = [file for job_id in job_ids if (file := drafts.file(data_dir, job_id)).exists()]
+    files = [file for job_id in job_ids if (file := document_file(data_dir, job_id)).exists()]
     for file in files:
         file.unlink(missing_ok=True)
     return len(files)

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from app import clock
 from app.actor import Actor
-from app.database.work import Subject, Who, reading, writing
+from app.database import Subject, Who, reading, writing
 from app.errors import NotFound, Unavailable
 from app.models import Action
 from app.paging import PageRequest

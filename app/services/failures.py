@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app import clock
 from app.actor import Actor
-from app.database.work import reading
+from app.database import reading
 from app.paging import Page, PageRequest
 from app.permissions import Permission
 from app.repositories import failures as failures_table

@@ -9,7 +9,7 @@ from typing import Any
 
 from app import clock
 from app.actor import Actor
-from app.database.work import reading
+from app.database import reading
 from app.errors import Unavailable
 from app.models import DatasetStatus, JobStatus, PaymentStatus
 from app.models.stats import Metric
@@ -22,7 +22,7 @@ from app.repositories import stats as stats_table
 from app.repositories import teams as teams_table
 from app.repositories.home import Machine
 from app.repositories.stats import Line
-from app.services import uploads
+from app.storage import uploads
 from app.values.periods import Period, preset
 
 LATELY = 8

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app import job_queue
 from app.actor import Actor, Staff
-from app.database.work import Work, reading, writing
+from app.database import Work, reading, writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.fields.types import SPACE, VERBATIM, FieldType
 from app.fields.values import kept
@@ -35,6 +35,7 @@ from app.repositories import staff as staff_table
 from app.repositories import teams as teams_table
 from app.repositories.datasets import Field
 from app.services import uploads
+from app.storage.uploads import Store, Upload
 from app.tabular.inspection import Inspection, inspect
 from app.tabular.plan import ImportPlan, PlanColumn, dump, load
 from app.topics import datasets as topic
@@ -63,7 +64,7 @@ class Choice:
 class Looked:
     """An uploaded file after a look at it. ``same`` is an earlier import of exactly the same bytes."""
 
-    upload: uploads.Upload
+    upload: Upload
     inspection: Inspection
     same: Any | None
 
@@ -108,7 +109,7 @@ class Kept:
     """What was decided about its columns, by their keys."""
 
 
-async def look(actor: Actor, store: uploads.Store, upload_id: UUID) -> Looked:
+async def look(actor: Actor, store: Store, upload_id: UUID) -> Looked:
     """What an uploaded file is, and what its columns could become.
 
     Raises:
@@ -117,7 +118,7 @@ async def look(actor: Actor, store: uploads.Store, upload_id: UUID) -> Looked:
     return await _look(actor, store, await uploads.get(actor, store, upload_id))
 
 
-async def reopen(actor: Actor, store: uploads.Store, import_id: UUID) -> Kept:
+async def reopen(actor: Actor, store: Store, import_id: UUID) -> Kept:
     """A refused import to be corrected: its file as an upload of one's own, and what was chosen.
 
     Raises:
@@ -132,13 +133,13 @@ async def reopen(actor: Actor, store: uploads.Store, import_id: UUID) -> Kept:
     if not isinstance(actor, Staff):
         raise Forbidden("Only people upload files.")
     facts = (import_.filename, import_.size_bytes, import_.sha256.hex(), actor.staff_id)
-    upload = store.reopen(uploads.Upload(import_.file_id, *facts), actor.staff_id)
+    upload = store.reopen(Upload(import_.file_id, *facts), actor.staff_id)
     columns = load(ImportPlan, import_.plan).columns
     choices = [Choice(column.key, column.type.value, column.missing, column.required) for column in columns]
     return Kept(await _look(actor, store, upload), import_, head.dataset, head.team, {c.key: c for c in choices})
 
 
-async def _look(actor: Actor, store: uploads.Store, upload: uploads.Upload) -> Looked:
+async def _look(actor: Actor, store: Store, upload: Upload) -> Looked:
     inspection = await inspect(store.path(upload.id))
     async with reading(actor, Permission.IMPORTS_RUN) as work:
         same = await imports_table.same_content(work, bytes.fromhex(upload.sha256))
@@ -147,7 +148,7 @@ async def _look(actor: Actor, store: uploads.Store, upload: uploads.Upload) -> L
 
 async def start_new(
     actor: Actor,
-    store: uploads.Store,
+    store: Store,
     looked: Looked,
     *,
     team_id: UUID | None = None,
@@ -194,7 +195,7 @@ async def _team(work: Work, team_id: UUID | None, new_team: str) -> Team:
 
 async def start(
     actor: Actor,
-    store: uploads.Store,
+    store: Store,
     looked: Looked,
     *,
     dataset_id: UUID,
@@ -239,7 +240,7 @@ async def issues(actor: Actor, import_id: UUID, request: PageRequest) -> Page[An
         return await imports_table.issues(work, import_id, request)
 
 
-async def error_file(actor: Actor, store: uploads.Store, import_id: UUID) -> tuple[Path, str]:
+async def error_file(actor: Actor, store: Store, import_id: UUID) -> tuple[Path, str]:
     """The file of all bad rows, and a name for it. Taking it away is recorded, like every export."""
     async with writing(actor, Permission.DATASETS_READ) as work:
         import_ = await work.get(Import, import_id)
@@ -350,7 +351,7 @@ async def _in_order(work: Work, *groups: Sequence[Any]) -> None:
         await work.flush()
 
 
-async def _submit(work: Work, dataset: Dataset, upload: uploads.Upload, plan: ImportPlan, *, skip_bad: bool) -> Import:
+async def _submit(work: Work, dataset: Dataset, upload: Upload, plan: ImportPlan, *, skip_bad: bool) -> Import:
     import_ = Import(
         id=uuid7(),
         team_id=dataset.team_id,
@@ -380,7 +381,7 @@ async def _submit(work: Work, dataset: Dataset, upload: uploads.Upload, plan: Im
     return import_
 
 
-def _take(store: uploads.Store, upload_id: UUID) -> None:
+def _take(store: Store, upload_id: UUID) -> None:
     """The file belongs to its import now: without its facts it is no upload any more."""
     store.facts(upload_id).unlink(missing_ok=True)
 

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from app import job_queue
 from app.actor import Actor
-from app.database.work import Work, writing
+from app.database import Work, writing
 from app.errors import Conflict
-from app.job_queue.settling import give_up
+from app.job_queue.requests import give_up
 from app.job_queue.tasks import TASKS
 from app.models import (
     Action,

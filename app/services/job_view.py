@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from app.actor import Actor
-from app.database.work import Work, reading
+from app.database import Work, reading
 from app.errors import NotFound
 from app.job_queue import durations
-from app.job_queue.attempts import Attempt, attempts
+from app.job_queue.attempts import Attempt, Ending, attempts
 from app.job_queue.durations import Usual
 from app.job_queue.tasks import JOBS_BULK
 from app.models import Action, Import, Job, JobEvent, JobStatus, Team
@@ -23,6 +23,8 @@ from app.repositories import job_times
 from app.repositories import jobs as jobs_table
 from app.repositories import payments as payments_table
 from app.repositories.bulk_outcome import Outcome, by_job
+
+__all__ = ["LARGEST", "Attempt", "Ending", "JobView", "Line", "Usual", "content", "get"]
 
 LARGEST = 100_000
 """Bytes from which on only the beginning of a part is shown on its page; all of it is handed out as a file."""
@@ -144,7 +146,7 @@ async def _usual(work: Work, job: Job) -> Usual | None:
     whose = work.who.team_ids if work.who.team_ids is None or job.team_id is None else (job.team_id,)
     known, usual = durations.remembered.get(job.kind, whose)
     if not known:
-        usual = durations.usual(await job_table.durations(work, job))
+        usual = durations.usual(await job_table.durations(work, job, durations.LAST))
         durations.remembered.keep(job.kind, whose, usual)
     return usual
 

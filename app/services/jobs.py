@@ -8,7 +8,7 @@ from typing import Any
 
 from app import clock
 from app.actor import Actor
-from app.database.work import reading
+from app.database import reading
 from app.job_queue.tasks import JOBS_BULK, QUEUES, attempts_of
 from app.models import JobStatus
 from app.paging import Page, PageRequest

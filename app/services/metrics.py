@@ -7,7 +7,7 @@ from typing import Any
 
 from app import clock
 from app.actor import Actor
-from app.database.work import reading
+from app.database import reading
 from app.models import JobStatus
 from app.permissions import Permission
 from app.repositories import queues as queues_table

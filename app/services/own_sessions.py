@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app.actor import Actor
-from app.database.work import reading, writing
+from app.database import reading, writing
 from app.errors import Conflict, NotFound
 from app.paging import Count, Page, PageRequest
 from app.permissions import Permission

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from app.actor import Actor
-from app.database.work import reading
+from app.database import reading
 from app.integrations import stripe
 from app.integrations.stripe import Live, Problem
 from app.models import Payment, Team

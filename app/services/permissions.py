@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.actor import Actor
-from app.database.work import reading
+from app.database import reading
 from app.models import StaffMember, StaffState
 from app.permissions import ALL_TEAMS_ONLY, ROLE_PERMISSIONS, STEP_UP, Permission, Role, granted
 from app.repositories import permissions as rules_table

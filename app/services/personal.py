@@ -6,8 +6,8 @@ from uuid import UUID
 
 from app import clock
 from app.actor import Actor
+from app.database import Work, writing
 from app.database.masking import personal_columns
-from app.database.work import Work, writing
 from app.errors import NotFound, RateLimited
 from app.models import Action, Base, Job, Payment, User
 from app.permissions import Permission

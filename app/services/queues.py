@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app import clock, job_queue
 from app.actor import Actor
-from app.database.work import Work, reading, writing
+from app.database import Work, reading, writing
 from app.errors import Conflict, Invalid
 from app.job_queue.tasks import TASKS
 from app.models import Action, JobStatus, Queue, Worker

@@ -11,8 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from app.actor import Actor
-from app.database.changes import plain
-from app.database.work import Work, reading, writing
+from app.database import Work, reading, writing
 from app.errors import Conflict, Forbidden, NotFound
 from app.models import Action, Base, DatasetRow, Team, User
 from app.permissions import Permission
@@ -21,6 +20,7 @@ from app.repositories import reverting as questions
 from app.services.reverting_rules import NEVER, NOTHING, RULES, Rule
 from app.topics import rows, teams
 from app.values import reasons
+from app.values.exact_json import plain
 
 _RENAMES = {Action.TEAM_RENAMED, Action.DATASET_RENAMED}
 """What is told by the name that it had before."""

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app import job_queue
-from app.database.work import Work
+from app.database import Work
 from app.errors import Conflict, Invalid
 from app.fields.values import kept
 from app.models import Action, Base, Dataset, DatasetRow, JobStatus, Queue, Team, User

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from app.actor import Actor
-from app.database.work import Work, reading, writing
+from app.database import Work, reading, writing
 from app.errors import Conflict, Invalid, NotFound
 from app.fields.filters import Condition, check
 from app.fields.values import kept

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app import clock
 from app.actor import Actor
-from app.database.work import Work, reading, writing
+from app.database import Work, reading, writing
 from app.errors import Conflict, Invalid
 from app.job_queue.schedules import is_busy, submit_scheduled
 from app.job_queue.tasks import TASKS, label_of

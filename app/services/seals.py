@@ -7,7 +7,7 @@ from typing import BinaryIO
 from app import clock
 from app.actor import Actor
 from app.crypto.signing import Signer
-from app.database.work import Subject, reading, writing
+from app.database import Subject, reading, writing
 from app.errors import NotFound
 from app.models import Action
 from app.permissions import Permission

@@ -14,7 +14,7 @@ from uuid import UUID
 from app import clock
 from app.actor import Actor
 from app.crypto import links, passwords
-from app.database.work import Work, reading, writing
+from app.database import Work, reading, writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.models import (

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.actor import Actor
-from app.database.work import reading, writing
+from app.database import reading, writing
 from app.errors import Conflict, Invalid
 from app.ids import uuid7
 from app.models import Action, RoleRule

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app.actor import Actor
-from app.database.work import Work, reading, writing
+from app.database import Work, reading, writing
 from app.errors import Forbidden, NotFound
 from app.models import Action, StaffMember, StaffSession
 from app.paging import Page, PageRequest

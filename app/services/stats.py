@@ -10,7 +10,7 @@ from datetime import datetime
 
 from app import clock
 from app.actor import Actor
-from app.database.work import Work, reading
+from app.database import Work, reading
 from app.errors import Forbidden
 from app.models.stats import Metric
 from app.permissions import Permission

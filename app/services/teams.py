@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from app.actor import Actor
-from app.database.work import reading, writing
+from app.database import reading, writing
 from app.errors import Conflict, Invalid, NotFound
 from app.ids import uuid7
 from app.models import Action, Team, TeamStatus

@@ -11,7 +11,7 @@ from uuid import UUID
 from app import clock
 from app.actor import Actor
 from app.crypto import api_tokens
-from app.database.work import Work, reading, writing
+from app.database import Work, reading, writing
 from app.errors import Conflict, Invalid, NotFound, NotSignedIn
 from app.ids import uuid7
 from app.models import Action, ApiToken, StaffMember, TokenState

@@ -9,17 +9,17 @@ import hashlib
 import json
 import shutil
 from collections.abc import AsyncIterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path, PureWindowsPath
 from uuid import UUID
 
 from app.actor import Actor, Staff
-from app.config import Settings
-from app.database.work import reading
+from app.database import reading
 from app.errors import AppError, Forbidden, NotFound, Unavailable
 from app.ids import uuid7
 from app.permissions import Permission
 from app.storage import cleanup
+from app.storage.uploads import Store, Upload
 
 BUFFER = 1 << 20
 _SPARE = 64 << 20
@@ -30,68 +30,6 @@ class TooLarge(AppError):
 
     code = "VALIDATION_ERROR"
     status = 413
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file that arrived whole."""
-
-    id: UUID
-    name: str
-    bytes: int
-    sha256: str
-    staff_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """Where uploads lie, and how large one may be."""
-
-    folder: Path
-    max_bytes: int
-
-    def path(self, upload_id: UUID) -> Path:
-        """The file itself."""
-        return self.folder / f"{upload_id}.data"
-
-    def facts(self, upload_id: UUID) -> Path:
-        """What is known about it."""
-        return self.folder / f"{upload_id}.json"
-
-    def errors(self, import_id: UUID) -> Path:
-        """The bad rows of an import, as CSV."""
-        return self.folder / f"{import_id}.errors.csv"
-
-    def reopen(self, kept: Upload, owner: UUID) -> Upload:
-        """A file that an import has kept as an upload of ``owner``, without its bytes being sent anew.
-
-        Raises:
-            NotFound: the file is not kept any more.
-        """
-        if not self.path(kept.id).exists():
-            raise NotFound("The file of this import is not kept any more. Choose it again.")
-        upload = replace(kept, id=uuid7(), staff_id=owner)
-        self.facts(upload.id).write_text(json.dumps(asdict(upload), default=str))
-        self.path(upload.id).hardlink_to(self.path(kept.id))
-        return upload
-
-
-class _Bound:
-    """Filled once by :func:`bind`."""
-
-    store: Store | None = None
-
-
-def bind(settings: Settings) -> None:
-    """Set once at start-up where this installation keeps uploads."""
-    _Bound.store = Store(settings.data_dir / "uploads", settings.upload_max_bytes)
-
-
-def bound() -> Store:
-    """Where this installation keeps uploads."""
-    if _Bound.store is None:
-        raise Unavailable("Uploads are not ready yet. Try again in a moment.")
-    return _Bound.store
 
 
 async def receive(actor: Actor, store: Store, name: str, declared: int | None, body: AsyncIterable[bytes]) -> Upload:

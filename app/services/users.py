@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app.actor import Actor
-from app.database.work import Work, reading, writing
+from app.database import Work, reading, writing
 from app.errors import Conflict, Invalid
 from app.ids import uuid7
 from app.models import Action, Plan, Team, User, UserStatus

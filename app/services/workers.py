@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app import __version__, clock
 from app.actor import Actor
-from app.database.work import reading, writing
+from app.database import reading, writing
 from app.errors import Conflict
 from app.job_queue.tasks import QUEUES, label_of
 from app.models import Action, Worker

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from app.config import Settings
-from app.startup import StartupProblem
+from app.errors import StartupProblem
 from app.storage.secret_files import SecretFiles, new_secret
 
 

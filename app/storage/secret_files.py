@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.startup import StartupProblem
+from app.errors import StartupProblem
 
 SHORTEST = 43
 """Characters of 256 random bits in the url-safe alphabet; a shorter file was cut or tampered with."""

@@ -6,7 +6,7 @@ import os
 import socket
 
 from app.config import Settings
-from app.startup import StartupProblem
+from app.errors import StartupProblem
 
 
 def check_listening(settings: Settings) -> None:

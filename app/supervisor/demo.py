@@ -4,7 +4,7 @@ import typer
 
 from app import clock
 from app.config import Settings
-from app.startup import StartupProblem
+from app.errors import StartupProblem
 from app.supervisor.process_settings import bring_up_to_date, talk
 
 

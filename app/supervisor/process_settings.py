@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from app.config import Settings
+from app.errors import StartupProblem
 from app.postgres.embedded import EmbeddedPostgres
 from app.postgres.login_passwords import engine_url
-from app.startup import StartupProblem
 from app.storage.secret_files import SecretFiles
 
 DATABASE = "quarterdeck"

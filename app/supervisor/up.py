@@ -15,9 +15,8 @@ import typer
 
 from app.actor import Command
 from app.config import Settings
-from app.errors import Invalid
+from app.errors import Invalid, StartupProblem
 from app.postgres.embedded import EmbeddedPostgres
-from app.startup import StartupProblem
 from app.supervisor import demo as demo_company
 from app.supervisor.address import check_listening
 from app.supervisor.children import Child, end_all

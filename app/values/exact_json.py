@@ -6,8 +6,12 @@ an edit of one cell would round its neighbours.
 
 import json
 import re
+from collections.abc import Mapping
+from datetime import date, datetime
 from decimal import Decimal
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
 from pydantic_core import from_json
 
@@ -93,5 +97,24 @@ def _rounded(value: Any) -> Any:  # noqa: ANN401 - a JSON value
             return [_rounded(item) for item in value]
         case dict():
             return {key: _rounded(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column can hold, as JSON
+    """A value as JSON can carry it."""
+    match value:
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case Enum():
+            return value.value
+        case UUID():
+            return str(value)
+        case datetime() | date():
+            return value.isoformat()
+        case bytes():
+            return value.hex()
         case _:
             return value

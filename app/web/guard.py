@@ -1,8 +1,9 @@
 """The guard at the gate: every request and every websocket passes here before anything else sees it.
 
 It lets in our own origin only, says who is there (``scope["state"]["actor"]``: a Staff or None), keeps those who are
-not signed in to the public paths, counts the bytes of a body, and dresses every answer (``app.web.headers``). What happens
-on an open page's wire afterwards, ``app.web.websocket`` watches; what somebody may do, the door (``app.database.work``) decides.
+not signed in to the public paths, counts the bytes of a body, and dresses every answer (``app.web.headers``). What
+happens on an open page's wire afterwards, ``app.web.websocket`` watches; what somebody may do, the door
+(``app.database.work``) decides.
 """
 
 import dataclasses
@@ -56,8 +57,8 @@ NICEGUI_UPLOADS = "/_nicegui/client/"
 _NOT_PAGES = ("/api/", UPLOADS, "/_nicegui", "/auth/")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
-# The guard alone compresses and knows who asks (app.web.proxies): what others claim about either is not passed on. NiceGUI,
-# for one, would write X-Forwarded-Prefix into its pages.
+# The guard alone compresses and knows who asks (app.web.proxies): what others claim about either is not passed on.
+# NiceGUI, for one, would write X-Forwarded-Prefix into its pages.
 _STRIPPED = {b"accept-encoding", b"forwarded", b"x-real-ip"}
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections import Counter
 from limits import parse
 
 from app.errors import RateLimited
-from app.web.proxies import holder
+from app.values.ip_addresses import holder
 
 ANONYMOUS_RATE = parse("1200/minute")
 """Per address, which a whole company may share: 300 people who sign in within the same minute."""

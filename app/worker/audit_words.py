@@ -1,6 +1,6 @@
 """The worker's part in searching the audit log: reading the words of what was sealed."""
 
-from app.database.work import keeping
+from app.database import keeping
 from app.repositories import audit_words
 
 

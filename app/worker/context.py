@@ -11,8 +11,8 @@ from uuid import UUID
 from app import job_queue
 from app.actor import System
 from app.config import Settings
+from app.database import Work, keeping
 from app.database.driver import until_lost
-from app.database.work import Work, keeping
 from app.job_queue import Cancelled, Later, Run
 from app.privacy import job_secrets
 

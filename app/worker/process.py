@@ -14,9 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import __version__, clock, job_queue, topics
 from app.config import Settings
-from app.database import engine
+from app.database import engine, keeping
 from app.database.listening import listening
-from app.database.work import keeping
 from app.errors import AppError
 from app.ids import uuid7
 from app.job_queue import Claimed, LeaseLost, Result, Run

@@ -11,8 +11,8 @@ import signal
 from app import logs
 from app.config import Settings
 from app.database import engine
+from app.errors import StartupProblem
 from app.job_queue.tasks import MAINTENANCE, QUEUES
-from app.startup import StartupProblem
 from app.worker import tasks
 from app.worker.process import WorkerProcess
 

@@ -4,7 +4,7 @@ due, and each time of a schedule is taken once.
 
 from dataclasses import dataclass
 
-from app.database.work import keeping
+from app.database import keeping
 from app.job_queue import schedules
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from app.config import Settings
-from app.database.work import Work, keeping
+from app.database import Work, keeping
 from app.errors import AppError
 from app.integrations import checkpoint_webhook
 from app.seals import checkpoints, guards, partitions, sealing, state, verifying

@@ -1,6 +1,6 @@
 """The worker's part in the numbers: adding up what the triggers noted."""
 
-from app.database.work import keeping
+from app.database import keeping
 from app.repositories import stats as stats_table
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.database.work import Work
+from app.database import Work
 from app.job_queue.engines.base import Delivery, Intake
 
 TABLE = """

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from app.config import Settings
-from app.documents.drafts import file, ordered
+from app.documents.drafts import ordered
 from app.job_queue.tasks import DOCUMENT_GENERATE
+from app.storage.documents import document_file
 from components.downloads import Download
 from tests.factories import add_job, add_values, make_dataset
 from tests.pages.visitor import Visitor, application, visiting
@@ -41,7 +42,7 @@ async def test_a_kept_document_is_offered_to_those_who_may_take_it_away(
         assert ann.find(kind="head").contents["title"] == "Generate document"
         assert downloads(ann) == []
         assert (await ann.http.get(address)).status_code == httpx.codes.NOT_FOUND
-        kept = file(settings.data_dir, job_id)
+        kept = document_file(settings.data_dir, job_id)
         kept.parent.mkdir(parents=True)
         kept.write_text("".join(ordered("brief", "Bees", "en", 2).texts()))
         await ann.open(f"/jobs/{job_id}")

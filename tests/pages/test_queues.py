@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from app import job_queue
 from app.config import Settings
-from app.database.work import keeping
+from app.database import keeping
 from app.ids import uuid7
 from app.job_queue.schedules import declare_schedules
 from tests.factories import add_job

@@ -15,7 +15,7 @@ import asyncpg
 
 from app import job_queue
 from app.config import Settings
-from app.database.work import writing
+from app.database import writing
 from app.job_queue import Task
 from app.job_queue.engines.base import Engine
 from app.job_queue.engines.pgqueuer import PgQueuerEngine

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.config import Settings
-from app.startup import StartupProblem
+from app.errors import StartupProblem
 from app.supervisor.address import check_listening
 from app.supervisor.process_settings import environment, for_web, for_worker, resolve, running
 from tests.ports import free_port

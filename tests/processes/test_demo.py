@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from app.config import Settings
+from app.errors import StartupProblem
 from app.postgres.embedded import EmbeddedPostgres
-from app.startup import StartupProblem
 from app.supervisor.up import demo
 from tests.processes.running import quarterdeck, up
 

@@ -14,7 +14,7 @@ import pytest
 
 from app import job_queue
 from app.config import Settings
-from app.database.work import keeping, writing
+from app.database import keeping, writing
 from app.job_queue.engines.base import Delivery
 from app.permissions import Permission
 from tests.people import Company

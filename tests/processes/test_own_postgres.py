@@ -17,6 +17,7 @@ import app.postgres.embedded
 from app.actor import Staff
 from app.config import Settings
 from app.database import engine
+from app.errors import StartupProblem
 from app.permissions import Role
 from app.postgres import connecting, external
 from app.postgres.embedded import EmbeddedPostgres
@@ -24,7 +25,6 @@ from app.postgres.login_passwords import engine_url
 from app.postgres.migrate import head, upgrade
 from app.repositories import health
 from app.services import teams
-from app.startup import StartupProblem
 from app.supervisor.process_settings import resolve
 from tests.factories import Desk
 from tests.ports import free_port

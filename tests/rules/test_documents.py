@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from app.__main__ import cli
+from app.cli.commands import cli
 from app.config import Settings
 from app.permissions import ALL_TEAMS_ONLY, ROLE_PERMISSIONS, STEP_UP, Permission, Role
 from tests.rules.tree import ROOT

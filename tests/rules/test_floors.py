@@ -18,16 +18,22 @@ from tests.rules.tree import (
     public_functions,
     sources,
     strings,
+    verbs,
 )
 
 NOBODY_IS_KNOWN_YET = {
-    "doorstep.asking",
-    "doorstep.in_turn",  # the login role's block, for questions from before anybody is known
-    "links.find",  # whoever holds a one-time link has no session
-    "links.use",  # the same; takes `nobody`
-    "programs.find",  # turns an API token into the actor
+    "health.schema_revision",  # asked by load balancers, tells nothing of anybody's
+}
+# Asked before anybody is known.
+LOGIN_QUESTIONS = {"app/repositories/health.py", *map(str, modules("app/authentication/queries"))}
+# What authentication starts with: who it is for, or what stands for somebody until they are known.
+AUTHENTICATION_TAKES = {"actor", "nobody", "claims", "login"}
+BEFORE_ANYBODY = {
+    "transaction.asking",
+    "transaction.in_turn",  # the login role's block, for questions from before anybody is known
+    "one_time_links.find",  # whoever holds a one-time link has no session
+    "api_tokens.find",  # turns an API token into the actor
     "second_factor.bind",  # start-up hands over the keys that seal
-    "second_factor.sign_in",  # takes `nobody`, whose password was right
     "second_factor.waits",  # whether a half sign-in still waits for its code
     "sessions.bind",  # start-up hands over the signing key
     "sessions.find",  # turns a cookie into the actor
@@ -36,53 +42,35 @@ NOBODY_IS_KNOWN_YET = {
     "sessions.signed",  # the same, signed
     "sessions.living",  # the same question for all open pages at once
     "sessions.saw",  # book-keeping of a session that was just found
-    "sessions.sign_in",  # takes `nobody`, who is about to become somebody
-    "uploads.bind",  # start-up tells where uploads lie
-    "uploads.bound",  # the same place, for those who hand it to a verb
-    "health.schema_revision",  # asked by load balancers, tells nothing of anybody's
-}
-# Asked before anybody is known.
-LOGIN_QUESTIONS = {
-    f"app/repositories/{name}.py"
-    for name in ("sessions", "programs", "links", "health", "throttle", "second_factor", "step_up")
 }
 # Their plain functions build questions and ask none.
 PURE_PARTS = {f"app/repositories/{name}.py" for name in ("audit_words", "filters", "job_activity", "keyset", "tallies")}
 QUESTION = "matching"  # what a list asks, made of its request and not yet put
 SQL_TEXT = (
     "app/repositories/",
-    "app/ledger/",
-    "app/database/work.py",
-    "app/database/identity.py",
-    "app/database/engine.py",
+    "app/authentication/queries/",
+    "app/job_queue/",
+    "app/database/",
     "app/postgres/migrate.py",
 )
 SQL_TEXT_NAMES = {"sqlalchemy.text", "sqlalchemy.sql.text", "sqlalchemy.sql.expression.text"}
 # Also where import-linter cannot name a module that does not exist yet.
-OUT_OF_REACH = {
-    "pages": (
-        *(
-            "sqlalchemy",
-            "asyncpg",
-            "alembic",
-            "app.database.engine",
-            "app.database.work",
-            "app.database.identity",
-            "app.repositories",
-            "app.job_queue",
-        ),
-        *("app.database.listening", "app.database.driver", "app.crypto", "app.main", "app.web.routes", "app.worker"),
-    ),
-    "components": (
+MACHINERY = (
+    *(
         "sqlalchemy",
         "asyncpg",
-        "app.services",
-        "app.models",
-        "app.database.engine",
-        "app.database.work",
+        "alembic",
+        "app.database",
+        "app.repositories",
+        "app.job_queue",
+        "app.crypto",
         "app.main",
-        "pages",
     ),
+    *("app.web", "app.worker", "app.postgres", "app.supervisor", "app.cli"),
+)
+OUT_OF_REACH = {
+    "pages": MACHINERY,
+    "components": (*MACHINERY, "app.services", "app.authentication", "app.models", "app.storage", "pages"),
 }
 DOORS = {
     "stripe": ("app/integrations/stripe.py",),
@@ -123,7 +111,23 @@ def test_the_exceptions_to_the_actor_still_exist() -> None:
     assert there >= NOBODY_IS_KNOWN_YET, f"Forget these exceptions: {NOBODY_IS_KNOWN_YET - there}"
 
 
-@pytest.mark.parametrize("path", modules("app/repositories"), ids=str)
+@pytest.mark.parametrize("path", modules("app/authentication"), ids=str)
+def test_authentication_takes_first_whom_it_is_for(path: Path) -> None:
+    wrong = [
+        at(path, function)
+        for function in public_functions(path)
+        if first_parameter(function) not in AUTHENTICATION_TAKES
+        and f"{path.stem}.{function.name}" not in BEFORE_ANYBODY
+    ]
+    assert not wrong, f"Authentication takes one of {sorted(AUTHENTICATION_TAKES)} first: {wrong}"
+
+
+def test_the_exceptions_to_whom_it_is_for_still_exist() -> None:
+    there = {f"{path.stem}.{function.name}" for path, function in _functions("app/authentication")}
+    assert there >= BEFORE_ANYBODY, f"Forget these exceptions: {BEFORE_ANYBODY - there}"
+
+
+@pytest.mark.parametrize("path", [*modules("app/repositories"), *modules("app/authentication/queries")], ids=str)
 def test_every_repository_function_takes_the_work_first(path: Path) -> None:
     expected = "login" if str(path) in LOGIN_QUESTIONS else "work"
     wrong = [
@@ -135,7 +139,7 @@ def test_every_repository_function_takes_the_work_first(path: Path) -> None:
     assert not wrong, f"Repository functions take `{expected}` first: {wrong}"
 
 
-@pytest.mark.parametrize("path", modules("app/services"), ids=str)
+@pytest.mark.parametrize("path", verbs(), ids=str)
 def test_services_hold_only_functions_exceptions_and_frozen_dataclasses(path: Path) -> None:
     wrong = [
         at(path, node)
@@ -164,7 +168,7 @@ def test_sql_text_is_written_only_near_the_database() -> None:
         in {name.replace("sqlalchemy.sql.", "sqlalchemy.").replace("expression.", "") for name in imports(path)}
         and not str(path).startswith((*SQL_TEXT, "app/models/"))
     ]
-    assert not wrong, f"text() belongs to repositories, the ledger and the door: {wrong}"
+    assert not wrong, f"text() belongs to repositories, the job queue and the door: {wrong}"
     attributes = [
         at(path, call)
         for path in sources("app", "pages", "components")

@@ -50,7 +50,7 @@ def test_every_role_has_a_row_in_the_matrix() -> None:
 @pytest.mark.parametrize("permission", DUE_PERMISSIONS)
 def test_every_permission_is_demanded_somewhere(permission: Permission) -> None:
     assert permission.name in members_used(
-        "Permission", "app/services", "app/worker", "app/api", "app/privacy/personal.py"
+        "Permission", "app/services", "app/authentication", "app/worker", "app/web", "app/privacy/personal.py"
     )
 
 

@@ -24,6 +24,11 @@ def modules(folder: str) -> list[Path]:
     return [path for path in sources(folder) if path.parent == Path(folder) and path.stem != "__init__"]
 
 
+def verbs() -> list[Path]:
+    """The modules of verbs: the services, and authentication."""
+    return [*modules("app/services"), *modules("app/authentication")]
+
+
 @cache
 def parsed(path: Path) -> ast.Module:
     """The syntax tree of a file, relative to the repository."""

@@ -13,7 +13,8 @@ from fastapi import FastAPI
 
 from app.actor import Staff
 from app.config import Settings
-from app.services import imports, uploads
+from app.services import imports
+from app.storage import uploads
 from app.tabular import source
 from app.tabular.inspection import inspect_here
 from app.tabular.plan import Unreadable

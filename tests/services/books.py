@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from app import clock, job_queue
-from app.database.work import keeping, writing
+from app.database import keeping, writing
 from app.ids import uuid7
 from app.job_queue import Claimed, Failure, Task
 from app.models import Action, Job, Team, Worker

@@ -7,8 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from app.config import Settings
-from app.database import engine
-from app.database.work import keeping
+from app.database import engine, keeping
 from app.seals import sealing
 from app.seals.keys import of_settings
 

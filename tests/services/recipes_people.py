@@ -3,7 +3,7 @@
 import pytest
 
 from app.actor import Command, Staff
-from app.authentication import one_time_links, second_factor, sessions, step_up
+from app.authentication import one_time_links, passwords, second_factor, sessions, step_up
 from app.authentication.sessions import WrongPassword
 from app.errors import RateLimited
 from app.models import Action
@@ -149,13 +149,13 @@ async def _revoke(s: Stage) -> Do:
     return lambda: tokens.revoke(s.company.sue, made.id, WHY)
 
 
-@verb("profile.choose_due_password", Action.STAFF_PASSWORD_CHANGED, untold="must_change_password")
+@verb("passwords.choose_due", Action.STAFF_PASSWORD_CHANGED, untold="must_change_password")
 async def _due(s: Stage) -> Do:
     await s.admin.execute("UPDATE staff SET must_change_password = true WHERE id = $1", s.ann.staff_id)
-    return lambda: profile.choose_due_password(s.ann, PASSWORD, OTHER)
+    return lambda: passwords.choose_due(s.ann, PASSWORD, OTHER)
 
 
-@verb("links.use", Action.STAFF_LINK_USED)
+@verb("one_time_links.use", Action.STAFF_LINK_USED)
 async def _use_link(s: Stage) -> Do:
     token = await s.link()
     return lambda: one_time_links.use(NOBODY, token, OTHER)

@@ -8,7 +8,6 @@ import asyncpg
 
 from app.actor import Nobody, Staff
 from app.crypto import links as link_tokens
-from app.documents import drafts
 from app.ids import uuid7
 from app.job_queue.tasks import FILES_TIDY
 from app.models import Action
@@ -17,6 +16,7 @@ from app.services import (
     imports,
     tokens,
 )
+from app.storage.documents import document_file
 from tests.factories import Desk, Made, add_job
 from tests.people import Company
 from tests.services.phones import Clock, Phone, enrol
@@ -49,7 +49,7 @@ class Stage:
 
     async def document(self) -> UUID:
         job_id = await add_job(self.admin, self.company.acme, "succeeded", "document.generate")
-        file = drafts.file(self.desk.store.folder.parent, job_id)
+        file = document_file(self.desk.store.folder.parent, job_id)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("A draft")
         return job_id

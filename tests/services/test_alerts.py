@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app.database.work import keeping
+from app.database import keeping
 from app.errors import Forbidden
 from app.ids import uuid7
 from app.job_queue import declare_queues

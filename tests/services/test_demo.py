@@ -26,9 +26,9 @@ from app.demo import loading
 from app.demo.dice import DAY_BEGINS, DAY_ENDS
 from app.demo.failures import FAILURES, NO_TEMPLATE, READ_ONLY
 from app.documents import drafts
+from app.errors import StartupProblem
 from app.job_queue.attempts import Ending, attempts
 from app.services import staff
-from app.startup import StartupProblem
 from tests.conftest import Database
 from tests.factories import check_counts
 from tests.rules.tree import ROOT

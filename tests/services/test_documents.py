@@ -12,7 +12,7 @@ import pytest
 import app.worker.tasks.documents  # noqa: F401 - binds the function that the job runs
 from app import job_queue
 from app.config import Settings
-from app.database.work import writing
+from app.database import writing
 from app.documents import drafts
 from app.errors import Forbidden, Invalid, NotFound
 from app.job_queue.tasks import DOCUMENT_GENERATE

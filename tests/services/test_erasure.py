@@ -9,12 +9,12 @@ import pytest
 from app import clock
 from app.config import Settings
 from app.database.masking import personal_columns
-from app.documents import drafts
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.models import BulkVerb, Job, JobEvent, Payment, User
 from app.paging import PageRequest
 from app.services import audit, audit_exports, bulk, erasure, teams, users
 from app.services.erasure import Erased
+from app.storage.documents import document_file
 from tests.factories import Desk, add_job, add_payment, add_user
 from tests.people import Company
 from tests.services.sealed import log_of
@@ -69,7 +69,7 @@ async def test_nothing_of_them_is_left(
 ) -> None:
     desk = Desk.of(company.ann, settings)
     job_id = await admin.fetchval("SELECT id FROM jobs")
-    document = drafts.file(desk.store.folder.parent, job_id)
+    document = document_file(desk.store.folder.parent, job_id)
     document.parent.mkdir(parents=True, exist_ok=True)
     document.write_text(f"For {NAME}")
     bob = await users.create(company.ann, company.acme, "Bob", "bob@example.com")

@@ -1,8 +1,8 @@
 """Every verb that writes leaves its entry, with before and after as the database itself saw them.
 
-The verbs are found in the source: whatever in ``app.services`` opens the door to write, or the doorstep. One without a
-recipe here fails the first test. What each must have told is not written down here: the tables are looked at before
-and after, and the entry has to say the difference.
+The verbs are found in the source: whatever in ``app.services`` or ``app.authentication`` opens the door to write. One
+without a recipe here fails the first test. What each must have told is not written down here: the tables are looked at
+before and after, and the entry has to say the difference.
 """
 
 import ast
@@ -26,7 +26,7 @@ from app.models import Base
 from app.trace import referenced
 from tests.factories import Desk, add_import, add_job, add_user, make_dataset
 from tests.people import PASSWORD, Company
-from tests.rules.tree import Function, modules, parsed, public_functions
+from tests.rules.tree import Function, parsed, public_functions, verbs
 from tests.services import recipes_people, recipes_records
 from tests.services.phones import Clock, ann, time
 from tests.services.stage import RECIPES, Stage
@@ -34,8 +34,8 @@ from tests.services.stage import RECIPES, Stage
 __all__ = ["ann", "recipes_people", "recipes_records", "time"]
 
 ASKING = {
-    "links.find": "who holds a link",
-    "programs.find": "whose token it is; that it was used is book-keeping",
+    "one_time_links.find": "who holds a link",
+    "api_tokens.find": "whose token it is; that it was used is book-keeping",
     "sessions.find": "whose cookie it is",
     "sessions.living": "which sessions live",
     "second_factor.waits": "whether a code is awaited",
@@ -45,7 +45,7 @@ ASKING = {
     "step_up.has_code": "whether somebody has a second factor",
     "throttle.device": "by which browsers somebody is known: book-keeping",
     "health.schema_revision": "the schema's version",
-    "doorstep.asking": "the doorstep itself",
+    "transaction.asking": "the block itself",
 }
 """What comes to the doorstep and changes nothing that anybody has to answer for."""
 
@@ -54,6 +54,9 @@ def _calls(function: Function) -> Iterator[str]:
     for node in ast.walk(function):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func)
+
+
+_HOMES = {path.stem: path for path in verbs()}
 
 
 @cache
@@ -67,9 +70,9 @@ def _reaches(path: Path, name: str, seen: frozenset[tuple[Path, str]] = frozense
         return False
     for called in _calls(_functions(path)[name]):
         module, _, other = called.rpartition(".")
-        place = path.with_name(f"{module}.py") if module else path
+        place = _HOMES.get(module) if module else path
         if called in {"writing", "asking", "db.login"} or (
-            place in modules("app/services") and _reaches(place, other, seen | {(path, name)})
+            place is not None and _reaches(place, other, seen | {(path, name)})
         ):
             return True
     return False
@@ -79,7 +82,7 @@ def writers() -> set[str]:
     """The verbs that write, or might."""
     return {
         f"{path.stem}.{function.name}"
-        for path in modules("app/services")
+        for path in verbs()
         for function in public_functions(path)
         if _reaches(path, function.name)
     }

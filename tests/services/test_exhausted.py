@@ -10,8 +10,7 @@ from sqlalchemy import text
 
 from app import clock, job_queue
 from app.config import Settings
-from app.database import driver_errors, engine
-from app.database.work import keeping, reading
+from app.database import driver_errors, engine, keeping, reading
 from app.errors import DiskFull, Exhausted, OutOfMemory, TooManyConnections, Unavailable
 from app.permissions import Permission
 from app.services import alerts

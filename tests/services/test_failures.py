@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from app import clock
-from app.database.work import keeping
+from app.database import keeping
 from app.errors import Forbidden, NotFound
 from app.paging import PageRequest, Sort
 from app.repositories import stats as stats_table

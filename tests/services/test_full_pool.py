@@ -6,8 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from app.config import Settings
-from app.database import engine
-from app.database.work import keeping, reading
+from app.database import engine, keeping, reading
 from app.errors import Unavailable
 from app.permissions import Permission
 from app.worker.process import WorkerProcess

@@ -12,7 +12,7 @@ import pytest
 import app.worker.tasks.tidying  # noqa: F401 - binds the function that its job runs
 from app import job_queue
 from app.config import Settings
-from app.database.work import writing
+from app.database import writing
 from app.errors import Conflict, Duplicate, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.job_queue.tasks import FILES_TIDY

@@ -17,7 +17,7 @@ from sqlalchemy import select, text
 from app.actor import Staff
 from app.config import Settings
 from app.database import engine as db
-from app.database.work import reading, writing
+from app.database import reading, writing
 from app.errors import AppError, TooSlow
 from app.models import Action, User
 from app.permissions import Permission, Role

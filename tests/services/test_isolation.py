@@ -53,10 +53,11 @@ from app.services import (
 from app.services.bulk import BulkVerb, Choice
 from app.services.schedules import Times
 from app.services.teams import Limits
+from app.storage.uploads import Upload
 from app.values import periods
 from tests.factories import Desk, Made, add_import, add_job, add_payment, add_user, choices, make_dataset
 from tests.people import Company
-from tests.rules.tree import first_parameter, modules, public_functions
+from tests.rules.tree import first_parameter, public_functions, verbs
 from tests.services.test_failures import fail
 from tests.told import told_by
 from tests.untouched import picture
@@ -78,7 +79,7 @@ class Theirs:
     entry_id: int
     desk: Desk
     looked: imports.Looked
-    upload: uploads.Upload
+    upload: Upload
     team_id: UUID
     user_id: UUID
     payment_id: UUID
@@ -253,7 +254,7 @@ NOT_FOR_THE_LIMITED: dict[str, Call] = {
 # An upload belongs to its sender alone, an account and its sessions to their owner: tests/services/test_profile.py.
 OF_THE_SENDER = {
     "audit_exports.start",
-    *("uploads.receive", "profile.get", "profile.rename", "profile.change_password", "profile.choose_due_password"),
+    *("uploads.receive", "profile.get", "profile.rename", "profile.change_password", "passwords.choose_due"),
     *("throttle.trying", "throttle.device"),
     *("second_factor.get", "second_factor.begin", "second_factor.set_up", "second_factor.renew_codes"),
     *("second_factor.turn_off", "second_factor.verify"),
@@ -268,17 +269,17 @@ OF_THE_SENDER = {
 def test_every_verb_of_every_service_stands_in_one_of_the_tables() -> None:
     """Whatever acts for somebody; what asks before anybody is known is listed in tests/rules/test_floors.py."""
     there = {
-        f"{path.stem}.{function.name}"
-        for path in modules("app/services")
+        f"{path.stem}.{function.name}": path
+        for path in verbs()
         for function in public_functions(path)
         if first_parameter(function) == "actor"
     }
     tables = [REFUSED, LISTS, NOT_FOR_THE_LIMITED, OF_THE_SENDER]
-    assert there == set().union(*tables)
+    assert there.keys() == set().union(*tables)
     assert len(there) == sum(map(len, tables)), "one table each"
-    for name in there:
-        module, _, verb = name.partition(".")
-        parameters = inspect.signature(getattr(import_module(f"app.services.{module}"), verb)).parameters
+    for name, path in there.items():
+        module = import_module(".".join(path.with_suffix("").parts))
+        parameters = inspect.signature(getattr(module, name.rpartition(".")[2])).parameters
         assert next(iter(parameters)) == "actor"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from app import clock, job_queue
 from app.actor import Staff
-from app.database.work import writing
+from app.database import writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.job_queue.tasks import DOCUMENT_GENERATE

@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from app.database.work import keeping
+from app.database import keeping
 from app.errors import Unavailable
 from tests.people import Company
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app import clock, job_queue
 from app.actor import System
-from app.database.work import keeping, reading, writing
+from app.database import keeping, reading, writing
 from app.errors import Duplicate
 from app.ids import uuid7
 from app.job_queue import Claimed, LeaseLost, Run

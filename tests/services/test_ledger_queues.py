@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app import job_queue
-from app.database.work import Work, keeping, writing
+from app.database import Work, keeping, writing
 from app.errors import Duplicate
 from app.job_queue import Claimed
 from app.models import Action, Job

@@ -6,8 +6,7 @@ from sqlalchemy import func, select
 
 from app import job_queue
 from app.actor import System
-from app.database import engine
-from app.database.work import keeping, reading, writing
+from app.database import engine, keeping, reading, writing
 from app.models import Action, Job, Team
 from app.permissions import Permission
 from tests.services.books import COUNT, Books, sign_on, worker

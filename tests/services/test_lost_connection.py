@@ -10,8 +10,7 @@ import asyncpg
 import pytest
 
 from app.config import Settings
-from app.database import driver
-from app.database.work import keeping
+from app.database import driver, keeping
 from app.errors import Unavailable
 from app.ids import uuid7
 from app.repositories import imports as imports_table

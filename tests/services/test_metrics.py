@@ -14,8 +14,7 @@ from pydantic import SecretStr, ValidationError
 
 from app import clock
 from app.config import Settings
-from app.database import engine
-from app.database.work import keeping
+from app.database import engine, keeping
 from app.ids import uuid7
 from app.job_queue import declare_queues
 from app.web import errors

@@ -11,7 +11,7 @@ from app.authentication import second_factor, sessions, step_up
 from app.authentication.second_factor import Sealing
 from app.authentication.sessions import SignedIn
 from app.crypto import sealed
-from app.database.work import reading
+from app.database import reading
 from app.errors import Conflict, Invalid, NotSignedIn, RateLimited
 from app.permissions import Permission
 from tests.people import PASSWORD, Company

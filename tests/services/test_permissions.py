@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from app.actor import Staff
-from app.database.work import reading
+from app.database import reading
 from app.errors import Forbidden
 from app.permissions import ALL_TEAMS_ONLY, ROLE_PERMISSIONS, STEP_UP, Permission, Role
 from app.services import permissions

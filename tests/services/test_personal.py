@@ -22,8 +22,8 @@ from app import permissions
 from app.actor import Staff
 from app.authentication import api_tokens
 from app.config import Settings
+from app.database import reading
 from app.database.masking import kind_of
-from app.database.work import reading
 from app.errors import AppError, Conflict, Forbidden, Invalid
 from app.models import AuditEntry, Base, Job, User
 from app.paging import PageRequest, Sort

@@ -9,10 +9,11 @@ import pytest
 from app import clock
 from app.actor import Command, Nobody, Staff
 from app.authentication import one_time_links, sessions, throttle
+from app.authentication import passwords as own_passwords
 from app.config import Settings
 from app.crypto import links as tokens
 from app.crypto import passwords
-from app.database.work import reading
+from app.database import reading
 from app.errors import Forbidden, Invalid, NotSignedIn, RateLimited, Unfinished
 from app.permissions import Permission
 from app.services import profile, staff
@@ -114,7 +115,7 @@ async def test_who_must_choose_a_password_can_do_nothing_else_and_goes_on(
     tess: Staff, admin: asyncpg.Connection, company: Company
 ) -> None:
     with pytest.raises(Invalid, match="not your present password any more"):
-        await profile.choose_due_password(tess, PASSWORD, NEW)
+        await own_passwords.choose_due(tess, PASSWORD, NEW)
     await admin.execute("UPDATE staff SET must_change_password = true")
     for verb in (profile.get(tess), profile.change_password(tess, PASSWORD, NEW), profile.rename(tess, "Tess")):
         with pytest.raises(Unfinished):
@@ -126,16 +127,16 @@ async def test_who_must_choose_a_password_can_do_nothing_else_and_goes_on(
         (PASSWORD, "Tess Tam 2026 tess", "password"),
     ):
         with pytest.raises(Invalid) as refused:
-            await profile.choose_due_password(tess, present, wanted)
+            await own_passwords.choose_due(tess, present, wanted)
         assert list(refused.value.fields) == [field]
-    await profile.choose_due_password(tess, PASSWORD, NEW)
+    await own_passwords.choose_due(tess, PASSWORD, NEW)
     assert await living(admin, tess) == [str(tess.session_id)]
     assert (await profile.get(tess)).account.name == "Tess Tam"
     entry = await admin.fetchrow("SELECT * FROM audit_told() WHERE action = 'staff.password_changed'")
     assert (entry["actor_id"], entry["session_id"], entry["ip"]) == (tess.staff_id, tess.session_id, "127.0.0.1")
-    await profile.choose_due_password(company.nil, PASSWORD, NEW)  # whatever one's role
+    await own_passwords.choose_due(company.nil, PASSWORD, NEW)  # whatever one's role
     with pytest.raises(NotSignedIn):
-        await profile.choose_due_password(Command("root"), PASSWORD, NEW)
+        await own_passwords.choose_due(Command("root"), PASSWORD, NEW)
 
 
 async def test_a_link_ends_the_duty_to_choose_a_password(tess: Staff, admin: asyncpg.Connection) -> None:
@@ -152,10 +153,10 @@ async def test_ones_own_password_is_no_way_to_guess_it(tess: Staff, admin: async
     await admin.execute("UPDATE staff SET must_change_password = true WHERE id = $1", tess.staff_id)
     for _ in range(4):
         with pytest.raises(Invalid):
-            await profile.choose_due_password(tess, "wrong password", NEW)
+            await own_passwords.choose_due(tess, "wrong password", NEW)
     await admin.execute("UPDATE sign_in_tries SET blocked_until = now() + interval '1 hour' WHERE failures > 3.5")
     with pytest.raises(RateLimited):
-        await profile.choose_due_password(tess, PASSWORD, NEW)
+        await own_passwords.choose_due(tess, PASSWORD, NEW)
     await sessions.sign_in(Nobody(), tess.email, PASSWORD, "another browser")
 
 

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from app import __version__, job_queue
-from app.database.work import keeping
+from app.database import keeping
 from app.errors import Conflict, Forbidden, Invalid
 from app.ids import uuid7
 from app.job_queue.tasks import MAINTENANCE, QUEUES

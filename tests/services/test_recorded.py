@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
+from app.database import keeping, writing
 from app.database.bookkeeping import UNWATCHED
 from app.database.masking import personal_columns
-from app.database.work import keeping, writing
 from app.models import Base
 from app.permissions import Permission
 from app.services import users

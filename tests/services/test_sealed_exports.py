@@ -9,7 +9,7 @@ import pytest
 
 from app.actor import Actor, Command
 from app.config import Settings
-from app.database.work import reading as asking
+from app.database import reading as asking
 from app.permissions import Permission
 from app.seals import exporting, reading
 from app.seals.keys import of_texts

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from app import job_queue, logs
 from app.config import Settings
-from app.database.work import reading, writing
+from app.database import reading, writing
 from app.job_queue import TASKS, Task
 from app.models import Action, Job, JobEvent, Team
 from app.paging import PageRequest

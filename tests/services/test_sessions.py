@@ -9,7 +9,7 @@ import pytest
 
 from app import clock
 from app.actor import Command, Staff
-from app.database.work import reading
+from app.database import reading
 from app.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 from app.ids import uuid7
 from app.paging import PageRequest

@@ -5,7 +5,7 @@ import pytest
 
 from app.actor import Command
 from app.crypto import passwords
-from app.database.work import reading
+from app.database import reading
 from app.errors import Duplicate, Forbidden, Invalid, NotFound, NotSignedIn
 from app.permissions import Permission, Role
 from app.services import staff

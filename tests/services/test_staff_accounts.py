@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from app.actor import Command, Staff
-from app.database.work import reading
+from app.database import reading
 from app.errors import AppError, Conflict, Duplicate, Forbidden, Invalid, NotFound, NotSignedIn
 from app.ids import uuid7
 from app.models import StaffState

@@ -11,7 +11,7 @@ from app.authentication import second_factor, sessions
 from app.authentication.second_factor import Sealing
 from app.authentication.sessions import Asked
 from app.config import Settings
-from app.database.work import reading
+from app.database import reading
 from app.errors import Conflict, Forbidden, Invalid, StepUpRequired, Unfinished
 from app.permissions import Permission, Role
 from app.services import staff, staff_rules

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select
 
-from app.database.work import keeping
+from app.database import keeping
 from app.errors import Unavailable
 from app.ids import uuid7
 from app.models.stats import Metric

@@ -13,7 +13,7 @@ from app.authentication import sessions, step_up
 from app.config import Settings
 from app.crypto import tokens
 from app.database import step_up as asking
-from app.database.work import writing
+from app.database import writing
 from app.errors import Forbidden, Invalid, Locked, NotProved, NotSignedIn, RateLimited, StepUpRequired
 from app.permissions import STEP_UP, Permission
 from app.services import own_sessions, staff, teams

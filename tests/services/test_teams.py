@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from app.config import Settings
-from app.database.work import reading
+from app.database import reading
 from app.errors import Conflict, Duplicate, Forbidden, Invalid, NotFound
 from app.models import Plan
 from app.paging import CountKind, PageRequest, Sort

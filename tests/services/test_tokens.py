@@ -12,7 +12,7 @@ from app import clock
 from app.actor import Command, Staff, Token
 from app.authentication import api_tokens as programs
 from app.crypto import api_tokens
-from app.database.work import reading, writing
+from app.database import reading, writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn, Unavailable
 from app.ids import uuid7
 from app.models import TokenState

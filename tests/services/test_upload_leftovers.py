@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.services import uploads
-from app.services.uploads import Store
+from app.storage.uploads import Store
 from tests.factories import body
 from tests.people import Company
 

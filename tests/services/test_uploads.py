@@ -13,8 +13,9 @@ from app.config import Settings
 from app.errors import Forbidden, NotFound, Unavailable
 from app.ids import uuid7
 from app.services import uploads
-from app.services.uploads import Store, TooLarge
+from app.services.uploads import TooLarge
 from app.storage import cleanup
+from app.storage.uploads import Store, _Bound, bind, bound
 from tests.factories import body
 from tests.people import Company
 
@@ -161,11 +162,11 @@ class _Full:
 
 
 async def test_the_place_of_uploads_is_told_at_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads._Bound, "store", None)
+    monkeypatch.setattr(_Bound, "store", None)
     with pytest.raises(Unavailable):
-        uploads.bound()
-    uploads.bind(settings)
-    assert uploads.bound() == Store(settings.data_dir / "uploads", settings.upload_max_bytes)
+        bound()
+    bind(settings)
+    assert bound() == Store(settings.data_dir / "uploads", settings.upload_max_bytes)
 
 
 async def test_facts_hold_nothing_that_the_browser_said_but_the_name(company: Company, store: Store) -> None:

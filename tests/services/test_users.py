@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.database.work import reading
+from app.database import reading
 from app.errors import Conflict, Duplicate, Forbidden, Invalid, NotFound
 from app.ids import uuid7
 from app.models import Plan, User

@@ -11,8 +11,7 @@ from sqlalchemy import func, select, text, update
 
 from app.actor import Command, Nobody, System
 from app.config import Settings
-from app.database import engine
-from app.database.work import LeaseLost, UnrecordedWrite, keeping, reading, writing
+from app.database import LeaseLost, UnrecordedWrite, engine, keeping, reading, writing
 from app.errors import Duplicate, Forbidden, NotFound, NotSignedIn, TooSlow, Unavailable
 from app.ids import uuid7
 from app.models import Action, AuditEntry, Team, User

@@ -9,8 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.config import Settings
-from app.database import engine
-from app.database.work import writing
+from app.database import engine, writing
 from app.errors import Conflict, Duplicate, Forbidden, NotFound
 from app.job_queue import Cancelled, Task
 from app.models import Action, Team

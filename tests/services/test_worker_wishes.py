@@ -11,9 +11,8 @@ import pytest
 
 from app import job_queue, topics
 from app.config import Settings
-from app.errors import Conflict
+from app.errors import Conflict, StartupProblem
 from app.job_queue.tasks import QUEUES
-from app.startup import StartupProblem
 from app.worker import run
 from app.worker.context import JobContext
 from app.worker.execution import Execution

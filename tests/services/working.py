@@ -10,7 +10,7 @@ import pytest
 
 from app import job_queue
 from app.config import Settings
-from app.database.work import writing
+from app.database import writing
 from app.job_queue import Task
 from app.models import Action, Job, Team
 from app.permissions import Permission

@@ -17,8 +17,8 @@ import psutil  # type: ignore[import-untyped] # it ships no types
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app.errors import StartupProblem
 from app.postgres.embedded import EmbeddedPostgres
-from app.startup import StartupProblem
 
 KEEPER = """
 import sys, time

@@ -8,8 +8,8 @@ import pytest
 from app import clock
 from app.config import Settings
 from app.crypto import tokens
+from app.errors import StartupProblem
 from app.ids import uuid7
-from app.startup import StartupProblem
 from app.storage.key_rings import Ring, rotate
 from app.supervisor.process_settings import for_web, resolve
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from app.database.changes import plain
 from app.errors import Invalid
 from app.values import options
+from app.values.exact_json import plain
 
 
 @pytest.mark.parametrize(

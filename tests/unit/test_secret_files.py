@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.startup import StartupProblem
+from app.errors import StartupProblem
 from app.storage.secret_files import SHORTEST, SecretFiles, new_secret
 
 

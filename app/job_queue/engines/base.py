@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from app.database.work import Work
+from app.database import Work
 
 
 @dataclass(frozen=True, slots=True)

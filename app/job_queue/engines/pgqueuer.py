@@ -19,9 +19,8 @@ from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import Channel, JobId, QueueManagerId
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
-from app.database import cancellation, driver
+from app.database import Work, cancellation, driver
 from app.database.driver import LOST, until_lost
-from app.database.work import Work
 from app.job_queue.engines.base import Delivery, Intake
 
 SETTINGS = DBSettings(db_schema="engine")

@@ -13,8 +13,8 @@ from app import clock
 from app.actor import Staff, Token
 from app.database.identity import DeadToken
 from app.errors import RateLimited
+from app.values.ip_addresses import holder
 from app.web.errors import told
-from app.web.proxies import holder
 
 API = "/api/v1"
 BEARER = "bearer"

@@ -5,7 +5,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 
-from app.services import audit_exports, uploads
+from app.services import audit_exports
+from app.storage import uploads
 
 router = APIRouter()
 

@@ -11,6 +11,7 @@ from app.errors import Invalid
 from app.fields.filters import parse_filters
 from app.paging import Sort
 from app.services import imports, rows, uploads
+from app.storage.uploads import bound
 from app.values.exact_json import for_browser
 from app.web.routes.abandon import unless_abandoned
 
@@ -48,7 +49,7 @@ async def window(request: Request, dataset_id: UUID) -> Response:
 async def upload(request: Request, name: str) -> dict[str, Any]:
     """Take a file in, counted byte by byte."""
     declared = request.headers.get("content-length")
-    store = uploads.bound()
+    store = bound()
     length = int(declared) if declared and declared.isdigit() else None
     kept = await uploads.receive(request.state.actor, store, name, length, request.stream())
     return {"id": str(kept.id), "bytes": kept.bytes, "sha256": kept.sha256, "name": kept.name}
@@ -57,6 +58,6 @@ async def upload(request: Request, name: str) -> dict[str, Any]:
 @router.get("/api/imports/{import_id}/errors.csv")
 async def error_file(request: Request, import_id: UUID) -> FileResponse:
     """All bad rows of an import, with their original columns."""
-    store = uploads.bound()
+    store = bound()
     path, name = await imports.error_file(request.state.actor, store, import_id)
     return FileResponse(path, media_type="text/csv; charset=utf-8", filename=name)

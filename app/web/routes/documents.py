@@ -5,7 +5,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
 
-from app.services import documents, jobs, uploads
+from app.services import documents, jobs
+from app.storage import uploads
 
 router = APIRouter()
 

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from pydantic import SecretStr
 
-from app import clock, event_loop
+from app import clock
 from app.actor import Command
 from app.errors import AppError, NotFound
 from app.services import metrics, seals
@@ -49,7 +49,7 @@ class _Watch:
         now = self.loop.time()
         delay = max(0.0, now - due)
         self.lag.observe(delay)
-        event_loop.note(delay)
+        clock.note_delay(delay)
         self.timer = self.loop.call_at(now + LOOK_EVERY, self.look, now + LOOK_EVERY)
 
 

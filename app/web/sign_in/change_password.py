@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.actor import Staff
+from app.authentication import passwords
 from app.config import Settings
 from app.errors import AppError
 from app.services import profile
@@ -53,7 +54,7 @@ def router(settings: Settings) -> APIRouter:
 async def _change(actor: Staff, present: str, wanted: str, next_: str) -> str:
     """Change the password; returns where to go on."""
     if actor.duty == DUTY:
-        await profile.choose_due_password(actor, present, wanted)
+        await passwords.choose_due(actor, present, wanted)
         return own_path(next_)
     return f"{PROFILE}?changed={await profile.change_password(actor, present, wanted)}"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Self
 
-from app.database.work import Work, reading
+from app.database import Work, reading
 from app.job_queue.tasks import AUDIT_EXPORT
 from app.paging import PageRequest, Sort
 from app.permissions import Permission

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
-from app.database.work import reading
+from app.database import reading
 from app.errors import Conflict, NotFound
 from app.job_queue.tasks import JOBS_BULK
 from app.models import BulkAct, BulkVerb

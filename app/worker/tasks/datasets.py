@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import delete
 
 from app import job_queue
-from app.database.work import writing
+from app.database import writing
 from app.errors import NotFound
 from app.job_queue.tasks import DATASET_DELETE
 from app.models import Action, Dataset, DatasetCount, Schema

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.documents import drafts
 from app.job_queue.tasks import DOCUMENT_GENERATE
+from app.storage.documents import document_file
 from app.worker.context import JobContext
 from app.worker.registry import runs
 
@@ -41,7 +42,7 @@ def result(draft: drafts.Draft, text: str) -> dict[str, Any]:
 
 def keep(data_dir: Path, job_id: UUID, text: str) -> None:
     """Write the whole file, or nothing."""
-    file = drafts.file(data_dir, job_id)
+    file = document_file(data_dir, job_id)
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(".part")
     unfinished.write_text(text, encoding="utf-8")

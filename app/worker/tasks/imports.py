@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from app import clock, job_queue
-from app.database.work import writing
+from app.database import writing
 from app.errors import Invalid, NotFound
 from app.job_queue.tasks import DATASET_IMPORT, IMPORT_DELETE
 from app.models import Action, Dataset, DatasetCount, Import, ImportStatus, RowStatus

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from app.database.work import writing
+from app.database import writing
 from app.models import Action, Dataset, DatasetStatus, Import, Team, TeamStatus
 from app.permissions import Permission
 from app.repositories import imports as imports_table

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from app import clock
-from app.database.work import reading
+from app.database import reading
 from app.job_queue.tasks import FIGURES_FORGET, FILES_TIDY
 from app.permissions import Permission
 from app.repositories import imports as imports_table
