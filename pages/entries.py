@@ -16,7 +16,7 @@ __all__ = ["as_text", "audit_entry", "changes", "in_words", "is_difference", "se
 
 _BAD = {Action.SESSION_REFUSED, Action.SESSION_NOT_PROVED, Action.ACCESS_REFUSED}
 _BOOKS = {Action.JOB_RETRIED, Action.JOB_CANCELLED}
-"""What they change is the ledger's book-keeping: words for engineers."""
+"""What they change is the job queue's book-keeping: words for engineers."""
 
 
 def audit_entry(entry: Any, *, whole: bool = False, linked: bool = False) -> Entry:  # noqa: ANN401 - a row of the log

@@ -174,7 +174,7 @@ class Desk:
         self._record(job, when, actor, Action.JOB_CANCELLED, "Ordered by mistake", JobStatus.QUEUED)
 
     def _fail(self, job: Record, at: datetime, failure: Failure) -> None:
-        """It fails; mostly the ledger's second or third try helps, sometimes a person has to."""
+        """It fails; mostly the job queue's second or third try helps, sometimes a person has to."""
         message = failure.error.partition("\n")[0]
         lasting = (
             failure in (failures.NO_TEMPLATE, failures.READ_ONLY) or self._fits(at, *_OUTAGE) or self.dice.chance(0.3)

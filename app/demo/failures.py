@@ -1,4 +1,4 @@
-"""How the jobs of the demo fail: as the ledger writes it, and how long it takes."""
+"""How the jobs of the demo fail: as the job queue writes it, and how long it takes."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,7 @@ _KIND = DOCUMENT_GENERATE.kind
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A way to fail: as the ledger writes it, how often, and whether the ledger tries again by itself."""
+    """A way to fail: as the job queue writes it, how often, and whether the job queue tries again by itself."""
 
     code: str
     error: str

@@ -17,7 +17,7 @@ from app.models import RowStatus
 
 _UNDECIDED = {"status": RowStatus.PENDING.value, "reviewer_id": None, "reviewed_at": None}
 
-# What the ledger writes down as it goes: the words by which a job is found, and how it went in the queues.
+# What the job queue writes down as it goes: the words by which a job is found, and how it went in the queues.
 _WORDS = """
 INSERT INTO job_words (job_id, team_id, words)
 SELECT id, team_id, array_to_tsvector(ARRAY(

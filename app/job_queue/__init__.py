@@ -1,4 +1,4 @@
-"""The job ledger: the one truth about jobs. An engine merely delivers ids.
+"""The job queue: the one truth about jobs. An engine merely delivers ids.
 
 Services ask (``submit``, ``requeue``, ``request_cancel``), workers run (``claim`` … ``finish``), ``sweep`` mends.
 """

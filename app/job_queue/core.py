@@ -1,4 +1,4 @@
-"""What the whole ledger shares: which engine delivers, a line on a job's time line, the fence of a running job."""
+"""What the whole job queue shares: which engine delivers, a line on a job's time line, the fence of a running job."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

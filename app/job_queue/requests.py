@@ -1,4 +1,4 @@
-"""What people (and jobs) ask of the ledger, each inside the caller's own transaction. The caller records the act."""
+"""What people (and jobs) ask of the job queue, each inside the caller's own transaction. The caller records the act."""
 
 from datetime import datetime
 from typing import Any

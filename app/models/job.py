@@ -1,4 +1,4 @@
-"""Jobs: the ledger, its time line, its counters and the workers."""
+"""Jobs: the queue, its time line, its counters and the workers."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Questions about jobs, for people. The ledger asks its own."""
+"""Questions about jobs, for people. The job queue asks its own."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace

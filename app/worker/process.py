@@ -113,7 +113,7 @@ class WorkerProcess:
         )
 
     async def _handle(self, job_id: UUID) -> None:
-        """One delivery: run the job, unless somebody else has it. Whatever goes wrong is the ledger's matter."""
+        """One delivery: run the job, unless somebody else has it. Whatever goes wrong is the job queue's matter."""
         try:
             claimed = await self._claim(job_id)
         except UNREACHABLE as problem:

@@ -1,4 +1,4 @@
-"""What the tests of the ledger and of workers share."""
+"""What the tests of the job queue and of workers share."""
 
 import asyncio
 from collections.abc import AsyncIterator

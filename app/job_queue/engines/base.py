@@ -51,7 +51,7 @@ class Intake:
 
 
 class Engine(Protocol):
-    """Two functions; the ledger owns everything else (retries, leases, limits, what is true)."""
+    """Two functions; the job queue owns everything else (retries, leases, limits, what is true)."""
 
     name: str
 

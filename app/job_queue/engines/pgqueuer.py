@@ -150,7 +150,7 @@ class _Consumer(QueueManager):
         consumer.intake, consumer.shutdown = intake, intake.stopping
 
         async def deliver(message: Message) -> None:
-            # The message has done its part: if its job is not claimed now, the ledger sends another one. PgQueuer
+            # The message has done its part: if its job is not claimed now, the job queue sends another one. PgQueuer
             # waits for what it has dispatched before it lets go of a lost connection.
             hands.take(UUID((message.payload or b"").decode()))
 
@@ -161,7 +161,7 @@ class _Consumer(QueueManager):
             await consumer.run(
                 dequeue_timeout=timedelta(seconds=POLL_SECONDS),
                 batch_size=hands.limit,
-                log_aggregation_interval=timedelta(0),  # nobody reads its statistics: the ledger has the truth
+                log_aggregation_interval=timedelta(0),  # nobody reads its statistics: the job queue has the truth
             )
 
     async def fetch_jobs(

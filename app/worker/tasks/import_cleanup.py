@@ -1,6 +1,6 @@
 """What is left of an import that ended without success: nothing.
 
-However it ended (refused, cancelled, cut off, failed too often, its worker lost each time), the ledger asks for this
+However it ended (refused, cancelled, cut off, failed too often, its worker lost each time), the job queue asks for this
 job in the transaction that ends the import's own. It removes the rows in batches, each on its own, and may itself be
 killed between any two.
 """
