@@ -104,7 +104,7 @@ async def _connect(migration_url: str) -> asyncpg.Connection:
 def config() -> Config:
     """Alembic's configuration: only where the versions are."""
     made = Config()
-    made.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations").replace("%", "%%"))
+    made.set_main_option("script_location", str(Path(__file__).parents[2] / "migrations").replace("%", "%%"))
     return made
 
 

@@ -28,33 +28,31 @@ from app.config import Settings
 from app.crypto import api_tokens
 from app.errors import AppError, Forbidden, Locked, NotFound, NotSignedIn, RateLimited, Unfinished
 from app.web import bodies, messages, proxies
+from app.web.access import Access, AccessTable
 from app.web.api.callers import FindToken, Programs, brings_token, is_api, no_token
 from app.web.assets import Assets
 from app.web.errors import as_json, as_page, broken
 from app.web.headers import Answer, mark_scripts
 from app.web.rate_limit import AnonymousLimit
-from app.web.routes.metrics import PATH as METRICS
-from app.web.sign_in.change_password import PASSWORD
+from app.web.routes import datasets, health, metrics
+from app.web.sign_in import change_password, one_time_links, password, second_factor, step_up
 from app.web.sign_in.one_time_links import LINKS
 from app.web.sign_in.password import cookie_name, own_path
-from app.web.sign_in.second_factor import PAGES as SECOND_FACTOR
-from app.web.sign_in.second_factor import SET_UP
-from app.web.sign_in.step_up import LOCKED, STEP_UP
+from app.web.sign_in.step_up import LOCKED
 
 FindSession = Callable[[str], Awaitable[Staff | None]]
 Saw = Callable[[UUID], Awaitable[None]]
 
-PUBLIC = frozenset({"/health/live", "/health/ready", "/favicon.ico", METRICS})
-"""What no session opens or closes; ``/metrics`` asks for a token of its own."""
-DUTIES = {"password": PASSWORD, "second_factor": SET_UP}
+ACCESS = AccessTable(
+    {"/favicon.ico": Access.PUBLIC},
+    *(health.ACCESS, metrics.ACCESS, datasets.ACCESS),
+    *(password.ACCESS, second_factor.ACCESS, one_time_links.ACCESS, change_password.ACCESS, step_up.ACCESS),
+)
+DUTIES = {"password": change_password.PASSWORD, "second_factor": second_factor.SET_UP}
 """Where somebody is led who must do something before anything else."""
-SIGN_IN = frozenset({"/login", "/auth/login", "/auth/logout", LOCKED, *SECOND_FACTOR, *DUTIES.values()})
-FOR_LOCKED = frozenset({"/login", "/auth/login", "/auth/logout", LOCKED, STEP_UP})
-"""What a locked session may reach: ways to open it, or to leave it."""
-UPLOADS = "/uploads"
 SOCKET = "/_nicegui_ws/"
 NICEGUI_UPLOADS = "/_nicegui/client/"
-_NOT_PAGES = ("/api/", UPLOADS, "/_nicegui", "/auth/")
+_NOT_PAGES = ("/api/", datasets.UPLOADS, "/_nicegui", "/auth/")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # The guard alone compresses and knows who asks (app.web.proxies): what others claim about either is not passed on.
@@ -128,17 +126,18 @@ class Guard:
         by_token = is_api(path) and brings_token(headers)
         if unsafe and not by_token:
             self._check_origin(headers)  # what a browser sends by itself is the cookie, never a token
-        public = path in PUBLIC or _is_link(path)
-        actor = None if public else await self._caller(scope, headers, by_token=by_token)
-        if actor is None and not public and path not in SIGN_IN:
+        access = ACCESS.of(path)
+        unasked = access & (Access.PUBLIC | Access.SECRET)
+        actor = None if unasked else await self._caller(scope, headers, by_token=by_token)
+        if actor is None and not unasked and Access.SIGN_IN not in access:
             await self._show_the_way(scope, headers)(scope, receive, send)
             return
-        if actor is None and path not in PUBLIC:
+        if actor is None and Access.PUBLIC not in access:
             self._anonymous.count(_ip(scope))
-        if isinstance(actor, Staff) and actor.locked and path not in FOR_LOCKED:
+        if isinstance(actor, Staff) and actor.locked and Access.LOCKED not in access:
             await self._lock(scope)(scope, receive, send)
             return
-        if isinstance(actor, Staff) and actor.duty and path not in SIGN_IN:
+        if isinstance(actor, Staff) and actor.duty and Access.SIGN_IN not in access:
             await self._lead_to(actor.duty, scope)(scope, receive, send)
             return
         if path.startswith((NICEGUI_UPLOADS, SOCKET)):
@@ -149,7 +148,7 @@ class Guard:
         if actor is not None and is_api(path):
             send = self._programs.counted(actor, send)
         if unsafe:
-            receive = bodies.streamed(receive) if _is_upload(path) else await bodies.whole(headers, receive)
+            receive = bodies.streamed(receive) if Access.RAW_BODY in access else await bodies.whole(headers, receive)
         await self._app(_inside(scope, actor), receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -245,14 +244,6 @@ def _wanted(scope: Scope) -> str:
     """Where somebody wanted to go who has to go elsewhere first."""
     query = scope["query_string"].decode("latin-1")
     return own_path(quote(scope["path"], safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else ""))
-
-
-def _is_upload(path: str) -> bool:
-    return path == UPLOADS or path.startswith(f"{UPLOADS}/")
-
-
-def _is_link(path: str) -> bool:
-    return path == LINKS or path.startswith(f"{LINKS}/")
 
 
 def _told(path: str) -> str:

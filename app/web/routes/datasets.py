@@ -13,7 +13,11 @@ from app.paging import Sort
 from app.services import imports, rows, uploads
 from app.storage.uploads import bound
 from app.values.exact_json import for_browser
+from app.web.access import Access
 from app.web.routes.abandon import unless_abandoned
+
+UPLOADS = "/uploads"
+ACCESS = {UPLOADS: Access.RAW_BODY}
 
 router = APIRouter()
 
@@ -45,7 +49,7 @@ async def window(request: Request, dataset_id: UUID) -> Response:
     return Response(_json.dump_json(answer), media_type="application/json", headers={"cache-control": "no-store"})
 
 
-@router.put("/uploads", status_code=201)
+@router.put(UPLOADS, status_code=201)
 async def upload(request: Request, name: str) -> dict[str, Any]:
     """Take a file in, counted byte by byte."""
     declared = request.headers.get("content-length")

@@ -7,11 +7,15 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from app.web.access import Access
+
 SchemaRevision = Callable[[], Awaitable[str | None]]
 """Asks the database for its schema's revision."""
 
 PATIENCE = 2.0
 """Seconds within which the database has to answer."""
+
+ACCESS = {"/health/live": Access.PUBLIC, "/health/ready": Access.PUBLIC}
 
 log = logging.getLogger(__name__)
 

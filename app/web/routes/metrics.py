@@ -20,9 +20,11 @@ from app import clock
 from app.actor import Command
 from app.errors import AppError, NotFound
 from app.services import metrics, seals
+from app.web.access import Access
 from app.web.routes.exposition import Installation, SinceStart
 
 PATH = "/metrics"
+ACCESS = {PATH: Access.PUBLIC}  # it asks for a token of its own
 KEPT_SECONDS = 5.0
 """An answer serves everybody who asks within this time."""
 PATIENCE = 2.0

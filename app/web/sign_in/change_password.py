@@ -10,12 +10,14 @@ from app.authentication import passwords
 from app.config import Settings
 from app.errors import AppError
 from app.services import profile
+from app.web.access import Access
 from app.web.sign_in.password import own_path
 from app.web.sign_in.plain_page import CHOSEN, PRESENT, REPEATED, PlainPage, check_repeated, draw
 
 PASSWORD = "/auth/password"  # noqa: S105 - an address
 PROFILE = "/profile"
 DUTY = "password"
+ACCESS = {PASSWORD: Access.SIGN_IN}
 """What somebody has to do who must choose another one."""
 
 

@@ -14,10 +14,12 @@ from app.authentication import one_time_links
 from app.authentication.one_time_links import DeadLink
 from app.config import Settings
 from app.errors import AppError
+from app.web.access import Access
 from app.web.sign_in.password import know
 from app.web.sign_in.plain_page import CHOSEN, REPEATED, PlainPage, check_repeated, draw
 
 LINKS = "/welcome"
+ACCESS = {LINKS: Access.SECRET}
 
 # Not "no-referrer": with it browsers send the form without saying from where, and the guard refuses that.
 _QUIET = {"referrer-policy": "strict-origin", "x-robots-tag": "noindex"}

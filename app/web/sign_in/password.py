@@ -16,13 +16,15 @@ from app.actor import Nobody, Staff
 from app.authentication import sessions, throttle
 from app.config import Settings
 from app.errors import AppError
+from app.web.access import Access
 from app.web.errors import retry_after
 
-_FORM = Template((Path(__file__).parents[2] / "components" / "signin.html").read_text(encoding="utf-8"))
+_FORM = Template((Path(__file__).parent / "templates" / "sign_in.html").read_text(encoding="utf-8"))
 _LONGEST_PATH = 2_000
 _LONGEST_TOKEN = 100
 Kept = sessions.SignedIn | sessions.Asked | throttle.Device
 CODE = "/auth/second-factor"
+ACCESS = dict.fromkeys(("/login", "/auth/login", "/auth/logout"), Access.SIGN_IN | Access.LOCKED)
 """Where who has a second factor is asked for its code."""
 
 

@@ -15,7 +15,7 @@ from app.crypto.passwords import MAX_LENGTH, MIN_LENGTH
 from app.errors import AppError, Invalid
 from app.web.errors import retry_after
 
-_PAGE = Template((Path(__file__).parents[2] / "components" / "password.html").read_text(encoding="utf-8"))
+_PAGE = Template((Path(__file__).parent / "templates" / "password.html").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, slots=True)

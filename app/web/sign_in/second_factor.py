@@ -18,6 +18,7 @@ from app.actor import Nobody, Staff
 from app.authentication import second_factor, sessions
 from app.config import Settings
 from app.errors import AppError
+from app.web.access import Access
 from app.web.sign_in.change_password import PROFILE
 from app.web.sign_in.password import CODE as SIGN_IN
 from app.web.sign_in.password import challenge_cookie, device_of, forget_cookie, own_path, welcome
@@ -27,6 +28,7 @@ SET_UP = f"{SIGN_IN}/set-up"
 NEW_CODES = f"{SIGN_IN}/recovery-codes"
 OFF = f"{SIGN_IN}/turn-off"
 PAGES = frozenset({SIGN_IN, SET_UP, NEW_CODES, OFF})
+ACCESS = dict.fromkeys(PAGES, Access.SIGN_IN)
 
 _RECOVERY = Secret("code", "Recovery code", "off", hidden=False)
 _ANY = Secret("code", "Six-digit code, or a recovery code", "one-time-code", hidden=False)

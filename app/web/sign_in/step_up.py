@@ -11,10 +11,12 @@ from app.actor import Staff
 from app.authentication import step_up
 from app.config import Settings
 from app.errors import AppError, NotSignedIn
+from app.web.access import Access
 from app.web.sign_in.password import own_path
 from app.web.sign_in.plain_page import PlainPage, Secret, draw
 
 STEP_UP, LOCKED = "/auth/step-up", "/auth/locked"
+ACCESS = {STEP_UP: Access.LOCKED, LOCKED: Access.SIGN_IN | Access.LOCKED}
 
 
 def router(settings: Settings) -> APIRouter:
