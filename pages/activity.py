@@ -19,10 +19,10 @@ from components.ids import record_id
 from components.quick import look
 from components.screen import View, screen
 from components.table import DataTable, Empty, RowAction
-from pages.entries import audit_entry
-from pages.glances import action_choices, glance_of
-from pages.sentences import sentence
-from pages.words import plural
+from pages.shared.audit_preview import action_choices, glance_of
+from pages.shared.audit_sentences import sentence
+from pages.shared.audit_timeline import audit_entry
+from pages.shared.labels import plural
 
 DAYS = 14
 """Days that are told one by one."""

@@ -18,10 +18,10 @@ from components.form import Field, Values
 from components.quick import look
 from components.screen import View, screen
 from components.table import DataTable, Empty, RowAction
-from pages.believed import badge
-from pages.customers import team_filter
-from pages.glances import BY, action_choices, glance_of
-from pages.sentences import sentence
+from pages.shared.audit_preview import BY, action_choices, glance_of
+from pages.shared.audit_sentences import sentence
+from pages.shared.audit_verification import badge
+from pages.shared.team_fields import team_filter
 
 
 @screen("/audit", title="Audit log", icon="audit", menu="Trust", needs=Permission.AUDIT_READ)

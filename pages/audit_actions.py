@@ -17,7 +17,7 @@ from components.columns import NumberColumn, TextColumn
 from components.filters import ChoiceFilter
 from components.screen import View, screen
 from components.table import DataTable
-from pages.sentences import words
+from pages.shared.audit_sentences import words
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from components.dialogs import ask
 from components.form import Field, Values
 from components.screen import View, screen
 from components.toasts import done
-from pages.entries import audit_entry
-from pages.glances import BY, action_label, details
-from pages.sentences import address, as_text, field_name, in_words, sentence
+from pages.shared.audit_preview import BY, action_label, details
+from pages.shared.audit_sentences import address, as_text, field_name, in_words, sentence
+from pages.shared.audit_timeline import audit_entry
 
 
 @screen("/audit/{id}", title="Entry", needs=Permission.AUDIT_READ)

@@ -20,8 +20,8 @@ from components.screen import View, screen
 from components.selection import Tallied
 from components.table import DataTable, Empty
 from components.toasts import done
-from pages import bulk_words
-from pages.words import JOB, job_label, job_state, plural
+from pages.shared import bulk_sentences
+from pages.shared.labels import JOB, job_label, job_state, plural
 
 ALL_TEAMS = "All teams"
 
@@ -35,7 +35,7 @@ async def bulk_acts_screen(view: View) -> None:
         load=partial(bulk.search, view.actor),
         columns=[
             TextColumn("total", label="What", read=_title, opens="/bulk/{id}", card=True),
-            StatusColumn("status", read=lambda act: bulk_words.verdict(act.outcome, act), card=True),
+            StatusColumn("status", read=lambda act: bulk_sentences.verdict(act.outcome, act), card=True),
             ProgressColumn("progress", read=_fraction),
             TextColumn("team", read=lambda act: act.team or ALL_TEAMS, opens="/teams/{team_id}"),
             TextColumn("reason", quiet=True, wide=True),
@@ -53,7 +53,7 @@ async def bulk_act_screen(view: View) -> None:
     bulk_id = record_id(view.params["id"])
     seen = await bulk.get(view.actor, bulk_id)
     pace = Pace()
-    items = bulk_words.items(seen.outcome.verb)
+    items = bulk_sentences.items(seen.outcome.verb)
     head = PageHead(
         _title(seen.act),
         trail=[("Jobs", "/jobs"), ("Bulk acts", "/bulk")],
@@ -103,11 +103,11 @@ def _title(act: Any) -> str:  # noqa: ANN401 - an act or a row of the list
 
 
 def _fraction(act: Any) -> float | str:  # noqa: ANN401 - a row of the list
-    return (act.total - act.outcome.left) / act.total if act.outcome.left else bulk_words.sentence(act.outcome)
+    return (act.total - act.outcome.left) / act.total if act.outcome.left else bulk_sentences.sentence(act.outcome)
 
 
 def _status(seen: BulkView) -> tuple[str, Tone]:
-    return bulk_words.verdict(seen.outcome, seen.job)
+    return bulk_sentences.verdict(seen.outcome, seen.job)
 
 
 def _ways(view: View, seen: BulkView) -> list[Action]:
@@ -142,11 +142,11 @@ def _step(seen: BulkView, pace: Pace) -> Step:
     act, outcome = seen.act, seen.outcome
     come_to = outcome.total - outcome.left
     rate, left = pace.see(seen.job.epoch, clock.now(), come_to, come_to / act.total)
-    numbers = tuple((words, f"{n:,}") for words, n in bulk_words.numbers(outcome))
+    numbers = tuple((words, f"{n:,}") for words, n in bulk_sentences.numbers(outcome))
     if seen.job.status == JobStatus.RUNNING:
         words, state = f"{BulkVerb(act.verb).label} one by one, at most {act.rate} a second", "running"
     elif seen.job.status == JobStatus.SUCCEEDED:
-        words, state = bulk_words.sentence(outcome), _STATES[bulk_words.verdict(outcome, seen.job)[1]]
+        words, state = bulk_sentences.sentence(outcome), _STATES[bulk_sentences.verdict(outcome, seen.job)[1]]
     else:
         words, state = _WHERE[JobStatus(seen.job.status)]
     return Step(words, come_to, act.total, "jobs", rate, left, facts=numbers, state=state)

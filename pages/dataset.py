@@ -19,8 +19,8 @@ from components.ids import record_id
 from components.live import Hears, Live
 from components.screen import View, screen
 from components.toasts import done
-from pages.entries import happened, in_words
-from pages.words import ROW, plural
+from pages.shared.audit_timeline import happened, in_words
+from pages.shared.labels import ROW, plural
 
 
 @screen("/datasets/{id}", title="Dataset", needs=Permission.DATASETS_READ)

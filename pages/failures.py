@@ -24,8 +24,8 @@ from components.period import browser_zone
 from components.screen import View, screen
 from components.sparkline import Sparkline, said
 from components.table import DataTable, Empty, RowAction
-from pages.consents import consent, of_signature
-from pages.words import CANCELLING, JOB, job_label, job_state, plural
+from pages.shared.bulk_dialog import consent, of_signature
+from pages.shared.labels import CANCELLING, JOB, job_label, job_state, plural
 
 NAMED = 6
 """Teams that a group names; the others it counts."""

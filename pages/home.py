@@ -35,9 +35,9 @@ from components.live import Live
 from components.period import browser_zone
 from components.screen import View, screen
 from components.ticking import Ticking
-from pages.entries import audit_entry
-from pages.numbers import counts, earned, success, totals
-from pages.words import plural
+from pages.shared.audit_timeline import audit_entry
+from pages.shared.labels import plural
+from pages.shared.stat_cards import counts, earned, success, totals
 
 _TOPICS = (topics.jobs, topics.datasets, topics.users, topics.teams, topics.payments, topics.audit)
 _CALM = "All is well: workers are alive, no queue is stuck, and nothing fails more than usual."

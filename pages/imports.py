@@ -24,8 +24,8 @@ from components.pace import Pace
 from components.screen import View, screen
 from components.table import DataTable, Empty
 from components.toasts import done
-from pages.entries import happened
-from pages.words import CORRECT, IMPORT, plural
+from pages.shared.audit_timeline import happened
+from pages.shared.labels import CORRECT, IMPORT, plural
 
 _LEAVING = {ImportStatus.DELETING, ImportStatus.DELETED}
 _ENDED = {ImportStatus.SUCCEEDED, ImportStatus.REFUSED, ImportStatus.FAILED, ImportStatus.CANCELLED}

@@ -26,9 +26,9 @@ from components.live import Live
 from components.pace import Pace
 from components.screen import View, screen
 from components.toasts import done
-from pages import bulk_words, job_line, job_words
-from pages.customers import about
-from pages.words import CANCELLING, CONSOLE, CORRECT, JOB, can_cancel_job, job_label, job_state, plural
+from pages.shared import bulk_sentences, job_status, job_timeline
+from pages.shared.labels import CANCELLING, CONSOLE, CORRECT, JOB, can_cancel_job, job_label, job_state, plural
+from pages.shared.personal_facts import about
 
 _ENDED = {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED}
 _TITLES = {"input": "Input", "result": "Result", "checkpoint": "Checkpoint"}
@@ -50,12 +50,12 @@ async def job_screen(view: View) -> None:
         Download("Download document", f"/api/jobs/{job_id}/document.txt", "document.txt")
     facts = Facts(_facts(view, seen), title="About this job")
     nothing = "No worker has taken it yet." if seen.job.status not in _ENDED else "No worker took it."
-    attempts = Attempts(_runs(view, seen), note=job_words.total(seen), nothing=nothing)
+    attempts = Attempts(_runs(view, seen), note=job_status.total(seen), nothing=nothing)
     linked = view.may(Permission.AUDIT_READ)
     with ui.element("div").classes("two"):
         with ui.element("div").classes("screen"):
             parts = _parts(seen)
-        line = Timeline(job_line.line(seen, linked=linked), title="What happened")
+        line = Timeline(job_timeline.line(seen, linked=linked), title="What happened")
     if seen.job.status in _ENDED:
         return
 
@@ -66,8 +66,8 @@ async def job_screen(view: View) -> None:
             return
         standing.replace(_standing(view, now, pace))
         facts.replace(_facts(view, now))
-        attempts.replace(_runs(view, now), note=job_words.total(now))
-        line.replace(job_line.line(now, linked=linked))
+        attempts.replace(_runs(view, now), note=job_status.total(now))
+        line.replace(job_timeline.line(now, linked=linked))
         for part, shown in parts.items():
             if part != "input":  # which never changes
                 value, note = _part(now, part)
@@ -100,7 +100,7 @@ def _standing(view: View, seen: JobView, pace: Pace) -> Standing:
     words = job.progress_text.partition(":")[0]
     running = job.status == JobStatus.RUNNING
     left = pace.see((job.epoch, words), now, job.progress_done, job.progress / 100)[1] if running else None
-    return job_words.standing(seen, now, left, inside=view.may(Permission.JOBS_RETRY))
+    return job_status.standing(seen, now, left, inside=view.may(Permission.JOBS_RETRY))
 
 
 async def _audit_file(view: View, job: Job) -> str | None:
@@ -116,7 +116,7 @@ async def _has_document(view: View, job: Job) -> bool:
 
 def _runs(view: View, seen: JobView) -> list[Any]:
     workers = "/queues" if view.may(Permission.QUEUES_READ) else ""
-    return job_words.runs(seen.attempts, inside=view.may(Permission.JOBS_RETRY), workers=workers)
+    return job_status.runs(seen.attempts, inside=view.may(Permission.JOBS_RETRY), workers=workers)
 
 
 # What it was given and brought
@@ -138,7 +138,7 @@ def _box(seen: JobView, part: str) -> Contents:
 def _part(seen: JobView, part: str) -> tuple[Any, str]:
     """A part and what stands beside its title."""
     if not seen.shows(part):
-        return seen.beginnings[part], f"{job_words.size(seen.sizes[part])}, shown cut"
+        return seen.beginnings[part], f"{job_status.size(seen.sizes[part])}, shown cut"
     goes_on = "where a retry goes on from" if part == "checkpoint" and seen.job.can_retry else ""
     return getattr(seen.job, part), goes_on
 
@@ -162,9 +162,9 @@ def _facts(view: View, seen: JobView) -> list[Fact]:
         *_payment(seen),
         *([Fact("Import", import_.filename, opens=f"/imports/{import_.id}")] if import_ else []),
         *([Fact("Dataset", seen.dataset[1], opens=f"/datasets/{seen.dataset[0]}")] if seen.dataset else []),
-        Fact("Attempts", f"{job.attempts} of {job.max_attempts}", hint=job_words.ATTEMPTS),
+        Fact("Attempts", f"{job.attempts} of {job.max_attempts}", hint=job_status.ATTEMPTS),
         *_times(seen),
-        *([Fact("Cost", job_words.cost(job.cost_micros))] if job.cost_micros else []),
+        *([Fact("Cost", job_status.cost(job.cost_micros))] if job.cost_micros else []),
     ]
 
 
@@ -173,7 +173,7 @@ def _times(seen: JobView) -> list[Fact]:
     began = job.run_started_at or job.started_at
     times = (("Created", job.created_at), ("Started", began), ("Ended", job.finished_at))
     facts = [Fact(label, moment, "time") for label, moment in times]
-    facts += [Fact("Waited", seen.waited, "duration", hint=job_words.WAITED)] if seen.waited is not None else []
+    facts += [Fact("Waited", seen.waited, "duration", hint=job_status.WAITED)] if seen.waited is not None else []
     return [*facts, *([Fact("Took", seen.ran, "duration")] if seen.ran is not None else [])]
 
 
@@ -199,7 +199,7 @@ def _outcome(seen: JobView) -> list[Fact]:
     """What became of the jobs of the bulk act that it carries out."""
     if seen.outcome is None:
         return []
-    stands = bulk_words.verdict(seen.outcome, seen.job)
+    stands = bulk_sentences.verdict(seen.outcome, seen.job)
     return [Fact("Its jobs", stands, "status"), Fact("Bulk act", "Open", opens=f"/bulk/{seen.outcome.bulk_id}")]
 
 

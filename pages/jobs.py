@@ -30,10 +30,10 @@ from components.sparkline import Sparkline
 from components.table import DataTable, Empty, RowAction
 from components.ticking import Ticking
 from components.toasts import done
-from pages import bulk_words
-from pages.consents import of_selection
-from pages.job_words import ATTEMPTS, WAITED
-from pages.words import CANCELLING, CONSOLE, JOB, can_cancel_job, can_retry_job, job_label, job_state, plural
+from pages.shared import bulk_sentences
+from pages.shared.bulk_dialog import of_selection
+from pages.shared.job_status import ATTEMPTS, WAITED
+from pages.shared.labels import CANCELLING, CONSOLE, JOB, can_cancel_job, can_retry_job, job_label, job_state, plural
 
 SECONDS = 15.0
 """How often the lines above the list are drawn anew though nothing was told."""
@@ -164,7 +164,7 @@ def _seconds(seconds: float) -> str:
 
 def _state(job: Any) -> str | tuple[str, Tone]:  # noqa: ANN401 - a row of the list
     """A bulk act stands as its jobs do: that it came to its end says nothing of them."""
-    return job_state(job) if job.outcome is None else bulk_words.verdict(job.outcome, job)
+    return job_state(job) if job.outcome is None else bulk_sentences.verdict(job.outcome, job)
 
 
 def _ran(job: Any) -> float | str | None:  # noqa: ANN401 - a row of the list
@@ -175,7 +175,7 @@ def _ran(job: Any) -> float | str | None:  # noqa: ANN401 - a row of the list
 
 def _last_word(job: Any) -> str | None:  # noqa: ANN401 - a row of the list
     if job.outcome is not None and job.status == "succeeded":
-        return bulk_words.sentence(job.outcome)
+        return bulk_sentences.sentence(job.outcome)
     if job.status == "running":
         return str(job.progress_text) or None
     if job.status == "queued" and job.held_at:

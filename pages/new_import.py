@@ -23,7 +23,7 @@ from components.ids import record_id
 from components.refusals import Refusal
 from components.screen import View, screen
 from components.upload import FileDrop, Uploaded
-from pages.words import plural
+from pages.shared.labels import plural
 
 _ACCEPT = "CSV or TSV, also gzipped. The content decides, not the name."
 _BAD = [("skip", "Import the good rows and report the bad ones"), ("all", "Import nothing if any row is bad")]

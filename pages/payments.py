@@ -21,9 +21,10 @@ from components.ids import record_id
 from components.live import Live
 from components.screen import View, screen
 from components.table import DataTable, Empty
-from pages.customers import about, team_filter
-from pages.entries import audit_entry
-from pages.words import JOB, PAYMENT
+from pages.shared.audit_timeline import audit_entry
+from pages.shared.labels import JOB, PAYMENT
+from pages.shared.personal_facts import about
+from pages.shared.team_fields import team_filter
 
 READ_ONLY = "Read only: refunds and corrections are made in Stripe."
 

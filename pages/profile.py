@@ -11,7 +11,7 @@ from components.form import Field, Form, Values
 from components.plain_form import PlainDoors, PlainForm, Secret
 from components.screen import View, screen
 from components.toasts import done
-from pages.words import plural
+from pages.shared.labels import plural
 
 _FACTOR = "/auth/second-factor"
 _FEW = 3

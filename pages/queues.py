@@ -31,7 +31,7 @@ from components.sparkline import said
 from components.table import DataTable, Empty, RowAction
 from components.ticking import Ticking
 from components.toasts import done
-from pages.words import plural
+from pages.shared.labels import plural
 
 MOST_LINKS = 6
 """Jobs of a worker that are shown, each linked."""

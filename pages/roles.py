@@ -18,8 +18,8 @@ from components.matrix import Matrix, MatrixGroup, MatrixRow
 from components.screen import View, screen
 from components.toasts import done
 from components.verdicts import Ruling, Verdicts
-from pages.rights import RIGHTS
-from pages.words import STAFF
+from pages.shared.labels import STAFF
+from pages.shared.permission_labels import RIGHTS
 
 _TITLES = {"profile": "My profile", "audit": "Audit log", "tokens": "API tokens", "personal": "Personal data"}
 _ALL_TEAMS_ONLY = "only people who see all teams"

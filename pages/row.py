@@ -18,8 +18,8 @@ from components.ids import record_id
 from components.live import Live
 from components.screen import View, screen
 from components.toasts import done
-from pages.entries import as_text, audit_entry, in_words, shown
-from pages.words import ROW
+from pages.shared.audit_timeline import as_text, audit_entry, in_words, shown
+from pages.shared.labels import ROW
 
 
 @screen("/datasets/{id}/rows/{row}", title="Row", needs=Permission.DATASETS_READ)

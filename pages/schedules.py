@@ -21,8 +21,8 @@ from components.live import Live
 from components.screen import View, screen
 from components.table import DataTable, Empty, RowAction
 from components.toasts import done
-from pages.entries import audit_entry
-from pages.words import JOB
+from pages.shared.audit_timeline import audit_entry
+from pages.shared.labels import JOB
 
 _LABELS = {"cron": "Times", "time_zone": "Time zone"}
 _WHAT = "A schedule asks for a job again and again: cleaning up, adding up, looking after what else the console does."

@@ -14,7 +14,7 @@ from components.ids import record_id
 from components.screen import View, screen
 from components.table import DataTable, Empty, Load, RowAction
 from components.toasts import done
-from pages.words import plural
+from pages.shared.labels import plural
 
 _AT_ONCE = "Its open pages lead to the sign-in at once. What was typed there and not saved is lost."
 

@@ -25,9 +25,9 @@ from components.once import show_link_once
 from components.screen import View, screen
 from components.table import DataTable, Empty, RowAction
 from components.toasts import done
-from pages.entries import audit_entry
-from pages.token_list import token_list, works
-from pages.words import STAFF, plural
+from pages.shared.audit_timeline import audit_entry
+from pages.shared.labels import STAFF, plural
+from pages.shared.token_list import token_list, works
 
 _REASON = Field("reason", "Reason", kind="long", hint="Goes into the audit log.")
 _SEES = [("all", "All teams"), ("some", "Only some teams")]

@@ -15,7 +15,7 @@ from components.chart import Chart, Figure, Nothing
 from components.live import Live
 from components.period import PeriodBar, browser_zone
 from components.screen import Query, View, screen
-from pages.numbers import NUMBERS, Number
+from pages.shared.stat_cards import NUMBERS, Number
 
 SECONDS = 10.0
 """Numbers on screen are asked for anew at most so often."""

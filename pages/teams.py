@@ -24,8 +24,10 @@ from components.live import Live
 from components.screen import View, screen
 from components.table import DataTable, Empty
 from components.toasts import done
-from pages.customers import act, ask_new_user, line, note
-from pages.words import TEAM, plural
+from pages.shared.labels import TEAM, plural
+from pages.shared.new_user import ask_new_user
+from pages.shared.reason_dialog import act
+from pages.shared.record_timeline import line, note
 
 _EMPTY = "A team is a customer's organisation. Datasets, users, jobs and payments belong to one."
 _LABELS = {"user_limit": "Active users", "dataset_limit": "Datasets"}

@@ -15,9 +15,9 @@ from components.once import show_token_once
 from components.screen import View, screen
 from components.table import Empty, RowAction
 from components.toasts import done
-from pages.rights import RIGHTS
-from pages.token_list import token_list, works
-from pages.words import plural
+from pages.shared.labels import plural
+from pages.shared.permission_labels import RIGHTS
+from pages.shared.token_list import token_list, works
 
 _SEES = [("all", "Whatever I see"), ("some", "Only some teams")]
 _DAYS = [(str(days), plural(days, "day") if days < 365 else "1 year") for days in tokens.DAYS]

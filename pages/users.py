@@ -15,6 +15,7 @@ from app.services import erasure, users
 from app.services.users import UserView
 from app.storage import uploads
 from app.values import emails, exact_json, options
+from app.values.phrases import day
 from components import frame
 from components.blocks import Action, Entry, Fact, Facts, PageHead, Timeline
 from components.columns import IdColumn, StatusColumn, TextColumn, TimeColumn
@@ -26,9 +27,13 @@ from components.ids import record_id
 from components.live import Live
 from components.screen import View, screen
 from components.table import DataTable, Empty
-from pages.customers import PLANS, about, act, ask_new_user, day, line, note, team_field, team_filter, team_of
-from pages.entries import shown
-from pages.words import PLAN, USER
+from pages.shared.audit_timeline import shown
+from pages.shared.labels import PLAN, USER
+from pages.shared.new_user import PLANS, ask_new_user
+from pages.shared.personal_facts import about
+from pages.shared.reason_dialog import act
+from pages.shared.record_timeline import line, note
+from pages.shared.team_fields import team_field, team_filter, team_of
 
 _EMPTY = "Users are the people of your customers' teams. They appear here as soon as they sign up or are added."
 

@@ -10,7 +10,7 @@ from app.doctor import database as doctor
 from app.postgres.migrate import head
 from app.seals import guards, partitions
 from app.services import alerts, seals
-from pages.believed import verdict_of
+from pages.shared.audit_verification import verdict_of
 from tests.conftest import Database
 from tests.guards import TEXT
 from tests.people import Company

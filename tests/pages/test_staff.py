@@ -8,7 +8,7 @@ import pytest
 
 from app.permissions import Permission, Role
 from app.services.staff import ALL_TEAMS
-from pages.rights import RIGHTS
+from pages.shared.permission_labels import RIGHTS
 from tests.pages.visitor import Visit
 from tests.people import Company
 

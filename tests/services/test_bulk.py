@@ -15,7 +15,7 @@ from app.paging import PageRequest
 from app.services import audit, bulk, jobs
 from app.services.bulk import Choice
 from app.worker.stats import add_up
-from pages import bulk_words
+from pages.shared import bulk_sentences
 from tests.factories import Desk, add_job, check_counts
 from tests.people import Company
 from tests.services.books import BROKEN, worker
@@ -90,10 +90,10 @@ async def told(company: Company, act: UUID) -> tuple[str, tuple[str, str], list[
     seen = await bulk.get(company.ann, act)
     (row,) = [row for row in (await bulk.search(company.ann, PageRequest())).rows if row.id == act]
     (job,) = [row for row in (await jobs.search(company.ann, PageRequest())).rows if row.id == seen.job.id]
-    said = [bulk_words.verdict(one.outcome, where) for one, where in ((seen, seen.job), (row, row), (job, job))]
+    said = [bulk_sentences.verdict(one.outcome, where) for one, where in ((seen, seen.job), (row, row), (job, job))]
     assert said[0] == said[1] == said[2]
     assert (await jobs.get(company.ann, seen.job.id)).outcome == seen.outcome
-    return bulk_words.sentence(seen.outcome), said[0], bulk_words.numbers(seen.outcome)
+    return bulk_sentences.sentence(seen.outcome), said[0], bulk_sentences.numbers(seen.outcome)
 
 
 async def test_an_act_tells_what_became_of_its_jobs_and_has_the_colour_of_the_worst(

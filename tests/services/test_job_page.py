@@ -13,7 +13,7 @@ from app.job_queue.durations import Usual, usual
 from app.models import JobEventKind
 from app.services import job_view, jobs
 from components.blocks import Entry
-from pages import job_line, job_words
+from pages.shared import job_status, job_timeline
 from tests import job_stories
 from tests.job_stories import Story
 from tests.people import Company
@@ -107,7 +107,7 @@ async def test_a_long_time_line_keeps_what_tells(company: Company, admin: asyncp
         *(job_id, company.acme),
     )
     seen = await job_view.get(company.vic, job_id)
-    entries = job_line.line(seen, linked=False)
+    entries = job_timeline.line(seen, linked=False)
     assert [_said(entry) for entry in entries] == [
         "Offered to the workers again, 100 times",
         "Started (attempt 1, on worker-1)",
@@ -120,13 +120,13 @@ def _said(entry: Entry) -> str:
 
 
 def test_numbers_in_words() -> None:
-    assert [job_words.ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 102, 111)] == [
+    assert [job_status.ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 102, 111)] == [
         *("1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th"),
     ]
-    told = [job_words.spell(seconds) for seconds in (0.043, 0.5, 1, 12.44, 60, 185, 7_440)]
+    told = [job_status.spell(seconds) for seconds in (0.043, 0.5, 1, 12.44, 60, 185, 7_440)]
     assert told == ["0.043 s", "0.5 s", "1 s", "12.4 s", "1 min 0 s", "3 min 5 s", "2 h 4 min"]
-    assert [job_words.size(n) for n in (812, 98_000, 9_800_000)] == ["812 B", "98.0 kB", "9.8 MB"]
-    assert [job_words.cost(micros) for micros in (0, 31_400, 1_500_000, 2_000_000_000)] == [
+    assert [job_status.size(n) for n in (812, 98_000, 9_800_000)] == ["812 B", "98.0 kB", "9.8 MB"]
+    assert [job_status.cost(micros) for micros in (0, 31_400, 1_500_000, 2_000_000_000)] == [
         "",
         "0.0314",
         "1.5",

@@ -20,7 +20,7 @@ from app.permissions import Permission
 from app.repositories import jobs as jobs_table
 from app.services import jobs
 from components.blocks import Entry
-from pages import job_line, job_words
+from pages.shared import job_status, job_timeline
 from tests.services.books import BROKEN, COUNT, Books, worker
 
 
@@ -260,7 +260,7 @@ async def test_attempts_and_waits_are_the_same_wherever_they_are_told(books: Boo
         for one in (seen, listed):
             assert (None if one.waited is None else round(one.waited)) == waited
             assert (one.ran is not None) is ran
-        told = [_words(entry) for entry in job_line.line(seen, linked=False)]
+        told = [_words(entry) for entry in job_timeline.line(seen, linked=False)]
         starts = [words for words in told if words.startswith(("Started", "Taken over"))]
         assert [int(words.partition("attempt ")[2].partition(",")[0]) for words in starts] == numbers[::-1]
 
@@ -282,7 +282,7 @@ async def test_attempts_and_waits_are_the_same_wherever_they_are_told(books: Boo
     await job_queue.finish(third.run)
     await check("5/6", 9, [1, 2, 3, 4, 4, 5], ran=True)
     seen = await jobs.get(ann, job_id)
-    said = "".join(word for word in job_words.standing(seen, clock.now()).words if isinstance(word, str))
+    said = "".join(word for word in job_status.standing(seen, clock.now()).words if isinstance(word, str))
     assert said.endswith("on its 5th try")
     async with reading(ann, Permission.JOBS_READ) as work:
         names = ("attempts", "max_attempts", "waited_seconds", "ran_seconds")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.errors import Conflict
-from pages.entries import as_text, in_words, shown
+from pages.shared.audit_timeline import as_text, in_words, shown
 
 
 @pytest.mark.parametrize(

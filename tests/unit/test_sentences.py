@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from app.models import Action
-from pages.entries import audit_entry
-from pages.sentences import is_told, parts, sentence
+from pages.shared.audit_sentences import is_told, parts, sentence
+from pages.shared.audit_timeline import audit_entry
 
 
 def entry(action: Action, kind: str, label: str, **more: Any) -> Any:

@@ -14,7 +14,7 @@ from app.values import money, periods
 from app.values.periods import Period, Step
 from components.blocks import Change
 from components.chart import Figure, Series, Slot, short
-from pages.words import JOB, ROW, plural
+from pages.shared.labels import JOB, ROW, plural
 
 TONES = ("accent", "ok", "warn", "soft", "idle")
 REVIEWED: Mapping[str, str] = {

@@ -12,7 +12,7 @@ from components.form import Field, Values
 from components.screen import View
 from components.selection import Selection
 from components.toasts import done
-from pages.words import JOB, plural
+from pages.shared.labels import JOB, plural
 
 _FATE = {
     (BulkVerb.RETRY, JobStatus.FAILED): "{} failed: each is queued again and goes on from its checkpoint.",

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.models import Action
 from components.quick import Glance
-from pages.sentences import changes, parts, shown, words
+from pages.shared.audit_sentences import changes, parts, shown, words
 
 BY = {"staff": "Person", "token": "Program", "system": "Job", "command": "Command line", "database": "Database"}
 """Who can act, in words."""

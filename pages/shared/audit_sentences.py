@@ -8,7 +8,7 @@ from app.models import SENTENCES, Action
 from app.permissions import Role
 from app.values import exact_json
 from components.blocks import Part
-from pages.words import PLAN, ROW, STAFF, TEAM, USER, plural
+from pages.shared.labels import PLAN, ROW, STAFF, TEAM, USER, plural
 
 LINKS = {
     "dataset": "/datasets/{}",

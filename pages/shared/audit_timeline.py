@@ -10,7 +10,7 @@ from app.services import audit
 from components.blocks import Entry
 from components.columns import Tone
 from components.screen import View
-from pages.sentences import as_text, changes, is_difference, is_told, parts, sentence, shown
+from pages.shared.audit_sentences import as_text, changes, is_difference, is_told, parts, sentence, shown
 
 __all__ = ["as_text", "audit_entry", "changes", "in_words", "is_difference", "sentence", "shown"]
 

@@ -5,8 +5,8 @@ from app.models import TokenState
 from app.services.tokens import TokenView
 from components.columns import StatusColumn, TextColumn, TimeColumn
 from components.table import DataTable, Empty, Load, RowAction
-from pages.rights import RIGHTS
-from pages.words import TOKEN, plural
+from pages.shared.labels import TOKEN, plural
+from pages.shared.permission_labels import RIGHTS
 
 
 def token_list(load: Load, revoke: RowAction, empty: Empty) -> None:

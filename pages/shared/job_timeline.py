@@ -10,8 +10,8 @@ from app.models import Action, JobEvent, JobEventKind
 from app.services.jobs import JobView
 from components.blocks import Entry, Part
 from components.columns import Tone
-from pages.entries import audit_entry
-from pages.job_words import spell
+from pages.shared.audit_timeline import audit_entry
+from pages.shared.job_status import spell
 
 _SAID = {JobEventKind.RETRIED: Action.JOB_RETRIED, JobEventKind.CANCEL_REQUESTED: Action.JOB_CANCELLED}
 """What the audit log tells as well, with a reason: it stands on the time line once."""

@@ -5,7 +5,7 @@ from typing import Any
 from app.models import BulkStatus, BulkVerb, JobStatus
 from app.services.bulk import Outcome
 from components.columns import Tone
-from pages.words import CANCELLING, JOB, job_state, plural
+from pages.shared.labels import CANCELLING, JOB, job_state, plural
 
 _STOPPED: tuple[str, Tone] = ("Stopped", "warn")
 DONE = {BulkVerb.RETRY: "Queued again", BulkVerb.CANCEL: "Asked to stop"}

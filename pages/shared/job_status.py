@@ -9,7 +9,7 @@ from app.services.job_view import Attempt, Ending, Usual
 from app.services.jobs import JobView
 from components.columns import Tone
 from components.job import Run, Stage, Standing, Word
-from pages.words import plural
+from pages.shared.labels import plural
 
 WAITED = "From when it was due until a worker began its last attempt. A pause between two attempts does not count."
 ATTEMPTS = "Attempts made, of all that it gets. A retry gives it more; those made before still count."

@@ -1,0 +1,1 @@
+"""What several screens say alike; no screens. No screen imports another."""
