@@ -6,8 +6,8 @@ it. A timeout of its own does not count that wait. So every connection that the 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
@@ -49,10 +49,31 @@ async def until_lost(connection: asyncpg.Connection, limit: float | None = None)
         connection.remove_termination_listener(lose)
 
 
+@contextmanager
+def _ending(connection: asyncpg.Connection) -> Iterator[None]:
+    """End a connection whose question came between the server's last words and its end: asyncpg hangs up then, and
+    tells nobody who listens for the end.
+    """
+    try:
+        yield
+    except asyncpg.InternalClientError:
+        connection.terminate()
+        raise
+
+
 class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ships no types
     """asyncpg's connection; all that it writes piece by piece ends with it."""
 
     __slots__ = ()
+
+    async def execute(self, *args: Any, **options: Any) -> str:  # noqa: ANN401 - asyncpg's own
+        """Run a statement; says what it did."""
+        with _ending(self):
+            return str(await super().execute(*args, **options))
+
+    async def _execute(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - asyncpg's own: every question
+        with _ending(self):
+            return await super()._execute(*args, **options)
 
     async def executemany(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - asyncpg's own
         """Run a statement for each of many arguments."""

@@ -67,12 +67,13 @@ async def database_now(work: Work) -> datetime:
 
 
 async def held(work: Work, run: Run) -> tuple[Job, datetime]:
-    """The job of this run, locked, and the transaction's time.
+    """The job of this run, locked, and the transaction's time: never before a wish to cancel that it waited for.
 
     Raises:
         LeaseLost: it is not this run's job any more.
     """
-    statement = select(Job, func.now()).where(run.fence).with_for_update(of=Job, key_share=True)
+    now = func.greatest(func.now(), Job.cancel_requested_at, Job.cancel_seen_at)
+    statement = select(Job, now).where(run.fence).with_for_update(of=Job, key_share=True)
     row = (await work.execute(statement.execution_options(populate_existing=True))).one_or_none()
     if row is None:
         raise LeaseLost

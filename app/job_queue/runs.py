@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, case, func, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 
 from app import topics
 from app.database import LeaseLost, Work, keeping
@@ -18,8 +18,8 @@ from app.models.job import Job, JobEvent, JobEventKind, JobStatus
 from app.values.exact_json import plain
 
 _WANTED = Job.cancel_requested_at.is_not(None)
-_SEEN = case((_WANTED, func.coalesce(Job.cancel_seen_at, func.now())))
-_NEWS = (Job.id, Job.team_id, Job.epoch, Job.attempts, _WANTED.label("wanted"))
+_UNSEEN = Job.cancel_seen_at.is_(None)
+_NEWS = (Job.id, Job.team_id, Job.epoch, Job.attempts)
 
 
 async def renew(run: Run, lease: float) -> bool:
@@ -104,9 +104,8 @@ async def asked_to_cancel(job_ids: Collection[UUID]) -> set[UUID]:
     async with keeping("jobs: cancellations") as work:
         asked = select(Job.id).where(Job.id.in_(job_ids), _WANTED, Job.status == JobStatus.RUNNING)
         found = set((await work.execute(asked)).scalars())
-        unseen = (Job.id.in_(found), Job.cancel_seen_at.is_(None), Job.status == JobStatus.RUNNING)
         if found:
-            await _see(work, *unseen, cancel_seen_at=func.now())
+            await _see(work, Job.id.in_(found), Job.status == JobStatus.RUNNING)
         return found
 
 
@@ -119,22 +118,29 @@ async def has_finished(work: Work, run: Run) -> str | None:
 
 async def _write(work: Work, run: Run, **values: Any) -> Row[Any]:  # noqa: ANN401 - columns of a job
     """One fenced UPDATE of hot columns; a wish to cancel is seen by it."""
-    rows = await _see(work, run.fence, cancel_seen_at=_SEEN, **values)
+    statement = (
+        update(Job)
+        .where(run.fence)
+        .values(**values)
+        .returning(*_NEWS, _WANTED.label("wanted"), _UNSEEN.label("unseen"))
+    )
+    rows = (await work.execute(statement.execution_options(synchronize_session=False))).all()
     if not rows:
         raise LeaseLost
+    if rows[0].wanted and rows[0].unseen:
+        await _see(work, Job.id == run.job_id)
     return rows[0]
 
 
-async def _see(work: Work, *which: ColumnElement[bool], **values: Any) -> list[Row[Any]]:  # noqa: ANN401 - columns
-    """Update jobs, and tell of each whose wish to cancel was seen only by this."""
-    fresh = (Job.cancel_seen_at == func.now()).label("fresh")
-    statement = update(Job).where(*which).values(**values).returning(*_NEWS, fresh)
-    rows = list((await work.execute(statement.execution_options(synchronize_session=False))).all())
-    for row in rows:
-        if row.fresh:
-            work.add(_event(row, JobEventKind.CANCEL_SEEN))
-            work.notify(topics.jobs, row.id)
-    return rows
+async def _see(work: Work, *which: ColumnElement[bool]) -> None:
+    """Tell of the jobs whose wish to cancel nobody has seen before. It was seen after it came, also by a transaction
+    that began before and waited for it.
+    """
+    seen_at = func.greatest(func.now(), Job.cancel_requested_at)
+    statement = update(Job).where(*which, _WANTED, _UNSEEN).values(cancel_seen_at=seen_at).returning(*_NEWS)
+    for row in (await work.execute(statement.execution_options(synchronize_session=False))).all():
+        work.add(_event(row, JobEventKind.CANCEL_SEEN))
+        work.notify(topics.jobs, row.id)
 
 
 def _wanted(row: Row[Any]) -> bool:

@@ -74,6 +74,23 @@ async def connection(database: Database) -> AsyncIterator[asyncpg.Connection]:
     opened.terminate()
 
 
+@pytest.mark.parametrize("ask", ["execute", "fetch", "fetchval"])
+async def test_a_question_after_the_servers_last_words_ends_whoever_waits_for_the_end(
+    connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch, ask: str
+) -> None:
+    def hang_up(*_: object, **__: object) -> None:  # as asyncpg does between a FATAL error and the end that follows it
+        connection._protocol.abort()
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+    monkeypatch.setattr(asyncpg.Connection, "_execute", hang_up)
+    monkeypatch.setattr(asyncpg.Connection, "execute", hang_up)
+    with pytest.raises(asyncpg.ConnectionDoesNotExistError):
+        async with asyncio.timeout(BOUND), driver.until_lost(connection):
+            with pytest.raises(asyncpg.InternalClientError):
+                await getattr(connection, ask)("SELECT 1")
+            await asyncio.Event().wait()
+
+
 @pytest.mark.parametrize("how", WRITING)
 async def test_what_is_being_written_ends_with_its_connection(
     connection: asyncpg.Connection, admin: asyncpg.Connection, how: str
