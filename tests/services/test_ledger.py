@@ -306,16 +306,16 @@ async def test_a_waiting_job_is_cancelled_at_once(books: Books) -> None:
     assert await job_queue.claim(job_id, worker(), 60) is not None
 
 
-@pytest.mark.parametrize("write", [ledger.runs._write, ledger.checkpoint_in])
+@pytest.mark.parametrize("write", [job_queue.runs._write, job_queue.checkpoint_in])
 async def test_a_wish_is_seen_after_it_came_also_by_a_transaction_that_began_before(
     books: Books, write: Callable[..., Awaitable[object]]
 ) -> None:
     run = (await books.claimed()).run
     async with keeping("test") as work:
         began = await work.scalar(select(func.now()))
-        await books.act(run.job_id, Action.JOB_CANCELLED, ledger.request_cancel)
-        await write(work, run, **({"state": {}} if write is ledger.checkpoint_in else {"progress": 1}))
-        await ledger.finish_in(work, run)
+        await books.act(run.job_id, Action.JOB_CANCELLED, job_queue.request_cancel)
+        await write(work, run, **({"state": {}} if write is job_queue.checkpoint_in else {"progress": 1}))
+        await job_queue.finish_in(work, run)
     row = await books.row(run.job_id)
     assert began < row["cancel_requested_at"] <= row["cancel_seen_at"] <= row["finished_at"]
     assert (await books.kinds(run.job_id))[-2:] == ["cancel_seen", "succeeded"]
