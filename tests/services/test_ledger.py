@@ -314,7 +314,8 @@ async def test_a_wish_is_seen_after_it_came_also_by_a_transaction_that_began_bef
     async with keeping("test") as work:
         began = await work.scalar(select(func.now()))
         await books.act(run.job_id, Action.JOB_CANCELLED, job_queue.request_cancel)
-        await write(work, run, **({"state": {}} if write is job_queue.checkpoint_in else {"progress": 1}))
+        values: dict[str, Any] = {"state": {}} if write is job_queue.checkpoint_in else {"progress": 1}
+        await write(work, run, **values)
         await job_queue.finish_in(work, run)
     row = await books.row(run.job_id)
     assert began < row["cancel_requested_at"] <= row["cancel_seen_at"] <= row["finished_at"]
