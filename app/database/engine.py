@@ -1,14 +1,14 @@
-"""Engine and sessions, bound once per process by :func:`configure`. Only ``app.database.work`` and the sign-in use
-them.
-"""
+"""Engine and sessions, bound once per process by :func:`configure`. Only the door and authentication use them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from app.config import Settings
 from app.database import driver, driver_errors
@@ -54,6 +54,16 @@ def configure(settings: Settings) -> None:
         hide_parameters=True,  # an error's text reaches logs and screens; what people typed must not
     )
     _sessions = async_sessionmaker(_engine, expire_on_commit=False)
+    _end_with(_engine)
+
+
+def _end_with(engine: AsyncEngine) -> None:
+    """Close connections that come back after the engine was disposed of: its pool would keep them, known to nobody."""
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def checkin(connection: DBAPIConnection | None, _record: ConnectionPoolEntry) -> None:
+        if engine is not _engine and connection is not None:
+            connection.driver_connection.terminate()
 
 
 def url() -> str:
@@ -66,9 +76,9 @@ def url() -> str:
 async def dispose() -> None:
     """Close all connections; :func:`configure` may be called again."""
     global _engine, _sessions
-    if _engine is not None:
-        await _engine.dispose()
-    _engine = _sessions = None
+    engine, _engine, _sessions = _engine, None, None
+    if engine is not None:
+        await engine.dispose()
 
 
 def pool_use() -> tuple[int, int]:

@@ -34,6 +34,17 @@ async def test_a_full_pool_is_a_sentence(company: Company, full: Settings) -> No
         assert work.who.id == company.ann.staff_id
 
 
+async def test_a_connection_that_comes_back_to_a_pool_that_is_gone_is_closed(full: Settings) -> None:
+    async with engine.session() as session:
+        raw = await (await session.connection()).get_raw_connection()
+        connection = raw.driver_connection
+        assert connection is not None
+        await engine.dispose()
+        await session.execute(text("SELECT 1"))
+        assert not connection.is_closed(), "what is in hand is finished"
+    assert connection.is_closed()
+
+
 async def test_a_worker_s_heartbeat_survives_a_full_pool(full: Settings, caplog: pytest.LogCaptureFixture) -> None:
     worker = WorkerProcess(full)
     shown = asyncio.Event()
