@@ -14,7 +14,7 @@ function el(tag, className, text) {
 export function valueText(type, value) {
   if (value === null || value === undefined) return "";
   if (type === "datetime") return String(value).replace("T", " ").replace(/^(.{10} \d\d:\d\d):00(?![\d.])/, "$1");
-  if (type === "multi_choice" && Array.isArray(value)) return value.join(", ");
+  if (type === "multi_choice" && Array.isArray(value)) return value.join("; ");
   if (type === "boolean") return value ? "Yes" : "No";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

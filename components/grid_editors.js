@@ -31,7 +31,7 @@ const READERS = {
   number: readNumber,
   json: (field, text) => readJson(text),
   boolean: (field, text) => ({ value: text === "Yes" }),
-  multi_choice: (field, text) => ({ value: text.split(",").map((word) => word.trim()).filter(Boolean) }),
+  multi_choice: (field, text) => ({ value: text.split(";").map((word) => word.trim()).filter(Boolean) }),
   url: (field, text) => (/^https?:\/\/\S+$/i.test(text) ? { value: text } : { error: "Type an address that starts with https://" }),
 };
 
@@ -123,7 +123,7 @@ export class TypedEditor {
 
   text() {
     if (this.control.tagName === "FIELDSET") {
-      return [...this.control.querySelectorAll(":checked")].map((box) => box.value).join(", ");
+      return [...this.control.querySelectorAll(":checked")].map((box) => box.value).join("; ");
     }
     return this.control.value;
   }

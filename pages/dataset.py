@@ -155,7 +155,7 @@ class _Page:
         name = self.dataset.name
         plan = [
             f"{plural(self.dataset.rows, 'row')} and all imports of {name} are deleted.",
-            "This cannot be undone. The audit log keeps what happened.",
+            "The audit log can take it back until the job that removes the rows has begun, then nothing can.",
         ]
         reason = await type_the_name(f"Delete {name}?", name, submit="Delete dataset", plan=plan)
         if reason is not None:

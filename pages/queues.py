@@ -131,7 +131,7 @@ def _queue_actions(view: View) -> Sequence[RowAction]:
             done(f"The queue {queue.name} is paused.")
 
     async def resume(queue: QueueView) -> None:
-        plan = [f"{plural(queue.waiting, 'job')} will start as workers have room, those that waited first."]
+        plan = [f"{plural(queue.waiting, 'job')} will start as workers have room, the most urgent first."]
         reason = await ask_reason(f"Resume the queue {queue.name}?", submit="Resume queue", plan=plan)
         if reason is not None:
             await queues.resume(view.actor, queue.id, reason)

@@ -18,7 +18,9 @@ def keys() -> None:
 @cli.command("rotate")
 def rotate_keys(
     ring: Annotated[Ring, typer.Argument(help="Which keys.")],
-    forget: Annotated[bool, typer.Option("--forget", help="Forget the older ones: everybody signs in again.")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help='Forget the older ones of "session": everybody signs in again.')
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Put a new key in front; the older ones still count."""

@@ -21,8 +21,13 @@ from app.worker.tasks.documents import keep
 _LOCK = 0x71645F64656D6F  # "qd_demo"
 _EMPTY = "SELECT NOT (EXISTS (SELECT FROM teams) OR EXISTS (SELECT FROM staff) OR EXISTS (SELECT FROM audit_entries))"
 _LOOKED_ON = [
-    action.value
-    for action in (Action.SESSION_STARTED, Action.SESSION_ENDED, Action.SESSION_REFUSED, Action.ACCESS_REFUSED)
+    Action.SESSION_STARTED.value,
+    Action.SESSION_ENDED.value,
+    Action.SESSION_REFUSED.value,
+    Action.SESSION_THROTTLED.value,
+    Action.SESSION_PROVED.value,
+    Action.SESSION_NOT_PROVED.value,
+    Action.ACCESS_REFUSED.value,
 ]
 """Who only signs in and looks has changed nothing."""
 _WORKED = """

@@ -88,7 +88,7 @@ async def pause(actor: Actor, queue_id: UUID, reason: str) -> None:
 
 
 async def resume(actor: Actor, queue_id: UUID, reason: str) -> None:
-    """Let the jobs of a paused queue start again, those that waited first."""
+    """Let the jobs of a paused queue start again, the most urgent first."""
     why = reasons.checked(reason)
     async with writing(actor, Permission.QUEUES_MANAGE) as work:
         queue = await work.get(Queue, queue_id, lock=True)

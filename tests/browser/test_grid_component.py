@@ -237,7 +237,7 @@ async def test_each_type_has_its_editor(visit: Open) -> None:
     await cell(page, 5, "tags").dblclick()
     await page.get_by_role("checkbox", name="early").check()
     await page.keyboard.press("Enter")
-    await expect(cell(page, 5, "tags")).to_have_text("late, very, early, night")
+    await expect(cell(page, 5, "tags")).to_have_text("late, very; early; night")
     await cell(page, 4, "dep_delay").dblclick()
     await page.get_by_label("dep_delay").fill("")
     await page.keyboard.press("Enter")

@@ -1,4 +1,4 @@
-"""The figures as Prometheus reads them. Names and meanings: docs/operations.md; they stay as they are once released."""
+"""The figures as Prometheus reads them. Names and meanings: docs/metrics.md; they stay as they are once released."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
