@@ -285,7 +285,8 @@ TRUTH = {
 START = "INSERT INTO audit_entries (actor_name, actor_kind, action, target_type, target_id, target_label) VALUES "
 MERE_START = (
     "('root', 'command', 'staff.created', 'staff', '1', ''), ('ann', 'staff', 'session.started', 'session', '', ''),"
-    " ('ann', 'nobody', 'session.refused', 'staff', '', ''), ('ann', 'staff', 'session.ended', 'session', '', '')"
+    " ('ann', 'nobody', 'session.refused', 'staff', '', ''), ('ann', 'nobody', 'session.throttled', 'staff', '', ''),"
+    " ('ann', 'staff', 'session.not_proved', 'staff', '', ''), ('ann', 'staff', 'session.ended', 'session', '', '')"
 )
 
 
@@ -300,7 +301,7 @@ async def test_it_is_not_reset_once_somebody_has_worked(
     await admin.execute(f"{START}{MERE_START}, {work}")
     with pytest.raises(StartupProblem, match="people have worked here"):
         await loading.clear(database.url("quarterdeck_owner"))
-    assert await admin.fetchval("SELECT count(*) FROM audit_entries") == 5
+    assert await admin.fetchval("SELECT count(*) FROM audit_entries") == 7
 
 
 async def test_it_is_not_reset_under_somebody_s_hands(admin: asyncpg.Connection, database: Database) -> None:
