@@ -5,7 +5,7 @@ import pytest
 from app.actor import Command, Staff
 from app.authentication import one_time_links, passwords, second_factor, sessions, step_up
 from app.authentication.sessions import WrongPassword
-from app.errors import RateLimited
+from app.errors import Invalid, RateLimited
 from app.models import Action
 from app.permissions import Permission, Role
 from app.services import own_sessions, profile, staff, staff_rules, staff_sessions, tokens
@@ -16,6 +16,11 @@ from tests.services.stage import NOBODY, OTHER, WHY, Do, Stage, simple, verb
 async def _wrong(person: Staff) -> None:
     with pytest.raises(WrongPassword):
         await sessions.measured(person, "a wrong one")
+
+
+async def _not_exchanged(person: Staff) -> None:
+    with pytest.raises(Invalid):
+        await passwords.exchanged(person, "a wrong one", OTHER)
 
 
 simple(
@@ -99,6 +104,7 @@ simple(
 )
 
 simple("sessions.measured", Action.SESSION_NOT_PROVED, lambda s: _wrong(s.ann))
+simple("passwords.exchanged", Action.SESSION_NOT_PROVED, lambda s: _not_exchanged(s.ann))
 
 simple(
     *("tokens.create", Action.TOKEN_CREATED),

@@ -71,7 +71,7 @@ def _reaches(path: Path, name: str, seen: frozenset[tuple[Path, str]] = frozense
     for called in _calls(_functions(path)[name]):
         module, _, other = called.rpartition(".")
         place = _HOMES.get(module) if module else path
-        if called in {"writing", "asking", "db.login"} or (
+        if called in {"writing", "asking", "engine.login"} or (
             place is not None and _reaches(place, other, seen | {(path, name)})
         ):
             return True

@@ -254,7 +254,8 @@ NOT_FOR_THE_LIMITED: dict[str, Call] = {
 # An upload belongs to its sender alone, an account and its sessions to their owner: tests/services/test_profile.py.
 OF_THE_SENDER = {
     "audit_exports.start",
-    *("uploads.receive", "profile.get", "profile.rename", "profile.change_password", "passwords.choose_due"),
+    *("uploads.receive", "profile.get", "profile.rename", "profile.change_password"),
+    *("passwords.choose_due", "passwords.exchanged"),
     *("throttle.trying", "throttle.device"),
     *("second_factor.get", "second_factor.begin", "second_factor.set_up", "second_factor.renew_codes"),
     *("second_factor.turn_off", "second_factor.verify"),

@@ -1,6 +1,6 @@
 """The questions that the bare login role may ask: SECURITY DEFINER functions about sessions, and nothing else.
 
-``login`` is the login role's own transaction (``db.login()``): nobody's door has been opened yet.
+``login`` is the login role's own transaction (``engine.login()``): nobody's door has been opened yet.
 """
 
 from datetime import datetime
