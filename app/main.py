@@ -30,10 +30,11 @@ from app.web.http_protocol import LimitedProtocol
 from app.web.routes import audit, datasets, documents, exports, health, metrics
 from app.web.sign_in import change_password, one_time_links, password, step_up
 from app.web.sign_in import second_factor as factor_pages
-from components import assets, leaving, waiting_pages
-from components.screen import Screen
-from components.shell import Shell, Surroundings
-from components.step_up import ask
+from components import assets
+from components.page import leaving, waiting_pages
+from components.page.screen import Screen
+from components.shell.shell import Shell, Surroundings
+from components.shell.step_up import ask
 
 RECONNECT_SECONDS = 30
 COLLECTIONS = (10_000, 20, 50)
@@ -151,7 +152,7 @@ def serve(settings: Settings) -> None:
     logs.configure(settings.log_level, settings.log_format)
     application = build(settings)
     # A full collection of garbage stops everybody while it looks at all that lives. So it leaves out what lives as long
-    # as the process, and comes seldom: what people leave is freed without it (``components.leaving``).
+    # as the process, and comes seldom: what people leave is freed without it (``components.page.leaving``).
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTIONS)

@@ -1,6 +1,6 @@
 """The screens, in the order of the menu. ``app.main`` mounts them; tests go through them one by one."""
 
-from components.screen import Screen
+from components.page.screen import Screen
 from pages import (
     activity,
     audit,

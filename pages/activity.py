@@ -12,13 +12,13 @@ from app.paging import Page, PageRequest
 from app.permissions import Permission
 from app.services import audit, staff, staff_sessions
 from app.services.audit import Activity
-from components.blocks import Fact, Facts, PageHead, Panel, Timeline
-from components.columns import TextColumn, TimeColumn
-from components.filters import ChoiceFilter, DayFilter, IdFilter, TimeRangeFilter
-from components.ids import record_id
-from components.quick import look
-from components.screen import View, screen
-from components.table import DataTable, Empty, RowAction
+from components.lists.columns import TextColumn, TimeColumn
+from components.lists.filters import ChoiceFilter, DayFilter, IdFilter, TimeRangeFilter
+from components.lists.table import DataTable, Empty, RowAction
+from components.page.ids import record_id
+from components.page.screen import View, screen
+from components.records.blocks import Fact, Facts, PageHead, Panel, Timeline
+from components.records.side_pane import look
 from pages.shared.audit_preview import action_choices, glance_of
 from pages.shared.audit_sentences import sentence
 from pages.shared.audit_timeline import audit_entry

@@ -8,16 +8,16 @@ from app.models import Job
 from app.paging import PageRequest
 from app.permissions import Permission
 from app.services import audit, audit_exports, seals
-from components import frame
-from components.blocks import Action as Button
-from components.blocks import PageHead
-from components.columns import TextColumn, TimeColumn
-from components.dialogs import ask
-from components.filters import ChoiceFilter, DayFilter, ExactFilter, IdFilter, TimeRangeFilter
-from components.form import Field, Values
-from components.quick import look
-from components.screen import View, screen
-from components.table import DataTable, Empty, RowAction
+from components.forms.dialogs import ask
+from components.forms.form import Field, Values
+from components.lists.columns import TextColumn, TimeColumn
+from components.lists.filters import ChoiceFilter, DayFilter, ExactFilter, IdFilter, TimeRangeFilter
+from components.lists.table import DataTable, Empty, RowAction
+from components.page import frame
+from components.page.screen import View, screen
+from components.records.blocks import Action as Button
+from components.records.blocks import PageHead
+from components.records.side_pane import look
 from pages.shared.audit_preview import BY, action_choices, glance_of
 from pages.shared.audit_sentences import sentence
 from pages.shared.audit_verification import badge

@@ -12,11 +12,11 @@ from app.permissions import Permission
 from app.services import stats
 from app.services.reverting_rules import RULES
 from app.values import periods
-from components.blocks import PageHead
-from components.columns import NumberColumn, TextColumn
-from components.filters import ChoiceFilter
-from components.screen import View, screen
-from components.table import DataTable
+from components.lists.columns import NumberColumn, TextColumn
+from components.lists.filters import ChoiceFilter
+from components.lists.table import DataTable
+from components.page.screen import View, screen
+from components.records.blocks import PageHead
 from pages.shared.audit_sentences import words
 
 

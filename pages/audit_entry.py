@@ -7,12 +7,12 @@ from app.errors import NotFound
 from app.permissions import Permission
 from app.services import audit, reverting
 from app.services.reverting import Links, Plan
-from components import frame
-from components.blocks import Action, Fact, Facts, Note, PageHead, Timeline
-from components.dialogs import ask
-from components.form import Field, Values
-from components.screen import View, screen
-from components.toasts import done
+from components.forms.dialogs import ask
+from components.forms.form import Field, Values
+from components.page import frame
+from components.page.screen import View, screen
+from components.page.toasts import done
+from components.records.blocks import Action, Fact, Facts, Note, PageHead, Timeline
 from pages.shared.audit_preview import BY, action_label, details
 from pages.shared.audit_sentences import address, as_text, field_name, in_words, sentence
 from pages.shared.audit_timeline import audit_entry

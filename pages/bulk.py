@@ -8,18 +8,19 @@ from app.models import BulkStatus, BulkVerb, JobStatus
 from app.permissions import Permission
 from app.services import bulk, jobs
 from app.services.bulk import BulkView
-from components import frame
-from components.blocks import Action, Fact, Facts, Note, PageHead, Progress, Step
-from components.columns import IdColumn, NumberColumn, ProgressColumn, StatusColumn, TextColumn, TimeColumn, Tone
-from components.dialogs import ask_reason
-from components.filters import ChoiceFilter
-from components.ids import record_id
-from components.live import Live
-from components.pace import Pace
-from components.screen import View, screen
-from components.selection import Tallied
-from components.table import DataTable, Empty
-from components.toasts import done
+from components.forms.dialogs import ask_reason
+from components.lists.columns import IdColumn, NumberColumn, ProgressColumn, StatusColumn, TextColumn, TimeColumn
+from components.lists.filters import ChoiceFilter
+from components.lists.selection import Tallied
+from components.lists.table import DataTable, Empty
+from components.page import frame
+from components.page.ids import record_id
+from components.page.live import Live
+from components.page.screen import View, screen
+from components.page.toasts import done
+from components.page.values import Tone
+from components.records.blocks import Action, Fact, Facts, Note, PageHead, Progress, Step
+from components.records.pace import Pace
 from pages.shared import bulk_sentences
 from pages.shared.labels import JOB, job_label, job_state, plural
 

@@ -9,16 +9,16 @@ from app.permissions import Permission
 from app.services import datasets, rows
 from app.services.datasets import DatasetView
 from app.topics import Change
-from components import frame
-from components.blocks import Action, Note, PageHead, Timeline
-from components.dialogs import ask, resolve_conflict, type_the_name
-from components.form import Field, Values
-from components.grid import DataGrid, Edit, GridField
-from components.grid_filters import FilterBar
-from components.ids import record_id
-from components.live import Hears, Live
-from components.screen import View, screen
-from components.toasts import done
+from components.forms.dialogs import ask, resolve_conflict, type_the_name
+from components.forms.form import Field, Values
+from components.grid.grid import DataGrid, Edit, GridField
+from components.grid.grid_filters import FilterBar
+from components.page import frame
+from components.page.ids import record_id
+from components.page.live import Hears, Live
+from components.page.screen import View, screen
+from components.page.toasts import done
+from components.records.blocks import Action, Note, PageHead, Timeline
 from pages.shared.audit_timeline import happened, in_words
 from pages.shared.labels import ROW, plural
 

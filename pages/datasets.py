@@ -5,12 +5,12 @@ from functools import partial
 from app import topics
 from app.permissions import Permission
 from app.services import datasets
-from components.blocks import Action, PageHead
-from components.columns import IdColumn, NumberColumn, TextColumn, TimeColumn
-from components.downloads import Export
-from components.filters import IdFilter
-from components.screen import View, screen
-from components.table import DataTable, Empty
+from components.lists.columns import IdColumn, NumberColumn, TextColumn, TimeColumn
+from components.lists.downloads import Export
+from components.lists.filters import IdFilter
+from components.lists.table import DataTable, Empty
+from components.page.screen import View, screen
+from components.records.blocks import Action, PageHead
 
 
 @screen("/datasets", title="Datasets", icon="datasets", menu="Work", needs=Permission.DATASETS_READ)

@@ -14,16 +14,17 @@ from app.paging import Page, PageRequest
 from app.permissions import Permission
 from app.services import failures, jobs
 from app.services.failures import FailureView, Standing
-from components import frame
-from components.blocks import Action, Fact, Facts, Folded, Note, PageHead, Panel
-from components.columns import Column, NumberColumn, SparkColumn, StatusColumn, TextColumn, TimeColumn, Tone
-from components.filters import ChoiceFilter, IdFilter
-from components.ids import record_id
-from components.live import Live
-from components.period import browser_zone
-from components.screen import View, screen
-from components.sparkline import Sparkline, said
-from components.table import DataTable, Empty, RowAction
+from components.charts.period import browser_zone
+from components.charts.sparkline import Sparkline, said
+from components.lists.columns import Column, NumberColumn, SparkColumn, StatusColumn, TextColumn, TimeColumn
+from components.lists.filters import ChoiceFilter, IdFilter
+from components.lists.table import DataTable, Empty, RowAction
+from components.page import frame
+from components.page.ids import record_id
+from components.page.live import Live
+from components.page.screen import View, screen
+from components.page.values import Tone
+from components.records.blocks import Action, Fact, Facts, Folded, Note, PageHead, Panel
 from pages.shared.bulk_dialog import consent, of_signature
 from pages.shared.labels import CANCELLING, JOB, job_label, job_state, plural
 

@@ -17,7 +17,11 @@ from app.services.alerts import Alert, AlertKind
 from app.services.home import Overview
 from app.services.stats import Line
 from app.values import money
-from components.blocks import (
+from components.charts.period import browser_zone
+from components.page.live import Live
+from components.page.screen import View, screen
+from components.page.ticking import Ticking
+from components.records.blocks import (
     Change,
     Entry,
     Fact,
@@ -31,10 +35,6 @@ from components.blocks import (
     Waiting,
     WorkList,
 )
-from components.live import Live
-from components.period import browser_zone
-from components.screen import View, screen
-from components.ticking import Ticking
 from pages.shared.audit_timeline import audit_entry
 from pages.shared.labels import plural
 from pages.shared.stat_cards import counts, earned, success, totals

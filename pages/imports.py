@@ -12,18 +12,18 @@ from app.permissions import Permission
 from app.services import datasets, imports, jobs
 from app.services.imports import ImportView
 from app.storage.cleanup import REFUSED_KEPT
-from components import frame
-from components.blocks import Action, Fact, Facts, Note, PageHead, Progress, Step, Timeline
-from components.columns import BytesColumn, NumberColumn, StatusColumn, TextColumn, TimeColumn
-from components.dialogs import ask_reason
-from components.downloads import Download, Export
-from components.filters import TextFilter
-from components.ids import record_id
-from components.live import Live
-from components.pace import Pace
-from components.screen import View, screen
-from components.table import DataTable, Empty
-from components.toasts import done
+from components.forms.dialogs import ask_reason
+from components.lists.columns import BytesColumn, NumberColumn, StatusColumn, TextColumn, TimeColumn
+from components.lists.downloads import Download, Export
+from components.lists.filters import TextFilter
+from components.lists.table import DataTable, Empty
+from components.page import frame
+from components.page.ids import record_id
+from components.page.live import Live
+from components.page.screen import View, screen
+from components.page.toasts import done
+from components.records.blocks import Action, Fact, Facts, Note, PageHead, Progress, Step, Timeline
+from components.records.pace import Pace
 from pages.shared.audit_timeline import happened
 from pages.shared.labels import CORRECT, IMPORT, plural
 

@@ -16,16 +16,16 @@ from app.services import audit_exports, documents, jobs
 from app.services.jobs import JobView
 from app.storage import uploads
 from app.values import money
-from components import frame
-from components.blocks import Action, Fact, Facts, PageHead, Timeline
-from components.dialogs import ask_reason
-from components.downloads import Download
-from components.ids import record_id
-from components.job import Attempts, Contents, JobStanding, Standing
-from components.live import Live
-from components.pace import Pace
-from components.screen import View, screen
-from components.toasts import done
+from components.forms.dialogs import ask_reason
+from components.lists.downloads import Download
+from components.page import frame
+from components.page.ids import record_id
+from components.page.live import Live
+from components.page.screen import View, screen
+from components.page.toasts import done
+from components.records.blocks import Action, Fact, Facts, PageHead, Timeline
+from components.records.job import Attempts, Contents, JobStanding, Standing
+from components.records.pace import Pace
 from pages.shared import bulk_sentences, job_status, job_timeline
 from pages.shared.labels import CANCELLING, CONSOLE, CORRECT, JOB, can_cancel_job, job_label, job_state, plural
 from pages.shared.personal_facts import about

@@ -10,8 +10,8 @@ from app.models import BulkVerb
 from app.permissions import Permission
 from app.services import jobs
 from app.services.jobs import Flow, Priority
-from components.blocks import Action, PageHead
-from components.columns import (
+from components.charts.sparkline import Sparkline
+from components.lists.columns import (
     Column,
     DurationColumn,
     IdColumn,
@@ -20,16 +20,16 @@ from components.columns import (
     StatusColumn,
     TextColumn,
     TimeColumn,
-    Tone,
 )
-from components.downloads import Export
-from components.filters import ChoiceFilter, Filter, IdFilter, TimeRangeFilter
-from components.screen import View, screen
-from components.selection import BulkAction, Tallied
-from components.sparkline import Sparkline
-from components.table import DataTable, Empty, RowAction
-from components.ticking import Ticking
-from components.toasts import done
+from components.lists.downloads import Export
+from components.lists.filters import ChoiceFilter, Filter, IdFilter, TimeRangeFilter
+from components.lists.selection import BulkAction, Tallied
+from components.lists.table import DataTable, Empty, RowAction
+from components.page.screen import View, screen
+from components.page.ticking import Ticking
+from components.page.toasts import done
+from components.page.values import Tone
+from components.records.blocks import Action, PageHead
 from pages.shared import bulk_sentences
 from pages.shared.bulk_dialog import of_selection
 from pages.shared.job_status import ATTEMPTS, WAITED

@@ -15,14 +15,14 @@ from app.services.datasets import DatasetView
 from app.services.imports import Kept, Looked
 from app.storage import uploads
 from app.storage.uploads import Store
-from components import frame
-from components.blocks import ErrorCard, Note, PageHead
-from components.column_types import ColumnChoice, ColumnTypes
-from components.form import Field, Form, Values
-from components.ids import record_id
-from components.refusals import Refusal
-from components.screen import View, screen
-from components.upload import FileDrop, Uploaded
+from components.forms.form import Field, Form, Values
+from components.forms.upload import FileDrop, Uploaded
+from components.grid.column_types import ColumnChoice, ColumnTypes
+from components.page import frame
+from components.page.ids import record_id
+from components.page.refusals import Refusal
+from components.page.screen import View, screen
+from components.records.blocks import ErrorCard, Note, PageHead
 from pages.shared.labels import plural
 
 _ACCEPT = "CSV or TSV, also gzipped. The content decides, not the name."

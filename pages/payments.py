@@ -11,16 +11,16 @@ from app.permissions import Permission
 from app.services import jobs, payments
 from app.services.payments import Overview, PaymentView, Problem
 from app.values import money
-from components import frame
-from components.blocks import Action, Entry, Fact, Facts, PageHead, Part, Timeline
-from components.columns import MoneyColumn, StatusColumn, TextColumn, TimeColumn
-from components.comparison import Answer, Comparison, Pair, Silence
-from components.downloads import Export
-from components.filters import ChoiceFilter, IdFilter, TimeRangeFilter
-from components.ids import record_id
-from components.live import Live
-from components.screen import View, screen
-from components.table import DataTable, Empty
+from components.lists.columns import MoneyColumn, StatusColumn, TextColumn, TimeColumn
+from components.lists.downloads import Export
+from components.lists.filters import ChoiceFilter, IdFilter, TimeRangeFilter
+from components.lists.table import DataTable, Empty
+from components.page import frame
+from components.page.ids import record_id
+from components.page.live import Live
+from components.page.screen import View, screen
+from components.records.blocks import Action, Entry, Fact, Facts, PageHead, Part, Timeline
+from components.records.comparison import Answer, Comparison, Pair, Silence
 from pages.shared.audit_timeline import audit_entry
 from pages.shared.labels import JOB, PAYMENT
 from pages.shared.personal_facts import about

@@ -5,12 +5,12 @@ from app.authentication.second_factor import SecondFactor
 from app.permissions import Permission
 from app.services import profile
 from app.services.profile import PASSWORD_LENGTH, Profile
-from components import frame
-from components.blocks import Action, Fact, Facts, Note, PageHead, Panel
-from components.form import Field, Form, Values
-from components.plain_form import PlainDoors, PlainForm, Secret
-from components.screen import View, screen
-from components.toasts import done
+from components.forms.form import Field, Form, Values
+from components.forms.plain_form import PlainDoors, PlainForm, Secret
+from components.page import frame
+from components.page.screen import View, screen
+from components.page.toasts import done
+from components.records.blocks import Action, Fact, Facts, Note, PageHead, Panel
 from pages.shared.labels import plural
 
 _FACTOR = "/auth/second-factor"

@@ -12,8 +12,10 @@ from app.permissions import Permission
 from app.services import queues, workers
 from app.services.queues import QueueState, QueueView
 from app.services.workers import WorkerState, WorkerView
-from components.blocks import Action, PageHead, Panel
-from components.columns import (
+from components.charts.sparkline import said
+from components.forms.dialogs import ask, ask_reason, save_over
+from components.forms.form import Field, Values
+from components.lists.columns import (
     Column,
     DurationColumn,
     LinksColumn,
@@ -22,15 +24,13 @@ from components.columns import (
     StatusColumn,
     TextColumn,
     TimeColumn,
-    Tone,
 )
-from components.dialogs import ask, ask_reason, save_over
-from components.form import Field, Values
-from components.screen import View, screen
-from components.sparkline import said
-from components.table import DataTable, Empty, RowAction
-from components.ticking import Ticking
-from components.toasts import done
+from components.lists.table import DataTable, Empty, RowAction
+from components.page.screen import View, screen
+from components.page.ticking import Ticking
+from components.page.toasts import done
+from components.page.values import Tone
+from components.records.blocks import Action, PageHead, Panel
 from pages.shared.labels import plural
 
 MOST_LINKS = 6

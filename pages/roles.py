@@ -8,16 +8,16 @@ from app.permissions import ALL_TEAMS_ONLY, ROLE_PERMISSIONS, STEP_UP, Permissio
 from app.services import permissions, staff_rules
 from app.services.permissions import Explanation
 from app.services.staff_rules import Demand
-from components import frame
-from components.blocks import Action, Fact, Facts, Note, PageHead
-from components.dialogs import ask
-from components.form import Field, Values
-from components.ids import record_id
-from components.live import Live
-from components.matrix import Matrix, MatrixGroup, MatrixRow
-from components.screen import View, screen
-from components.toasts import done
-from components.verdicts import Ruling, Verdicts
+from components.forms.dialogs import ask
+from components.forms.form import Field, Values
+from components.page import frame
+from components.page.ids import record_id
+from components.page.live import Live
+from components.page.screen import View, screen
+from components.page.toasts import done
+from components.records.blocks import Action, Fact, Facts, Note, PageHead
+from components.records.permission_list import Ruling, Verdicts
+from components.records.permission_matrix import Matrix, MatrixGroup, MatrixRow
 from pages.shared.labels import STAFF
 from pages.shared.permission_labels import RIGHTS
 

@@ -10,14 +10,14 @@ from app.permissions import Permission
 from app.services import rows
 from app.services.rows import RowView
 from app.values import exact_json
-from components import frame
-from components.blocks import Action, Fact, Facts, PageHead, Timeline
-from components.dialogs import ask, resolve_conflict
-from components.form import Field, Values
-from components.ids import record_id
-from components.live import Live
-from components.screen import View, screen
-from components.toasts import done
+from components.forms.dialogs import ask, resolve_conflict
+from components.forms.form import Field, Values
+from components.page import frame
+from components.page.ids import record_id
+from components.page.live import Live
+from components.page.screen import View, screen
+from components.page.toasts import done
+from components.records.blocks import Action, Fact, Facts, PageHead, Timeline
 from pages.shared.audit_timeline import as_text, audit_entry, in_words, shown
 from pages.shared.labels import ROW
 

@@ -11,16 +11,17 @@ from app import topics
 from app.permissions import Permission
 from app.services import schedules
 from app.services.schedules import ScheduleDetail, ScheduleView, Times
-from components import frame
-from components.blocks import Action, Fact, Facts, PageHead, Panel, Timeline
-from components.columns import IdColumn, StatusColumn, TextColumn, TimeColumn, Tone
-from components.dialogs import ask, ask_reason, save_over
-from components.form import Field, Values
-from components.ids import record_id
-from components.live import Live
-from components.screen import View, screen
-from components.table import DataTable, Empty, RowAction
-from components.toasts import done
+from components.forms.dialogs import ask, ask_reason, save_over
+from components.forms.form import Field, Values
+from components.lists.columns import IdColumn, StatusColumn, TextColumn, TimeColumn
+from components.lists.table import DataTable, Empty, RowAction
+from components.page import frame
+from components.page.ids import record_id
+from components.page.live import Live
+from components.page.screen import View, screen
+from components.page.toasts import done
+from components.page.values import Tone
+from components.records.blocks import Action, Fact, Facts, PageHead, Panel, Timeline
 from pages.shared.audit_timeline import audit_entry
 from pages.shared.labels import JOB
 

@@ -6,14 +6,15 @@ from app import topics
 from app.permissions import Permission
 from app.services import own_sessions, staff, staff_sessions
 from app.services.own_sessions import SessionView
-from components.blocks import Action, PageHead
-from components.columns import Column, StatusColumn, TextColumn, TimeColumn, Tone
-from components.dialogs import ask, confirm
-from components.form import Field, Values
-from components.ids import record_id
-from components.screen import View, screen
-from components.table import DataTable, Empty, Load, RowAction
-from components.toasts import done
+from components.forms.dialogs import ask, confirm
+from components.forms.form import Field, Values
+from components.lists.columns import Column, StatusColumn, TextColumn, TimeColumn
+from components.lists.table import DataTable, Empty, Load, RowAction
+from components.page.ids import record_id
+from components.page.screen import View, screen
+from components.page.toasts import done
+from components.page.values import Tone
+from components.records.blocks import Action, PageHead
 from pages.shared.labels import plural
 
 _AT_ONCE = "Its open pages lead to the sign-in at once. What was typed there and not saved is lost."

@@ -12,19 +12,19 @@ from app.permissions import ROLE_PERMISSIONS, Permission, Role
 from app.services import staff, teams, tokens
 from app.services.staff import OneTimeLink, StaffView
 from app.services.tokens import TokenView
-from components import frame
-from components.blocks import Action, Fact, Facts, Note, PageHead, Panel, Timeline
-from components.columns import IdColumn, StatusColumn, TextColumn, TimeColumn
-from components.dialogs import ask, save_over
-from components.downloads import Export
-from components.filters import ChoiceFilter
-from components.form import Field, Values
-from components.ids import record_id
-from components.live import Live
-from components.once import show_link_once
-from components.screen import View, screen
-from components.table import DataTable, Empty, RowAction
-from components.toasts import done
+from components.forms.dialogs import ask, save_over
+from components.forms.form import Field, Values
+from components.forms.secret_once import show_link_once
+from components.lists.columns import IdColumn, StatusColumn, TextColumn, TimeColumn
+from components.lists.downloads import Export
+from components.lists.filters import ChoiceFilter
+from components.lists.table import DataTable, Empty, RowAction
+from components.page import frame
+from components.page.ids import record_id
+from components.page.live import Live
+from components.page.screen import View, screen
+from components.page.toasts import done
+from components.records.blocks import Action, Fact, Facts, Note, PageHead, Panel, Timeline
 from pages.shared.audit_timeline import audit_entry
 from pages.shared.labels import STAFF, plural
 from pages.shared.token_list import token_list, works

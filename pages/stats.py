@@ -9,12 +9,12 @@ from app.errors import Invalid
 from app.permissions import Permission
 from app.values import periods
 from app.values.periods import Period
-from components import frame
-from components.blocks import Note, PageHead
-from components.chart import Chart, Figure, Nothing
-from components.live import Live
-from components.period import PeriodBar, browser_zone
-from components.screen import Query, View, screen
+from components.charts.chart import Chart, Figure, Nothing
+from components.charts.period import PeriodBar, browser_zone
+from components.page import frame
+from components.page.live import Live
+from components.page.screen import Query, View, screen
+from components.records.blocks import Note, PageHead
 from pages.shared.stat_cards import NUMBERS, Number
 
 SECONDS = 10.0

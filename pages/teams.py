@@ -12,18 +12,18 @@ from app.models import Plan, TeamStatus
 from app.permissions import Permission
 from app.services import teams
 from app.services.teams import Limits, TeamRow, TeamView
-from components import frame
-from components.blocks import Action, Entry, Fact, Facts, PageHead, Timeline
-from components.columns import IdColumn, NumberColumn, StatusColumn, TextColumn, TimeColumn
-from components.dialogs import ask, save_over
-from components.downloads import Export
-from components.filters import ChoiceFilter, TimeRangeFilter
-from components.form import Field, Values
-from components.ids import record_id
-from components.live import Live
-from components.screen import View, screen
-from components.table import DataTable, Empty
-from components.toasts import done
+from components.forms.dialogs import ask, save_over
+from components.forms.form import Field, Values
+from components.lists.columns import IdColumn, NumberColumn, StatusColumn, TextColumn, TimeColumn
+from components.lists.downloads import Export
+from components.lists.filters import ChoiceFilter, TimeRangeFilter
+from components.lists.table import DataTable, Empty
+from components.page import frame
+from components.page.ids import record_id
+from components.page.live import Live
+from components.page.screen import View, screen
+from components.page.toasts import done
+from components.records.blocks import Action, Entry, Fact, Facts, PageHead, Timeline
 from pages.shared.labels import TEAM, plural
 from pages.shared.new_user import ask_new_user
 from pages.shared.reason_dialog import act

@@ -7,14 +7,14 @@ from uuid import UUID
 from app.permissions import IN_PERSON, Permission
 from app.services import teams, tokens
 from app.services.tokens import NewToken, TokenView
-from components.blocks import Action, Note, PageHead
-from components.dialogs import ask, confirm
-from components.form import Field, Values
-from components.ids import record_id
-from components.once import show_token_once
-from components.screen import View, screen
-from components.table import Empty, RowAction
-from components.toasts import done
+from components.forms.dialogs import ask, confirm
+from components.forms.form import Field, Values
+from components.forms.secret_once import show_token_once
+from components.lists.table import Empty, RowAction
+from components.page.ids import record_id
+from components.page.screen import View, screen
+from components.page.toasts import done
+from components.records.blocks import Action, Note, PageHead
 from pages.shared.labels import plural
 from pages.shared.permission_labels import RIGHTS
 from pages.shared.token_list import token_list, works

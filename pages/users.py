@@ -16,17 +16,17 @@ from app.services.users import UserView
 from app.storage import uploads
 from app.values import emails, exact_json, options
 from app.values.phrases import day
-from components import frame
-from components.blocks import Action, Entry, Fact, Facts, PageHead, Timeline
-from components.columns import IdColumn, StatusColumn, TextColumn, TimeColumn
-from components.dialogs import save_over
-from components.downloads import Export
-from components.filters import ChoiceFilter, TimeRangeFilter
-from components.form import Field, Values
-from components.ids import record_id
-from components.live import Live
-from components.screen import View, screen
-from components.table import DataTable, Empty
+from components.forms.dialogs import save_over
+from components.forms.form import Field, Values
+from components.lists.columns import IdColumn, StatusColumn, TextColumn, TimeColumn
+from components.lists.downloads import Export
+from components.lists.filters import ChoiceFilter, TimeRangeFilter
+from components.lists.table import DataTable, Empty
+from components.page import frame
+from components.page.ids import record_id
+from components.page.live import Live
+from components.page.screen import View, screen
+from components.records.blocks import Action, Entry, Fact, Facts, PageHead, Timeline
 from pages.shared.audit_timeline import shown
 from pages.shared.labels import PLAN, USER
 from pages.shared.new_user import PLANS, ask_new_user

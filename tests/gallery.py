@@ -20,7 +20,12 @@ from app.ids import uuid7
 from app.main import mount_frame
 from app.paging import Count, CountKind, Page, PageRequest, Sort
 from app.permissions import Permission, Role
-from components.blocks import (
+from components.forms.dialogs import ask, ask_reason, confirm, resolve_conflict, type_the_name
+from components.forms.form import Field, Form, Values
+from components.lists.table import DataTable, Empty, RowAction
+from components.page.screen import Screen, View, screen
+from components.page.toasts import done
+from components.records.blocks import (
     Action,
     Entry,
     ErrorCard,
@@ -36,11 +41,6 @@ from components.blocks import (
     Waiting,
     WorkList,
 )
-from components.dialogs import ask, ask_reason, confirm, resolve_conflict, type_the_name
-from components.form import Field, Form, Values
-from components.screen import Screen, View, screen
-from components.table import DataTable, Empty, RowAction
-from components.toasts import done
 from tests.gallery_jobs import COLUMNS, FILTERS, WORDS, Job, Jobs, Status
 
 

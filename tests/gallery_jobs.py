@@ -9,7 +9,7 @@ from uuid import UUID
 from app import clock, topics
 from app.ids import uuid7
 from app.paging import Count, Cursor, Page, PageRequest
-from components.columns import (
+from components.lists.columns import (
     DurationColumn,
     IdColumn,
     NumberColumn,
@@ -17,9 +17,9 @@ from components.columns import (
     StatusColumn,
     TextColumn,
     TimeColumn,
-    Tone,
 )
-from components.filters import ChoiceFilter, IdFilter, TextFilter, TimeRangeFilter
+from components.lists.filters import ChoiceFilter, IdFilter, TextFilter, TimeRangeFilter
+from components.page.values import Tone
 
 
 class Status(StrEnum):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.models import Action
-from components.quick import Glance
+from components.records.side_pane import Glance
 from pages.shared.audit_sentences import changes, parts, shown, words
 
 BY = {"staff": "Person", "token": "Program", "system": "Job", "command": "Command line", "database": "Database"}

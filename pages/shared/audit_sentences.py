@@ -7,7 +7,7 @@ from typing import Any
 from app.models import SENTENCES, Action
 from app.permissions import Role
 from app.values import exact_json
-from components.blocks import Part
+from components.records.blocks import Part
 from pages.shared.labels import PLAN, ROW, STAFF, TEAM, USER, plural
 
 LINKS = {

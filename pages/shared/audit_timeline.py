@@ -7,9 +7,9 @@ from app.errors import Conflict
 from app.models import Action
 from app.permissions import Permission
 from app.services import audit
-from components.blocks import Entry
-from components.columns import Tone
-from components.screen import View
+from components.page.screen import View
+from components.page.values import Tone
+from components.records.blocks import Entry
 from pages.shared.audit_sentences import as_text, changes, is_difference, is_told, parts, sentence, shown
 
 __all__ = ["as_text", "audit_entry", "changes", "in_words", "is_difference", "sentence", "shown"]

@@ -6,9 +6,9 @@ from app import topics
 from app.actor import Staff
 from app.services import seals
 from app.services.seals import SealState
-from components.live import Live
-from components.toasts import done
-from components.verified import Finding, Verdict, Verified
+from components.page.live import Live
+from components.page.toasts import done
+from components.records.verification import Finding, Verdict, Verified
 
 MOST = 10
 """Findings that are told one by one; of more, how many."""

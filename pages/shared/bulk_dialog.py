@@ -6,12 +6,12 @@ from app.models import BulkVerb, JobStatus
 from app.paging import PageRequest
 from app.services import bulk
 from app.services.bulk import Choice, Plan
-from components import frame
-from components.dialogs import ask
-from components.form import Field, Values
-from components.screen import View
-from components.selection import Selection
-from components.toasts import done
+from components.forms.dialogs import ask
+from components.forms.form import Field, Values
+from components.lists.selection import Selection
+from components.page import frame
+from components.page.screen import View
+from components.page.toasts import done
 from pages.shared.labels import JOB, plural
 
 _FATE = {

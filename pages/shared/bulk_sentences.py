@@ -4,7 +4,7 @@ from typing import Any
 
 from app.models import BulkStatus, BulkVerb, JobStatus
 from app.services.bulk import Outcome
-from components.columns import Tone
+from components.page.values import Tone
 from pages.shared.labels import CANCELLING, JOB, job_state, plural
 
 _STOPPED: tuple[str, Tone] = ("Stopped", "warn")

@@ -7,8 +7,8 @@ from app.models import Action, Job, JobStatus
 from app.services import jobs
 from app.services.job_view import Attempt, Ending, Usual
 from app.services.jobs import JobView
-from components.columns import Tone
-from components.job import Run, Stage, Standing, Word
+from components.page.values import Tone
+from components.records.job import Run, Stage, Standing, Word
 from pages.shared.labels import plural
 
 WAITED = "From when it was due until a worker began its last attempt. A pause between two attempts does not count."

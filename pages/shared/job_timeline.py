@@ -8,8 +8,8 @@ from uuid import UUID
 
 from app.models import Action, JobEvent, JobEventKind
 from app.services.jobs import JobView
-from components.blocks import Entry, Part
-from components.columns import Tone
+from components.page.values import Tone
+from components.records.blocks import Entry, Part
 from pages.shared.audit_timeline import audit_entry
 from pages.shared.job_status import spell
 

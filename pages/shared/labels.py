@@ -16,7 +16,7 @@ from app.models import (
     UserStatus,
 )
 from app.services import imports, jobs
-from components.columns import Tone
+from components.page.values import Tone
 
 JOB: Mapping[str, tuple[str, Tone]] = {
     JobStatus.QUEUED: ("Queued", "idle"),

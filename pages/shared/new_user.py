@@ -6,11 +6,11 @@ from app.errors import Duplicate, Invalid
 from app.models import Plan
 from app.services import users
 from app.values import emails
-from components import frame
-from components.dialogs import ask
-from components.form import Field, Values
-from components.screen import View
-from components.toasts import done
+from components.forms.dialogs import ask
+from components.forms.form import Field, Values
+from components.page import frame
+from components.page.screen import View
+from components.page.toasts import done
 from pages.shared.labels import PLAN
 from pages.shared.team_fields import team_field, team_of
 

@@ -5,10 +5,10 @@ from uuid import UUID
 from app.permissions import Permission
 from app.privacy.personal import Masked
 from app.services import personal
-from components.blocks import Fact
-from components.form import Values
-from components.masked import keep, kept
-from components.screen import View
+from components.forms.form import Values
+from components.page.screen import View
+from components.records.blocks import Fact
+from components.records.masked import keep, kept
 from pages.shared.reason_dialog import act
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from components import frame
-from components.dialogs import ask
-from components.form import Field, Values
-from components.toasts import done
+from components.forms.dialogs import ask
+from components.forms.form import Field, Values
+from components.page import frame
+from components.page.toasts import done
 
 REASON = Field("reason", "Reason", kind="long", hint="Goes into the audit log.")
 

@@ -7,7 +7,7 @@ from app.models import Action as LogAction
 from app.services import jobs
 from app.services.users import History
 from app.values import money
-from components.blocks import Entry, Part
+from components.records.blocks import Entry, Part
 from pages.shared.audit_timeline import audit_entry
 from pages.shared.labels import JOB, PAYMENT
 

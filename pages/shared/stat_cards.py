@@ -12,8 +12,8 @@ from app.services import jobs, stats
 from app.services.stats import Answer, Line
 from app.values import money, periods
 from app.values.periods import Period, Step
-from components.blocks import Change
-from components.chart import Figure, Series, Slot, short
+from components.charts.chart import Figure, Series, Slot, short
+from components.records.blocks import Change
 from pages.shared.labels import JOB, ROW, plural
 
 TONES = ("accent", "ok", "warn", "soft", "idle")

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from app.errors import Invalid, NotFound
 from app.services import teams
-from components.filters import ChoiceFilter, Filter, IdFilter
-from components.form import Field, Values
-from components.screen import View
+from components.forms.form import Field, Values
+from components.lists.filters import ChoiceFilter, Filter, IdFilter
+from components.page.screen import View
 
 FEW_TEAMS = 100
 """So many can be chosen from; of more, one types the name."""

@@ -3,8 +3,8 @@
 from app import topics
 from app.models import TokenState
 from app.services.tokens import TokenView
-from components.columns import StatusColumn, TextColumn, TimeColumn
-from components.table import DataTable, Empty, Load, RowAction
+from components.lists.columns import StatusColumn, TextColumn, TimeColumn
+from components.lists.table import DataTable, Empty, Load, RowAction
 from pages.shared.labels import TOKEN, plural
 from pages.shared.permission_labels import RIGHTS
 

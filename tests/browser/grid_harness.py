@@ -20,12 +20,12 @@ from starlette.requests import ClientDisconnect
 
 from app.errors import Conflict, Invalid, Unavailable
 from app.fields.filters import parse_filters
-from components.column_types import ColumnChoice, ColumnTypes
-from components.grid import DataGrid, Edit, GridField, Tone
-from components.grid_filters import FilterBar
-from components.place import Place
-from components.screen import Opening
-from components.upload import FileDrop, Uploaded
+from components.forms.upload import FileDrop, Uploaded
+from components.grid.column_types import ColumnChoice, ColumnTypes
+from components.grid.grid import DataGrid, Edit, GridField, Tone
+from components.grid.grid_filters import FilterBar
+from components.page.place import Place
+from components.page.screen import Opening
 
 COMPONENTS = Path(__file__).parents[2] / "components"
 FIELDS = (

@@ -12,7 +12,7 @@ from app.config import Settings
 from app.documents.drafts import ordered
 from app.job_queue.tasks import DOCUMENT_GENERATE
 from app.storage.documents import document_file
-from components.downloads import Download
+from components.lists.downloads import Download
 from tests.factories import add_job, add_values, make_dataset
 from tests.pages.visitor import Visitor, application, visiting
 from tests.people import Company

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from app.errors import Conflict, Invalid, Unavailable
 from app.fields.filters import FITTING, MAX_CONDITIONS, OPERATORS, Condition, check, encode_filters, parse_filters
-from components.column_types import ColumnTypes
-from components.grid import DataGrid, Edit
-from components.upload import Uploaded
-from components.wire import shaped
+from components.forms.upload import Uploaded
+from components.grid.column_types import ColumnTypes
+from components.grid.grid import DataGrid, Edit
+from components.page.wire import shaped
 
 EDIT: dict[str, Any] = {"row_id": "r1", "field": "year", "seen": 1, "value": 2}
 

@@ -12,8 +12,8 @@ import pytest
 from nicegui import Client
 from nicegui.element import Element
 
-from components import frame, waiting_pages
-from components.frame import Root
+from components.page import frame, waiting_pages
+from components.page.frame import Root
 from tests.factories import Made, make_dataset
 from tests.pages.test_screens import FIELDS, addresses
 from tests.pages.visitor import TRIES, Visit, Visitor

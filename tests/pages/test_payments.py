@@ -15,7 +15,7 @@ from app.config import Settings
 from app.integrations import stripe
 from app.integrations.stripe import Connection
 from app.values import money
-from components.comparison import Comparison
+from components.records.comparison import Comparison
 from tests.factories import add_job, add_payment, add_user
 from tests.pages.visitor import Visit, Visitor, application, visiting
 from tests.people import Company

@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from components.table import DataTable
+from components.lists.table import DataTable
 from pages import SCREENS
 from tests.factories import (
     Made,

@@ -10,7 +10,7 @@ import pytest
 from app import clock
 from app.errors import Unavailable
 from app.services import stats
-from components.chart import ticks
+from components.charts.chart import ticks
 from tests.factories import add_job, add_user
 from tests.pages.visitor import Visit, Visitor
 from tests.people import Company

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from app.paging import Count, Cursor, Page
-from components.table import DataTable
+from components.lists.table import DataTable
 
 
 @dataclass(frozen=True)

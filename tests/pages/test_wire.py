@@ -11,8 +11,8 @@ from nicegui.element import Element
 
 from app.errors import Invalid
 from app.logs import expect_refusals
-from components.ticking import Ticking
-from components.wire import chosen, shaped
+from components.page.ticking import Ticking
+from components.page.wire import chosen, shaped
 from tests.factories import Made, add_values, make_dataset
 from tests.pages.test_screens import FIELDS, addresses
 from tests.pages.visitor import Visit, Visitor

@@ -23,8 +23,8 @@ from app.actor import Staff
 from app.config import Settings
 from app.crypto import tokens
 from app.main import build
-from components.element import texts_in
-from components.table import DataTable
+from components.lists.table import DataTable
+from components.page.element import texts_in
 from tests.product import COOKIE, drawn
 
 TRIES = 400

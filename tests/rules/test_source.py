@@ -51,7 +51,7 @@ def test_no_script_writes_markup(path: Path) -> None:
 def test_what_a_browser_sends_is_read_in_one_place(path: Path) -> None:
     attributes = (node for node in ast.walk(ast.parse(read(path))) if isinstance(node, ast.Attribute))
     wrong = [at(path, node) for node in attributes if node.attr == "args"]
-    assert not wrong or path.name == "wire.py", f"Hand the handler to components.wire.taking, with a shape: {wrong}"
+    assert not wrong or path.name == "wire.py", f"Hand the handler to components.page.wire.taking: {wrong}"
 
 
 @pytest.mark.parametrize("path", sources(*DRAWN, suffixes=(".py", ".js", ".css")), ids=str)
@@ -95,7 +95,7 @@ ACTS = {"submit", "act", "bulk", "export", "done"}
 def test_what_people_do_runs_once_at_a_time(path: Path) -> None:
     heard = [call for name, call in calls(path) if name.endswith(".on") and _is_act(call)]
     wrong = [at(path, call) for call in heard if not ast.unparse(call.args[1]).startswith("once(")]
-    assert not wrong, "A message that is sent twice would do it twice: wrap the handler in components.wire.once."
+    assert not wrong, "A message that is sent twice would do it twice: wrap the handler in components.page.wire.once."
 
 
 def _is_act(call: ast.Call) -> bool:

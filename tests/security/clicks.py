@@ -8,17 +8,17 @@ from typing import Any
 from nicegui import Client, background_tasks
 from nicegui.element import Element
 
-from components.blocks import Block, Facts, PageHead
-from components.chart import Chart
-from components.comparison import Comparison
-from components.dialogs import _Dialog
-from components.form import Form
-from components.grid import DataGrid
-from components.live import Live
-from components.quick import _Pane
-from components.table import DataTable
-from components.upload import FileDrop
-from components.verified import Verified
+from components.charts.chart import Chart
+from components.forms.dialogs import _Dialog
+from components.forms.form import Form
+from components.forms.upload import FileDrop
+from components.grid.grid import DataGrid
+from components.lists.table import DataTable
+from components.page.live import Live
+from components.records.blocks import Block, Facts, PageHead
+from components.records.comparison import Comparison
+from components.records.side_pane import _Pane
+from components.records.verification import Verified
 from tests.pages.visitor import Visitor
 
 BACKGROUND = ("live", "last seen", "heard", "recheck sessions", "outbox loop")

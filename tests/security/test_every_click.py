@@ -26,9 +26,9 @@ from app.database import work
 from app.permissions import ROLE_PERMISSIONS, Permission, Role
 from app.postgres.embedded import EmbeddedPostgres
 from app.web import websocket
-from components.blocks import PageHead
-from components.table import DataTable
-from components.ticking import Ticking
+from components.lists.table import DataTable
+from components.page.ticking import Ticking
+from components.records.blocks import PageHead
 from pages import SCREENS
 from tests.conftest import cloned, settings_for
 from tests.factories import Desk, Made, add_job, add_user, add_values, make_dataset

@@ -22,7 +22,7 @@ from app.database import engine
 from app.ids import uuid7
 from app.services import datasets, exports, jobs, users
 from app.web import websocket
-from components.table import DataTable
+from components.lists.table import DataTable
 from pages import SCREENS
 from tests.pages.visitor import Visitor, application, visiting
 from tests.services.test_isolation import Theirs, theirs

@@ -12,7 +12,7 @@ from app.job_queue.attempts import Ending, attempts
 from app.job_queue.durations import Usual, usual
 from app.models import JobEventKind
 from app.services import job_view, jobs
-from components.blocks import Entry
+from components.records.blocks import Entry
 from pages.shared import job_status, job_timeline
 from tests import job_stories
 from tests.job_stories import Story

@@ -19,7 +19,7 @@ from app.paging import PageRequest
 from app.permissions import Permission
 from app.repositories import jobs as jobs_table
 from app.services import jobs
-from components.blocks import Entry
+from components.records.blocks import Entry
 from pages.shared import job_status, job_timeline
 from tests.services.books import BROKEN, COUNT, Books, worker
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from components.pace import Pace
+from components.records.pace import Pace
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

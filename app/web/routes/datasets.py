@@ -26,7 +26,7 @@ _json = TypeAdapter(dict[str, Any])
 
 @router.get("/api/datasets/{dataset_id}/rows")
 async def window(request: Request, dataset_id: UUID) -> Response:
-    """Rows for the grid; the form of question and answer is told in ``components/grid.py``."""
+    """Rows for the grid; the form of question and answer is told in ``components/grid/grid.py``."""
     query = request.query_params
     try:
         start, stop = int(query["from"]), int(query["to"])

@@ -1,0 +1,1 @@
+"""The grid of a dataset, and the table of its columns."""

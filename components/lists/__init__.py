@@ -1,0 +1,1 @@
+"""The list: typed columns, filters, pages, selection."""

@@ -1,0 +1,1 @@
+"""The page around a screen: its frame, elements, what travels over the wire, refusals and toasts."""

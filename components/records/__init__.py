@@ -1,0 +1,1 @@
+"""The pieces of which a record's page is made."""
