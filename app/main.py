@@ -4,14 +4,14 @@ import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from mimetypes import guess_type
 
 import nicegui
 import uvicorn
 from fastapi import Depends, FastAPI, Request, Response
 from nicegui import Client, ui
 from starlette.exceptions import HTTPException
-from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp
 
 from app import __version__, logs
 from app.actor import Staff
@@ -96,7 +96,7 @@ def mount_frame(api: FastAPI, settings: Settings, screens: Sequence[Screen]) -> 
     """Put the screens, the frame around them and their assets into an application; the last thing to mount."""
     leaving.free_what_is_removed()
     around = Surroundings(settings.environment, settings.environment_color, settings.insecure_http)
-    api.mount("/static", _Assets(directory=assets.FOLDER))
+    api.get("/static/{name:path}", include_in_schema=False)(_asset)
     api.get("/favicon.ico", include_in_schema=False)(_no_icon)
 
     async def shell(client: Client, request: Request) -> None:
@@ -129,14 +129,11 @@ async def _somebody(request: Request) -> None:
         raise NotSignedIn
 
 
-class _Assets(StaticFiles):
-    """Hands out the listed files of the folder and nothing else of it."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """The file, or 404."""
-        if path not in assets.SERVED:
-            raise HTTPException(404)
-        return await super().get_response(path, scope)
+async def _asset(name: str) -> Response:
+    found = assets.contents(name)
+    if found is None:
+        raise HTTPException(404)
+    return Response(found, media_type=guess_type(name)[0])
 
 
 def _open_tabs() -> int:

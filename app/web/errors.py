@@ -20,7 +20,7 @@ _CODES = {400: "VALIDATION_ERROR", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Quarterdeck</title>
 <meta name="viewport" content="width=device-width,initial-scale=1"><script src="/static/theme.js"></script>
-<link rel="stylesheet" href="/static/theme.css">
+<link rel="stylesheet" href="/static/quarterdeck.css">
 <style>main{{max-width:420px;margin:20vh auto 0;padding:0 24px}}</style>
 <main><h1>This did not work</h1><p role="alert">{message}</p><p><a href="/">Open Quarterdeck</a></p></main></html>"""
 

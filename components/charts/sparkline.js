@@ -4,12 +4,18 @@ import { sparkline } from "quarterdeck";
 
 export default {
   props: { data: String },
-  computed: { d() { return Vue.markRaw(JSON.parse(this.data)); } },
+  computed: {
+    d() {
+      return Vue.markRaw(JSON.parse(this.data));
+    },
+  },
   render() {
     const d = this.d;
     return h("section", { class: "panel sparkcard", "aria-label": d.label }, [
-      h("div", { class: "k" }, d.label), h("div", { class: ["v", d.value_tone && `is-${d.value_tone}`] }, d.value),
-      sparkline(d.values, `${d.label}: ${d.said}`, d.tone), h("div", { class: "d" }, d.note),
+      h("div", { class: "k" }, d.label),
+      h("div", { class: ["v", d.value_tone && `is-${d.value_tone}`] }, d.value),
+      sparkline(d.values, `${d.label}: ${d.said}`, d.tone),
+      h("div", { class: "d" }, d.note),
     ]);
   },
 };

@@ -3,7 +3,8 @@
 import { h } from "vue";
 import { unlocked } from "quarterdeck/unlock.js";
 
-const mb = (bytes) => (bytes < 1e5 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`);
+const mb = (bytes) =>
+  bytes < 1e5 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 
 function left(seconds) {
   if (seconds < 1) return "almost done";
@@ -21,7 +22,9 @@ export default {
     },
     progress() {
       if (this.sent >= this.file.size) return "Everything is sent; the server is checking it.";
-      const pace = this.speed ? ` · ${(this.speed / 1e6).toFixed(1)} MB/s · ${left((this.file.size - this.sent) / this.speed)}` : "";
+      const pace = this.speed
+        ? ` · ${(this.speed / 1e6).toFixed(1)} MB/s · ${left((this.file.size - this.sent) / this.speed)}`
+        : "";
       return `${mb(this.sent)} of ${mb(this.file.size)}${pace}`;
     },
   },
@@ -34,7 +37,8 @@ export default {
       this.file = files[0];
       if (files.length > 1) this.fail("Choose one file at a time.", false);
       else if (!this.file.size) this.fail("This file is empty. Choose another one.", false);
-      else if (this.file.size > this.maxBytes) this.fail(`This file has ${mb(this.file.size)}; at most ${mb(this.maxBytes)} can be sent.`, false);
+      else if (this.file.size > this.maxBytes)
+        this.fail(`This file has ${mb(this.file.size)}; at most ${mb(this.maxBytes)} can be sent.`, false);
       else this.send();
     },
     fail(sentence, again) {
@@ -47,7 +51,8 @@ export default {
       const marks = [[performance.now(), 0]];
       request.upload.onprogress = ({ loaded }) => this.count(marks, Math.min(loaded, this.file.size));
       request.onload = () => this.answered(request);
-      request.onerror = () => this.fail("The connection was lost before the file was through. The file is still chosen.", true);
+      request.onerror = () =>
+        this.fail("The connection was lost before the file was through. The file is still chosen.", true);
       request.onabort = () => Object.assign(this, { state: "idle", file: null });
       request.open("PUT", `${this.url}?name=${encodeURIComponent(this.file.name)}`);
       request.setRequestHeader("content-type", "application/octet-stream");
@@ -77,10 +82,16 @@ export default {
       } else if (body?.code === "LOCKED") {
         unlocked().then((open) => (open ? this.send() : this.fail(body.message, true)));
       } else if (request.status === 401) {
-        location.assign(`${window.path_prefix || ""}/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+        location.assign(
+          `${window.path_prefix || ""}/login?next=${encodeURIComponent(location.pathname + location.search)}`,
+        );
       } else {
-        const tooLarge = request.status === 413 ? `This file is too large; at most ${mb(this.maxBytes)} can be sent.` : "";
-        this.fail(body?.message || tooLarge || "The file was not accepted. Try again in a moment.", request.status !== 413);
+        const tooLarge =
+          request.status === 413 ? `This file is too large; at most ${mb(this.maxBytes)} can be sent.` : "";
+        this.fail(
+          body?.message || tooLarge || "The file was not accepted. Try again in a moment.",
+          request.status !== 413,
+        );
       }
     },
     reset() {
@@ -88,33 +99,87 @@ export default {
       this.$nextTick(() => this.$refs.input.focus());
     },
     picker() {
-      const take = (event) => { this.choose(event.target.files); event.target.value = ""; };
-      return h("label", { class: "qd-button qd-main qd-pick" }, ["Choose a file", h("input", { ref: "input", type: "file", "aria-label": "File", onChange: take })]);
+      const take = (event) => {
+        this.choose(event.target.files);
+        event.target.value = "";
+      };
+      return h("label", { class: "qd-button qd-main qd-pick" }, [
+        "Choose a file",
+        h("input", { ref: "input", type: "file", "aria-label": "File", onChange: take }),
+      ]);
     },
     idle() {
-      return [h("p", [h("strong", "Drop a file here"), " or "]), this.picker(), h("p", { class: "qd-note" }, `${this.note} At most ${mb(this.maxBytes)}.`)];
+      return [
+        h("p", [h("strong", "Drop a file here"), " or "]),
+        this.picker(),
+        h("p", { class: "qd-note" }, `${this.note} At most ${mb(this.maxBytes)}.`),
+      ];
     },
     failed() {
-      const again = this.again ? h("button", { type: "button", ref: "again", class: "qd-button qd-main", onClick: this.send }, "Try again") : null;
-      return [h("p", { class: "qd-wrong", role: "alert" }, [h("strong", this.file.name), h("span", this.wrong)]), h("div", { class: "qd-buttons" }, [again, this.picker()])];
+      const again = this.again
+        ? h("button", { type: "button", ref: "again", class: "qd-button qd-main", onClick: this.send }, "Try again")
+        : null;
+      return [
+        h("p", { class: "qd-wrong", role: "alert" }, [h("strong", this.file.name), h("span", this.wrong)]),
+        h("div", { class: "qd-buttons" }, [again, this.picker()]),
+      ];
     },
     sending() {
-      return [h("p", [h("strong", this.file.name)]),
-        h("div", { class: "qd-track", role: "progressbar", "aria-label": "Upload", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": this.percent, "aria-valuetext": `${this.percent} %` },
-          [h("i", { style: { width: `${this.percent}%` } })]),
+      return [
+        h("p", [h("strong", this.file.name)]),
+        h(
+          "div",
+          {
+            class: "qd-track",
+            role: "progressbar",
+            "aria-label": "Upload",
+            "aria-valuemin": 0,
+            "aria-valuemax": 100,
+            "aria-valuenow": this.percent,
+            "aria-valuetext": `${this.percent} %`,
+          },
+          [h("i", { style: { width: `${this.percent}%` } })],
+        ),
         h("p", { class: "qd-note" }, [h("b", `${this.percent} %`), ` · ${this.progress}`]),
-        h("button", { type: "button", ref: "cancel", class: "qd-button", onClick: () => this.request.abort() }, "Cancel")];
+        h(
+          "button",
+          { type: "button", ref: "cancel", class: "qd-button", onClick: () => this.request.abort() },
+          "Cancel",
+        ),
+      ];
     },
     done() {
       const { name, bytes, sha256 } = this.result;
-      return [h("p", { role: "status" }, [h("span", { class: "qd-status qd-ok" }, "Received"), " ", h("strong", name)]),
-        h("p", { class: "qd-note", title: `SHA-256 ${sha256}` }, [`${mb(bytes)} · ${Number(bytes).toLocaleString("en")} bytes · sha256 `, h("code", sha256.slice(0, 12))]),
-        h("button", { type: "button", class: "qd-button", onClick: this.reset }, "Choose another file")];
+      return [
+        h("p", { role: "status" }, [h("span", { class: "qd-status qd-ok" }, "Received"), " ", h("strong", name)]),
+        h("p", { class: "qd-note", title: `SHA-256 ${sha256}` }, [
+          `${mb(bytes)} · ${Number(bytes).toLocaleString("en")} bytes · sha256 `,
+          h("code", sha256.slice(0, 12)),
+        ]),
+        h("button", { type: "button", class: "qd-button", onClick: this.reset }, "Choose another file"),
+      ];
     },
   },
   render() {
-    const over = (now) => (event) => { event.preventDefault(); this.over = now && this.state !== "sending"; };
-    const drop = (event) => { event.preventDefault(); this.over = false; this.choose(event.dataTransfer.files); };
-    return h("div", { class: ["qd-drop", `qd-is-${this.state}`, { "qd-hover": this.over }], onDragenter: over(true), onDragover: over(true), onDragleave: over(false), onDrop: drop }, this[this.state]());
+    const over = (now) => (event) => {
+      event.preventDefault();
+      this.over = now && this.state !== "sending";
+    };
+    const drop = (event) => {
+      event.preventDefault();
+      this.over = false;
+      this.choose(event.dataTransfer.files);
+    };
+    return h(
+      "div",
+      {
+        class: ["qd-drop", `qd-is-${this.state}`, { "qd-hover": this.over }],
+        onDragenter: over(true),
+        onDragover: over(true),
+        onDragleave: over(false),
+        onDrop: drop,
+      },
+      this[this.state](),
+    );
   },
 };

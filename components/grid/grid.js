@@ -6,24 +6,41 @@ import { columnsFor } from "grid_cells";
 import { TypedEditor } from "grid_editors";
 import { Edits } from "grid_edits";
 import { BLOCK, RowSource, viewQuery } from "grid_source";
-import { STATES } from "grid_states";
-import { Rail, RowWindow, ROW } from "grid_window";
+import { foot, STATES, unsaved } from "grid_states";
+import { theme } from "grid_theme";
+import { Rail, RowWindow } from "grid_window";
 import { keep, kept } from "quarterdeck/places.js";
 
 AgGrid.ModuleRegistry.registerModules([AgGrid.AllCommunityModule]);
-const token = (name) => `var(--${name})`;
-const theme = AgGrid.themeQuartz.withParams({
-  backgroundColor: token("surface"), foregroundColor: token("text"), headerBackgroundColor: token("sunken"), headerTextColor: token("muted"),
-  borderColor: token("line"), accentColor: token("accent"), rowHoverColor: token("sunken"), selectedRowBackgroundColor: token("accent-soft"),
-  oddRowBackgroundColor: token("surface"), browserColorScheme: "inherit", fontFamily: "inherit", fontSize: 13, headerFontSize: 12, headerFontWeight: 600,
-  rowHeight: ROW, headerHeight: 34, cellHorizontalPadding: 12, wrapperBorder: false, wrapperBorderRadius: 0, columnBorder: false,
-});
 const number = (value) => value.toLocaleString("en");
 
 export default {
-  props: { label: String, rowsUrl: String, fields: String, statuses: String, total: Number, editable: Boolean, rowLink: String, view: String },
+  props: {
+    label: String,
+    rowsUrl: String,
+    fields: String,
+    statuses: String,
+    total: Number,
+    editable: Boolean,
+    rowLink: String,
+    view: String,
+  },
   emits: ["edit"],
-  data: () => ({ state: "loading", message: "", waited: 0, drawn: false, all: 0, kind: "exact", took: 0, scan: false, top: 0, wanted: "", unsaved: [], broken: "", said: "" }),
+  data: () => ({
+    state: "loading",
+    message: "",
+    waited: 0,
+    drawn: false,
+    all: 0,
+    kind: "exact",
+    took: 0,
+    scan: false,
+    top: 0,
+    wanted: "",
+    unsaved: [],
+    broken: "",
+    said: "",
+  }),
   computed: {
     about() {
       return markRaw(JSON.parse(this.view));
@@ -34,7 +51,8 @@ export default {
     place() {
       if (!this.drawn || !this.all) return "";
       const of = this.kind === "at_least" ? `the first ${number(this.all)} of more` : number(this.all);
-      return `Row ${number(Math.min(this.top + 1, this.all))} of ${of} · ${this.took.toFixed(3)} s${this.scan ? " · read every row" : ""}`;
+      const read = this.scan ? " · read every row" : "";
+      return `Row ${number(Math.min(this.top + 1, this.all))} of ${of} · ${this.took.toFixed(3)} s${read}`;
     },
   },
   watch: {
@@ -45,7 +63,13 @@ export default {
   created() {
     this.editorClass = TypedEditor;
     this.rowsId = `qd-rows-${this.$.uid}`;
-    this.edits = markRaw(new Edits(this.rowsUrl, (row, field) => this.redraw(row, field), (edit) => this.$emit("edit", edit)));
+    this.edits = markRaw(
+      new Edits(
+        this.rowsUrl,
+        (row, field) => this.redraw(row, field),
+        (edit) => this.$emit("edit", edit),
+      ),
+    );
     this.unsaved = this.edits.unsaved();
   },
   mounted() {
@@ -56,10 +80,17 @@ export default {
     this.open();
   },
   beforeUnmount() {
-    // The screen is drawn anew while somebody types: keep it, and let the next grid offer it. (Events would come too late.)
-    const [editor] = this.api.getCellEditorInstances(), [cell] = this.api.getEditingCells();
+    // The screen is drawn anew while somebody types: keep it, and let the next grid offer it. (Events would come too
+    // late.)
+    const [editor] = this.api.getCellEditorInstances(),
+      [cell] = this.api.getEditingCells();
     this.leaving = true;
-    if (editor && cell) this.commit({ data: this.api.getDisplayedRowAtIndex(cell.rowIndex)?.data, colDef: cell.column.getColDef(), newValue: editor.getValue() });
+    if (editor && cell)
+      this.commit({
+        data: this.api.getDisplayedRowAtIndex(cell.rowIndex)?.data,
+        colDef: cell.column.getColDef(),
+        newValue: editor.getValue(),
+      });
   },
   unmounted() {
     clearInterval(this.clock);
@@ -71,14 +102,36 @@ export default {
   methods: {
     options() {
       return {
-        theme, columnDefs: columnsFor(this, this.columns, JSON.parse(this.statuses)), rowModelType: "infinite", cacheBlockSize: BLOCK, maxBlocksInCache: 30,
-        maxConcurrentDatasourceRequests: 3, blockLoadDebounceMillis: 40, infiniteInitialRowCount: 1, getRowId: ({ data }) => data.id,
-        suppressFieldDotNotation: true, readOnlyEdit: true, stopEditingWhenCellsLoseFocus: true, enableCellEditingOnBackspace: true, suppressMultiSort: true,
-        suppressNoRowsOverlay: true, loading: false, animateRows: false, suppressDragLeaveHidesColumns: true, tooltipShowDelay: 400,
-        defaultColDef: { sortingOrder: ["asc", "desc", null], suppressKeyboardEvent: (event) => this.holdsKey(event), suppressHeaderMenuButton: true },
-        onCellEditRequest: (event) => this.commit(event), onSortChanged: (event) => event.source === "uiColumnSorted" && this.sortBy(),
-        onCellKeyDown: ({ event, column }) => event.key === "Enter" && column.getColId() === "#" && event.target.querySelector("a")?.click(),
-        onBodyScroll: () => this.scrolled(), onBodyScrollEnd: () => this.drawn && this.window.follow(this.all),
+        theme,
+        columnDefs: columnsFor(this, this.columns, JSON.parse(this.statuses)),
+        rowModelType: "infinite",
+        cacheBlockSize: BLOCK,
+        maxBlocksInCache: 30,
+        maxConcurrentDatasourceRequests: 3,
+        blockLoadDebounceMillis: 40,
+        infiniteInitialRowCount: 1,
+        getRowId: ({ data }) => data.id,
+        suppressFieldDotNotation: true,
+        readOnlyEdit: true,
+        stopEditingWhenCellsLoseFocus: true,
+        enableCellEditingOnBackspace: true,
+        suppressMultiSort: true,
+        suppressNoRowsOverlay: true,
+        loading: false,
+        animateRows: false,
+        suppressDragLeaveHidesColumns: true,
+        tooltipShowDelay: 400,
+        defaultColDef: {
+          sortingOrder: ["asc", "desc", null],
+          suppressKeyboardEvent: (event) => this.holdsKey(event),
+          suppressHeaderMenuButton: true,
+        },
+        onCellEditRequest: (event) => this.commit(event),
+        onSortChanged: (event) => event.source === "uiColumnSorted" && this.sortBy(),
+        onCellKeyDown: ({ event, column }) =>
+          event.key === "Enter" && column.getColId() === "#" && event.target.querySelector("a")?.click(),
+        onBodyScroll: () => this.scrolled(),
+        onBodyScrollEnd: () => this.drawn && this.window.follow(this.all),
       };
     },
     name() {
@@ -132,7 +185,10 @@ export default {
       this.opening.stop();
     },
     datasource() {
-      const { source, window: { base } } = this;
+      const {
+        source,
+        window: { base },
+      } = this;
       return {
         getRows: async ({ startRow, endRow, successCallback, failCallback }) => {
           try {
@@ -187,7 +243,13 @@ export default {
       this.window.focus(wanted - 1, this.all);
     },
     keys(event) {
-      if (!this.drawn || !(event.ctrlKey || event.metaKey) || !["Home", "End"].includes(event.key) || event.target.closest(".qd-editor")) return;
+      if (
+        !this.drawn ||
+        !(event.ctrlKey || event.metaKey) ||
+        !["Home", "End"].includes(event.key) ||
+        event.target.closest(".qd-editor")
+      )
+        return;
       event.preventDefault();
       event.stopPropagation();
       const index = event.key === "Home" ? 0 : this.all - 1;
@@ -204,7 +266,9 @@ export default {
     sortBy() {
       const sorted = this.api.getColumnState().find((column) => column.sort);
       const key = sorted && this.columns[Number(sorted.colId.slice(1))].key;
-      this.navigate((query) => (sorted ? query.set("sort", (sorted.sort === "desc" ? "-" : "") + key) : query.delete("sort")));
+      this.navigate((query) =>
+        sorted ? query.set("sort", (sorted.sort === "desc" ? "-" : "") + key) : query.delete("sort"),
+      );
     },
     showOrder() {
       const sort = new URLSearchParams(this.about.query).get("sort") || "";
@@ -236,10 +300,20 @@ export default {
       if (!data || !newValue?.changed) return;
       const before = this.entryOf(data.id, field.key);
       // What was seen is what the editor opened with: somebody else's change may have arrived below it since.
-      const entry = { row_id: data.id, position: data.position, field: field.key, label: field.label, seen: before ? before.seen : newValue.seen, text: newValue.text, value: newValue.value };
-      if (this.leaving) this.edits.put({ ...entry, state: "failed", message: "The screen changed before it was saved." });
+      const entry = {
+        row_id: data.id,
+        position: data.position,
+        field: field.key,
+        label: field.label,
+        seen: before ? before.seen : newValue.seen,
+        text: newValue.text,
+        value: newValue.value,
+      };
+      if (this.leaving)
+        this.edits.put({ ...entry, state: "failed", message: "The screen changed before it was saved." });
       else if (newValue.error) this.edits.put({ ...entry, state: "refused", message: newValue.error });
-      else if (JSON.stringify(newValue.value) === JSON.stringify(data.values[index])) before && this.edits.discard(before);
+      else if (JSON.stringify(newValue.value) === JSON.stringify(data.values[index]))
+        before && this.edits.discard(before);
       else this.edits.save(entry);
     },
     retry(entry) {
@@ -266,33 +340,54 @@ export default {
       const data = this.api.getRowNode(row)?.data;
       for (const found of new Set([data, this.source?.find(row)])) if (found) found.values[index] = value;
     },
-    drawUnsaved() {
-      const [entry, ...more] = this.unsaved;
-      if (!entry) return null;
-      const words = `Row ${number(entry.position)}, ${entry.label}: “${entry.text}” is not saved. ${entry.message}`;
-      return h("div", { class: "qd-unsaved", role: "alert" }, [
-        h("span", words + (more.length ? ` And ${more.length} more.` : "")),
-        entry.state === "refused" ? null : h("button", { type: "button", class: "qd-button", onClick: () => this.retry(entry) }, entry.state === "conflict" ? "Save mine" : "Try again"),
-        h("button", { type: "button", class: "qd-button", onClick: () => this.discard(entry) }, "Discard")]);
-    },
-    drawFoot() {
-      const input = { inputmode: "numeric", "aria-label": "Go to row", placeholder: "Go to row", value: this.wanted, onInput: (event) => (this.wanted = event.target.value) };
-      return h("div", { class: "qd-foot" }, [
-        h("span", { class: "qd-place" }, this.place),
-        h("span", { class: "qd-hidden", role: "status" }, this.said),
-        h("form", { onSubmit: (event) => { event.preventDefault(); this.jump(); } }, [h("input", input), h("button", { class: "qd-button" }, "Go")])]);
-    },
   },
   render() {
-    const broken = this.broken && h("div", { class: "qd-notice qd-wrong", role: "alert" }, [h("span", this.broken), h("button", { type: "button", class: "qd-button", onClick: this.reload }, "Try again")]);
+    const broken =
+      this.broken &&
+      h("div", { class: "qd-notice qd-wrong", role: "alert" }, [
+        h("span", this.broken),
+        h("button", { type: "button", class: "qd-button", onClick: this.reload }, "Try again"),
+      ]);
     const covered = this.state && this.state !== "loading";
-    return h("section", { class: ["qd-grid", { "qd-dim": this.state === "loading", "qd-covered": covered, "qd-windowed": this.drawn && this.window.part(this.all) }], role: "region", "aria-label": this.label, "aria-busy": this.state === "loading" }, [
-      h("div", { class: "qd-body", onKeydownCapture: this.keys, onClickCapture: this.opened }, [
-        h("div", { class: "qd-table", id: this.rowsId, ref: "table", inert: covered || undefined }),
-        this.drawn && this.window.part(this.all) ? h(Rail, { top: this.top, total: this.all, page: this.window.page(), controls: this.rowsId, onMove: this.goTo }) : null,
-        this.state ? h("div", { class: ["qd-state", { "qd-over": this.state === "loading" && this.drawn }] }, STATES[this.state](this)) : null,
-        broken || null]),
-      this.drawUnsaved(),
-      this.drawFoot()]);
+    return h(
+      "section",
+      {
+        class: [
+          "qd-grid",
+          {
+            "qd-dim": this.state === "loading",
+            "qd-covered": covered,
+            "qd-windowed": this.drawn && this.window.part(this.all),
+          },
+        ],
+        role: "region",
+        "aria-label": this.label,
+        "aria-busy": this.state === "loading",
+      },
+      [
+        h("div", { class: "qd-body", onKeydownCapture: this.keys, onClickCapture: this.opened }, [
+          h("div", { class: "qd-table", id: this.rowsId, ref: "table", inert: covered || undefined }),
+          this.drawn && this.window.part(this.all)
+            ? h(Rail, {
+                top: this.top,
+                total: this.all,
+                page: this.window.page(),
+                controls: this.rowsId,
+                onMove: this.goTo,
+              })
+            : null,
+          this.state
+            ? h(
+                "div",
+                { class: ["qd-state", { "qd-over": this.state === "loading" && this.drawn }] },
+                STATES[this.state](this),
+              )
+            : null,
+          broken || null,
+        ]),
+        unsaved(this),
+        foot(this),
+      ],
+    );
   },
 };

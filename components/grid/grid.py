@@ -72,7 +72,7 @@ OnEdit = Callable[[Edit], Awaitable[None]]
 class DataGrid(
     Element,
     component="grid.js",
-    dependencies=[f"grid_{part}.js" for part in ("source", "cells", "editors", "edits", "states", "window")],
+    dependencies=[f"grid_{part}.js" for part in ("source", "cells", "editors", "edits", "states", "theme", "window")],
     esm={"nicegui-aggrid": _ESM},
 ):
     """A grid over the rows of a dataset. It fills the height that its container leaves."""

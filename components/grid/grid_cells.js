@@ -1,7 +1,17 @@
 // Columns of a grid and how a cell of each type looks. Data only ever becomes text nodes and checked addresses.
 
 const NUMERIC = new Set(["integer", "number"]);
-const WIDTHS = { integer: 112, number: 120, boolean: 96, date: 116, datetime: 164, long_text: 280, json: 240, image: 220, url: 220 };
+const WIDTHS = {
+  integer: 112,
+  number: 120,
+  boolean: 96,
+  date: 116,
+  datetime: 164,
+  long_text: 280,
+  json: 240,
+  image: 220,
+  url: 220,
+};
 
 function el(tag, className, text) {
   const node = document.createElement(tag);
@@ -13,7 +23,10 @@ function el(tag, className, text) {
 /** A value as a person reads it; also what an editor starts with, but for a missing value. */
 export function valueText(type, value) {
   if (value === null || value === undefined) return "";
-  if (type === "datetime") return String(value).replace("T", " ").replace(/^(.{10} \d\d:\d\d):00(?![\d.])/, "$1");
+  if (type === "datetime")
+    return String(value)
+      .replace("T", " ")
+      .replace(/^(.{10} \d\d:\d\d):00(?![\d.])/, "$1");
   if (type === "multi_choice" && Array.isArray(value)) return value.join("; ");
   if (type === "boolean") return value ? "Yes" : "No";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -113,11 +126,29 @@ function fieldColumn(grid, field, index) {
 /** AG Grid's column definitions: the row's number, the fields, and the status if there are words for it. */
 export function columnsFor(grid, fields, statuses) {
   const narrow = grid.$el.clientWidth < 560;
-  const number = { colId: "#", headerName: "#", headerTooltip: "Row number", width: narrow ? 76 : 104, pinned: "left", type: "rightAligned",
-    sortable: false, resizable: false, suppressMovable: true, cellDataType: false, valueGetter: ({ data }) => data?.position,
-    cellRenderer: drawNumber(grid) };
-  const status = { colId: "status", headerName: "Status", width: 140, sortable: false, cellDataType: false,
-    valueGetter: ({ data }) => data?.status, cellRenderer: drawStatus(statuses) };
+  const number = {
+    colId: "#",
+    headerName: "#",
+    headerTooltip: "Row number",
+    width: narrow ? 76 : 104,
+    pinned: "left",
+    type: "rightAligned",
+    sortable: false,
+    resizable: false,
+    suppressMovable: true,
+    cellDataType: false,
+    valueGetter: ({ data }) => data?.position,
+    cellRenderer: drawNumber(grid),
+  };
+  const status = {
+    colId: "status",
+    headerName: "Status",
+    width: 140,
+    sortable: false,
+    cellDataType: false,
+    valueGetter: ({ data }) => data?.status,
+    cellRenderer: drawStatus(statuses),
+  };
   const columns = fields.map((field, index) => fieldColumn(grid, field, index));
   return Object.keys(statuses).length ? [number, ...columns, status] : [number, ...columns];
 }

@@ -3,8 +3,10 @@
 import { valueText } from "grid_cells";
 
 const LONG = new Set(["long_text", "json"]);
-const SAFE = (text, number) => Number.isFinite(number) && Math.abs(number) <= Number.MAX_SAFE_INTEGER
-  && text.replace(/[^0-9]/g, "").replace(/^0+/, "").length <= 15;
+const SAFE = (text, number) =>
+  Number.isFinite(number) &&
+  Math.abs(number) <= Number.MAX_SAFE_INTEGER &&
+  text.replace(/[^0-9]/g, "").replace(/^0+/, "").length <= 15;
 
 function readNumber(field, text) {
   const whole = field.type === "integer";
@@ -31,8 +33,14 @@ const READERS = {
   number: readNumber,
   json: (field, text) => readJson(text),
   boolean: (field, text) => ({ value: text === "Yes" }),
-  multi_choice: (field, text) => ({ value: text.split(";").map((word) => word.trim()).filter(Boolean) }),
-  url: (field, text) => (/^https?:\/\/\S+$/i.test(text) ? { value: text } : { error: "Type an address that starts with https://" }),
+  multi_choice: (field, text) => ({
+    value: text
+      .split(";")
+      .map((word) => word.trim())
+      .filter(Boolean),
+  }),
+  url: (field, text) =>
+    /^https?:\/\/\S+$/i.test(text) ? { value: text } : { error: "Type an address that starts with https://" },
 };
 
 /** Read what was typed: an empty text is a missing value. */
@@ -59,7 +67,11 @@ function multiple(field, chosen) {
   const node = document.createElement("fieldset");
   for (const word of new Set([...field.choices, ...chosen])) {
     const label = document.createElement("label");
-    const box = Object.assign(document.createElement("input"), { type: "checkbox", value: word, checked: chosen.includes(word) });
+    const box = Object.assign(document.createElement("input"), {
+      type: "checkbox",
+      value: word,
+      checked: chosen.includes(word),
+    });
     label.append(box, word);
     node.append(label);
   }
@@ -82,7 +94,11 @@ function control(field, text, value) {
   if (field.type === "boolean" || (field.type === "choice" && field.choices.length)) return select(field, text);
   if (field.type === "multi_choice" && field.choices.length) return multiple(field, Array.isArray(value) ? value : []);
   if (!LONG.has(field.type)) return input(field, text);
-  return Object.assign(document.createElement("textarea"), { value: text, rows: 8, spellcheck: field.type === "long_text" });
+  return Object.assign(document.createElement("textarea"), {
+    value: text,
+    rows: 8,
+    spellcheck: field.type === "long_text",
+  });
 }
 
 /** AG Grid's cell editor: a small panel over the cell, with the sentence of what is wrong below the control. */
@@ -91,13 +107,20 @@ export class TypedEditor {
     this.field = field;
     this.seen = value;
     const entry = grid.entryOf(data.id, field.key);
-    const stored = typeof value === "object" && field.type === "json" && value !== null ? JSON.stringify(value, null, 2) : valueText(field.type, value);
+    const stored =
+      typeof value === "object" && field.type === "json" && value !== null
+        ? JSON.stringify(value, null, 2)
+        : valueText(field.type, value);
     this.start = entry ? entry.text : stored;
     this.unsaved = Boolean(entry);
     this.suffix = field.type === "datetime" ? (/(Z|[+-]\d\d:?\d\d)$/.exec(String(value ?? ""))?.[1] ?? "") : "";
     this.control = control(field, this.start, entry ? entry.value : value);
     this.first = this.text();
-    this.typed = eventKey?.length === 1 && "value" in this.control && this.control.tagName !== "SELECT" && ["text", "textarea"].includes(this.control.type);
+    this.typed =
+      eventKey?.length === 1 &&
+      "value" in this.control &&
+      this.control.tagName !== "SELECT" &&
+      ["text", "textarea"].includes(this.control.type);
     if (this.typed) Object.assign(this.control, { value: eventKey });
     if (eventKey === "Backspace" || eventKey === "Delete") this.clear();
     this.build(column.getActualWidth(), eGridCell.offsetHeight);
@@ -141,7 +164,8 @@ export class TypedEditor {
     const { error } = this.read();
     this.invalid = Boolean(error);
     this.control.setAttribute("aria-invalid", String(this.invalid));
-    this.note.textContent = error || (LONG.has(this.field.type) ? "Enter saves, Shift+Enter starts a line, Esc cancels." : "");
+    this.note.textContent =
+      error || (LONG.has(this.field.type) ? "Enter saves, Shift+Enter starts a line, Esc cancels." : "");
     this.gui.classList.toggle("qd-bad", this.invalid);
   }
 

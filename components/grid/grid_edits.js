@@ -16,7 +16,8 @@ export class Edits {
   restore() {
     try {
       for (const entry of JSON.parse(sessionStorage.getItem(this.name)) || []) {
-        if (entry.state === "saving") Object.assign(entry, { state: "failed", message: "It is not known whether this was saved." });
+        if (entry.state === "saving")
+          Object.assign(entry, { state: "failed", message: "It is not known whether this was saved." });
         this.entries.set(this.key(entry.row_id, entry.field), entry);
       }
     } catch {
@@ -57,7 +58,10 @@ export class Edits {
     }
     this.put({ ...entry, state: "saving", message: "" });
     const key = this.key(entry.row_id, entry.field);
-    this.timers.set(key, setTimeout(() => this.put({ ...entry, state: "failed", message: "The server did not answer." }), ANSWER_WITHIN));
+    this.timers.set(
+      key,
+      setTimeout(() => this.put({ ...entry, state: "failed", message: "The server did not answer." }), ANSWER_WITHIN),
+    );
     return this.send({ row_id: entry.row_id, field: entry.field, seen: entry.seen, value: entry.value });
   }
 

@@ -1,4 +1,5 @@
-// Filters as chips, kept in the URL. The text of a chip and its URL form come from the server; new ones are written here.
+// Filters as chips, kept in the URL. The text of a chip and its URL form come from the server; new ones are written
+// here.
 
 import { h, markRaw, nextTick } from "vue";
 
@@ -62,7 +63,12 @@ export default {
       this.replaced = chip;
       this.field = chip?.field && this.known.some((field) => field.key === chip.field) ? chip.field : this.known[0].key;
       this.op = chip?.op || this.choices[0].code;
-      this.values = this.boxes || !chip ? ["", ""] : this.operator.takes === "many" ? [chip.values.join(", "), ""] : [...chip.values, "", ""].slice(0, 2);
+      this.values =
+        this.boxes || !chip
+          ? ["", ""]
+          : this.operator.takes === "many"
+            ? [chip.values.join(", "), ""]
+            : [...chip.values, "", ""].slice(0, 2);
       this.picked = this.boxes && chip ? [...chip.values] : [];
       this.wrong = "";
       this.open = true;
@@ -82,15 +88,24 @@ export default {
       const { takes } = this.operator;
       if (takes === "nothing") return [];
       if (this.boxes) return this.picked;
-      if (takes === "many") return this.values[0].split(",").map((value) => value.trim()).filter(Boolean);
-      return this.values.slice(0, takes === "two" ? 2 : 1).map((value) => (this.current.type.includes("text") ? value : value.trim()));
+      if (takes === "many")
+        return this.values[0]
+          .split(",")
+          .map((value) => value.trim())
+          .filter(Boolean);
+      return this.values
+        .slice(0, takes === "two" ? 2 : 1)
+        .map((value) => (this.current.type.includes("text") ? value : value.trim()));
     },
     wrongWith(values) {
       const { takes } = this.operator;
-      if (takes !== "nothing" && (!values.length || values.some((value) => value === ""))) return "Fill in a value first.";
+      if (takes !== "nothing" && (!values.length || values.some((value) => value === "")))
+        return "Fill in a value first.";
       const shape = { integer: /^[+-]?\d{1,40}$/, number: /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i }[this.current.type];
       const strange = shape && values.find((value) => !shape.test(value));
-      return strange === undefined || !shape ? "" : `“${strange}” is not a ${this.current.type === "integer" ? "whole number" : "number"}.`;
+      return strange === undefined || !shape
+        ? ""
+        : `“${strange}” is not a ${this.current.type === "integer" ? "whole number" : "number"}.`;
     },
     submit() {
       const values = this.typed();
@@ -98,60 +113,160 @@ export default {
       if (this.wrong) return;
       const f = encode(this.field, this.operator, values);
       const old = this.replaced?.f;
-      this.navigate((written) => [...new Set(old ? written.map((each) => (each === old ? f : each)) : [...written, f])]);
+      this.navigate((written) => [
+        ...new Set(old ? written.map((each) => (each === old ? f : each)) : [...written, f]),
+      ]);
       this.close();
     },
     chip(chip) {
       return h("span", { class: "qd-chip", key: chip.f }, [
         h("button", { type: "button", title: "Change this filter", onClick: () => this.start(chip) }, chip.words),
-        h("button", { type: "button", class: "qd-cross", "aria-label": `Remove filter ${chip.words}`, onClick: () => this.remove(chip) }, "×")]);
+        h(
+          "button",
+          {
+            type: "button",
+            class: "qd-cross",
+            "aria-label": `Remove filter ${chip.words}`,
+            onClick: () => this.remove(chip),
+          },
+          "×",
+        ),
+      ]);
     },
     select(name, value, options, onChange, ref) {
-      return h("label", [name, h("select", { ref, value, "aria-label": name, onChange: (event) => onChange(event.target.value) },
-        options.map(([code, words]) => h("option", { value: code, selected: code === value }, words)))]);
+      return h("label", [
+        name,
+        h(
+          "select",
+          { ref, value, "aria-label": name, onChange: (event) => onChange(event.target.value) },
+          options.map(([code, words]) => h("option", { value: code, selected: code === value }, words)),
+        ),
+      ]);
     },
     valueInputs() {
       const { takes } = this.operator;
       if (takes === "nothing") return [];
       if (this.boxes) {
-        const toggle = (word) => (event) => (this.picked = event.target.checked ? [...this.picked, word] : this.picked.filter((each) => each !== word));
-        return [h("fieldset", [h("legend", "Values"), ...this.boxes.map((word) => h("label", { class: "qd-box" }, [
-          h("input", { type: "checkbox", checked: this.picked.includes(word), onChange: toggle(word) }), word]))])];
+        const toggle = (word) => (event) =>
+          (this.picked = event.target.checked ? [...this.picked, word] : this.picked.filter((each) => each !== word));
+        return [
+          h("fieldset", [
+            h("legend", "Values"),
+            ...this.boxes.map((word) =>
+              h("label", { class: "qd-box" }, [
+                h("input", { type: "checkbox", checked: this.picked.includes(word), onChange: toggle(word) }),
+                word,
+              ]),
+            ),
+          ]),
+        ];
       }
       if (this.current.type === "boolean") {
         if (!this.values[0]) this.values[0] = "true";
-        return [this.select("Value", this.values[0], [["true", "Yes"], ["false", "No"]], (value) => (this.values[0] = value))];
+        return [
+          this.select(
+            "Value",
+            this.values[0],
+            [
+              ["true", "Yes"],
+              ["false", "No"],
+            ],
+            (value) => (this.values[0] = value),
+          ),
+        ];
       }
       if (this.operator.code === "not" && this.current.choices.length) {
         if (!this.values[0]) this.values[0] = this.current.choices[0];
-        return [this.select("Value", this.values[0], this.current.choices.map((word) => [word, word]), (value) => (this.values[0] = value))];
+        return [
+          this.select(
+            "Value",
+            this.values[0],
+            this.current.choices.map((word) => [word, word]),
+            (value) => (this.values[0] = value),
+          ),
+        ];
       }
       return Array.from({ length: takes === "two" ? 2 : 1 }, (_, i) => this.valueInput(takes, i));
     },
     valueInput(takes, i) {
       const name = takes === "two" ? ["From", "To"][i] : takes === "many" ? "Values, with commas between" : "Value";
       const numeric = { integer: "numeric", number: "decimal" }[this.current.type];
-      return h("label", [name, h("input", { type: takes === "many" ? "text" : INPUTS[this.current.type] || "text", inputmode: takes === "many" ? undefined : numeric, value: this.values[i],
-        "aria-label": name, "aria-invalid": Boolean(this.wrong), onInput: (event) => { this.values[i] = event.target.value; this.wrong = ""; } })]);
+      return h("label", [
+        name,
+        h("input", {
+          type: takes === "many" ? "text" : INPUTS[this.current.type] || "text",
+          inputmode: takes === "many" ? undefined : numeric,
+          value: this.values[i],
+          "aria-label": name,
+          "aria-invalid": Boolean(this.wrong),
+          onInput: (event) => {
+            this.values[i] = event.target.value;
+            this.wrong = "";
+          },
+        }),
+      ]);
     },
     popover() {
-      const escape = (event) => { if (event.key === "Escape") { event.stopPropagation(); this.close(); } };
-      return h("form", { class: "qd-popover", role: "dialog", "aria-label": this.replaced ? "Change a filter" : "Add a filter", onKeydown: escape,
-        onSubmit: (event) => { event.preventDefault(); this.submit(); } }, [
-        this.select("Field", this.field, this.known.map((field) => [field.key, field.label]), this.choose, "field"),
-        this.select("Condition", this.operator.code, this.choices.map((each) => [each.code, each.words]), (code) => (this.op = code)),
-        ...this.valueInputs(),
-        h("p", { class: "qd-wrong", role: "alert" }, this.wrong),
-        h("div", { class: "qd-buttons" }, [
-          h("button", { type: "button", class: "qd-button", onClick: () => this.close() }, "Cancel"),
-          h("button", { class: "qd-button qd-main" }, this.replaced ? "Change filter" : "Add filter")])]);
+      const escape = (event) => {
+        if (event.key === "Escape") {
+          event.stopPropagation();
+          this.close();
+        }
+      };
+      return h(
+        "form",
+        {
+          class: "qd-popover",
+          role: "dialog",
+          "aria-label": this.replaced ? "Change a filter" : "Add a filter",
+          onKeydown: escape,
+          onSubmit: (event) => {
+            event.preventDefault();
+            this.submit();
+          },
+        },
+        [
+          this.select(
+            "Field",
+            this.field,
+            this.known.map((field) => [field.key, field.label]),
+            this.choose,
+            "field",
+          ),
+          this.select(
+            "Condition",
+            this.operator.code,
+            this.choices.map((each) => [each.code, each.words]),
+            (code) => (this.op = code),
+          ),
+          ...this.valueInputs(),
+          h("p", { class: "qd-wrong", role: "alert" }, this.wrong),
+          h("div", { class: "qd-buttons" }, [
+            h("button", { type: "button", class: "qd-button", onClick: () => this.close() }, "Cancel"),
+            h("button", { class: "qd-button qd-main" }, this.replaced ? "Change filter" : "Add filter"),
+          ]),
+        ],
+      );
     },
   },
   render() {
     return h("div", { class: "qd-filters", role: "group", "aria-label": "Filters" }, [
       ...this.shown.map((chip) => this.chip(chip)),
       h("span", { class: "qd-add" }, [
-        h("button", { type: "button", ref: "add", class: "qd-chip qd-new", "aria-haspopup": "dialog", "aria-expanded": this.open, onClick: () => (this.open ? this.close() : this.start(null)) }, "+ Filter"),
-        this.open ? this.popover() : null])]);
+        h(
+          "button",
+          {
+            type: "button",
+            ref: "add",
+            class: "qd-chip qd-new",
+            "aria-haspopup": "dialog",
+            "aria-expanded": this.open,
+            onClick: () => (this.open ? this.close() : this.start(null)),
+          },
+          "+ Filter",
+        ),
+        this.open ? this.popover() : null,
+      ]),
+    ]);
   },
 };

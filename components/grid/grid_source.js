@@ -33,7 +33,11 @@ async function refusalOf(response) {
 async function ask(url, signal) {
   let response;
   try {
-    response = await fetchUnlocked(url, { signal, headers: { accept: "application/json" }, credentials: "same-origin" });
+    response = await fetchUnlocked(url, {
+      signal,
+      headers: { accept: "application/json" },
+      credentials: "same-origin",
+    });
     if (response.ok && !response.redirected) return await response.json();
   } catch {
     if (signal.aborted) throw new Refusal("STOPPED", "");
@@ -60,7 +64,10 @@ export class RowSource {
   block(number) {
     if (this.blocks.has(number)) return Promise.resolve(this.blocks.get(number));
     if (!this.asked.has(number)) {
-      this.asked.set(number, this.fetchBlock(number).finally(() => this.asked.delete(number)));
+      this.asked.set(
+        number,
+        this.fetchBlock(number).finally(() => this.asked.delete(number)),
+      );
     }
     return this.asked.get(number);
   }

@@ -56,7 +56,8 @@ export class RowWindow {
 
   scroll(pixels) {
     // AG Grid's own scroll bar is a second scrolling box. A shorter list clamps it, and its late event would win.
-    for (const box of [this.viewport(), this.element.querySelector(".ag-body-vertical-scroll-viewport")]) if (box) box.scrollTop = pixels;
+    for (const box of [this.viewport(), this.element.querySelector(".ag-body-vertical-scroll-viewport")])
+      if (box) box.scrollTop = pixels;
   }
 
   baseFor(index, total) {
@@ -84,7 +85,9 @@ export class RowWindow {
   /** Bring a row to the top; answers the index that stands there. */
   show(index, total) {
     const wanted = Math.max(0, Math.min(index, total - 1));
-    const inside = wanted - this.base >= (this.base ? EDGE : 0) && wanted < this.base + this.count - (this.base + this.count < total ? EDGE : 0);
+    const inside =
+      wanted - this.base >= (this.base ? EDGE : 0) &&
+      wanted < this.base + this.count - (this.base + this.count < total ? EDGE : 0);
     if (this.part(total) && !inside) this.move(this.baseFor(wanted, total), total);
     this.scroll((wanted - this.base) * ROW);
     return this.top();
@@ -139,9 +142,31 @@ export const Rail = {
   },
   render() {
     const place = Math.min(1, (this.held ?? this.top) / this.last);
-    return h("div", { class: "qd-rail", role: "scrollbar", tabindex: 0, "aria-label": "Position among all rows", "aria-orientation": "vertical", "aria-valuemin": 1,
-      "aria-valuemax": this.total, "aria-valuenow": this.top + 1, "aria-controls": this.controls, onPointerdown: this.down, onPointermove: (event) => this.held !== null && this.drag(event),
-      onPointerup: this.up, onPointercancel: this.up, onKeydown: this.key }, [
-      h("i", { style: { top: `calc(${place * 100}% - ${place * 28}px)` } }, this.held === null ? [] : [h("b", (this.held + 1).toLocaleString("en"))])]);
+    return h(
+      "div",
+      {
+        class: "qd-rail",
+        role: "scrollbar",
+        tabindex: 0,
+        "aria-label": "Position among all rows",
+        "aria-orientation": "vertical",
+        "aria-valuemin": 1,
+        "aria-valuemax": this.total,
+        "aria-valuenow": this.top + 1,
+        "aria-controls": this.controls,
+        onPointerdown: this.down,
+        onPointermove: (event) => this.held !== null && this.drag(event),
+        onPointerup: this.up,
+        onPointercancel: this.up,
+        onKeydown: this.key,
+      },
+      [
+        h(
+          "i",
+          { style: { top: `calc(${place * 100}% - ${place * 28}px)` } },
+          this.held === null ? [] : [h("b", (this.held + 1).toLocaleString("en"))],
+        ),
+      ],
+    );
   },
 };

@@ -59,7 +59,7 @@ class RowAction:
     danger: bool = False
 
 
-class DataTable(JsonElement, component="data_table.js"):
+class DataTable(JsonElement, component="data_table.js", dependencies=["list_states.js"]):
     """A list of records. ``load`` answers a :class:`PageRequest` with a :class:`Page`; it is asked anew whenever the
     query string changes or ``live`` tells of a change. ``search`` is the search box's hint, "" has no box.
     ``key`` sets the names in the URL apart where a screen shows two lists. ``export`` offers all of it as CSV.

@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 
 from app.errors import Conflict, Invalid, Unavailable
 from app.fields.filters import parse_filters
+from components import assets
 from components.forms.upload import FileDrop, Uploaded
 from components.grid.column_types import ColumnChoice, ColumnTypes
 from components.grid.grid import DataGrid, Edit, GridField, Tone
@@ -264,9 +265,7 @@ def shell() -> None:
 
 def run(port: int) -> None:
     """Serve until the process is ended."""
-    for name in ("theme.css", "datasets.css"):
-        if (COMPONENTS / name).exists():
-            ui.add_css((COMPONENTS / name).read_text(), shared=True)
+    ui.add_css((assets.contents(assets.SHEET) or b"").decode(), shared=True)
     # There is no frame here: the whole width is for the component.
     ui.add_css(
         ":is(.nicegui-layout,.q-layout){display:block!important}.q-page{max-width:none!important;padding:12px!important}",

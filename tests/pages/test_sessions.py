@@ -14,7 +14,7 @@ from app.database import step_up as asking
 from app.errors import NotProved, StepUpRequired
 from app.services import teams
 from components.page import frame
-from components.shell.shell import step_up
+from components.shell import step_up
 from tests.pages.visitor import Visit, Visitor
 from tests.people import Company
 

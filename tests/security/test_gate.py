@@ -56,12 +56,12 @@ async def test_public_paths_need_nobody(site: Site) -> None:
             ("/login", 200),
             ("/health/live", 200),
             ("/health/ready", 200),
-            ("/static/theme.css", 200),
+            ("/static/styles/tokens.css", 200),
             ("/static/nothing", 404),
             ("/static/../pyproject.toml", 303),
             ("/static/%2e%2e/pyproject.toml", 404),
-            ("/static/.//theme.css", 404),
-            ("/static/grid/grid.js/../../theme.css", 200),
+            ("/static/.//styles/tokens.css", 404),
+            ("/static/grid/../styles/tokens.css", 200),
         ):
             assert (await client.get(path)).status_code == status, path
         assert (await client.get("/health/live")).json() == {"status": "live"}

@@ -44,7 +44,7 @@ async def test_addresses_of_forms_typed_by_hand_lead_to_the_sign_in(product: Pro
 
 async def test_head_answers_as_get_without_a_body(product: Product) -> None:
     session = await product.session(product.company.ann)
-    for path in ("/health/live", "/health/ready", "/login", "/", "/nowhere", "/api/v1/me", "/static/theme.css"):
+    for path in ("/health/live", "/health/ready", "/login", "/", "/nowhere", "/api/v1/me", "/static/quarterdeck.css"):
         async with session.http(**{"accept-encoding": "gzip"}) as client:
             got, asked = await client.get(path), await client.head(path)
         assert asked.status_code == got.status_code, path

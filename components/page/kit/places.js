@@ -92,6 +92,7 @@ window.addEventListener("popstate", () => {
 });
 window.addEventListener("scroll", () => waiting || keep("y", window.scrollY), { passive: true });
 window.addEventListener("pagehide", () => sessionStorage.setItem(STORE, JSON.stringify([...places])));
-for (const event of ["wheel", "touchstart", "pointerdown", "keydown"]) window.addEventListener(event, moved, { passive: true });
+for (const event of ["wheel", "touchstart", "pointerdown", "keydown"])
+  window.addEventListener(event, moved, { passive: true });
 document.addEventListener("click", opened, true);
 if (loaded?.type === "reload" || loaded?.type === "back_forward") start();

@@ -1,4 +1,5 @@
-// What a page fetches beside its live wire while its session is locked: the person is asked who they are, then it goes on.
+// What a page fetches beside its live wire while its session is locked: the person is asked who they are, then it goes
+// on.
 
 /** Ask the person, if they do something just now; tells whether they have proved it. */
 export function unlocked() {
@@ -13,6 +14,9 @@ export function unlocked() {
 export async function fetchUnlocked(url, options) {
   const answer = await fetch(url, options);
   if (answer.status !== 401) return answer;
-  const said = await answer.clone().json().catch(() => null);
+  const said = await answer
+    .clone()
+    .json()
+    .catch(() => null);
   return said?.code === "LOCKED" && (await unlocked()) ? fetch(url, options) : answer;
 }
