@@ -36,6 +36,8 @@ _UNIQUE = {
 # A NUL character in a text, a number beyond its column: what people put into links and searches.
 _NO_SUCH_VALUE = frozenset({"22021", "22000", "22003"})
 _EXHAUSTED: Mapping[str, type[Exhausted]] = {"53100": DiskFull, "53200": OutOfMemory, "53300": TooManyConnections}
+_LATE = asyncpg.InternalClientError
+"""A question that was put between the server's last words and its end."""
 _MOST_MET = 1_000
 _met: Mapping[type[Exhausted], deque[datetime]] = {kind: deque(maxlen=_MOST_MET) for kind in _EXHAUSTED.values()}
 
@@ -60,7 +62,7 @@ def translated(problem: DBAPIError) -> Exception:
     if isinstance(problem, IntegrityError) and state == "23505":
         name = getattr(cause, "constraint_name", "") or ""
         return Duplicate(_UNIQUE.get(name, "Such a record exists already."))
-    lost = problem.connection_invalidated or isinstance(problem, InterfaceError)
+    lost = problem.connection_invalidated or isinstance(problem, InterfaceError) or isinstance(cause, _LATE)
     return _sentence(state, cause or problem) or (_no_answer() if lost else problem)
 
 

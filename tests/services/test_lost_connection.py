@@ -91,6 +91,18 @@ async def test_a_question_after_the_servers_last_words_ends_whoever_waits_for_th
             await asyncio.Event().wait()
 
 
+async def test_a_question_of_a_person_after_the_servers_last_words_is_no_bug_of_ours(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(*_: object, **__: object) -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+    monkeypatch.setattr(asyncpg.Connection, "prepare", late)
+    with pytest.raises(Unavailable):
+        async with keeping("test"):
+            pytest.fail("nobody got in")
+
+
 @pytest.mark.parametrize("how", WRITING)
 async def test_what_is_being_written_ends_with_its_connection(
     connection: asyncpg.Connection, admin: asyncpg.Connection, how: str
