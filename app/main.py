@@ -96,7 +96,7 @@ def mount_frame(api: FastAPI, settings: Settings, screens: Sequence[Screen]) -> 
     """Put the screens, the frame around them and their assets into an application; the last thing to mount."""
     leaving.free_what_is_removed()
     around = Surroundings(settings.environment, settings.environment_color, settings.insecure_http)
-    api.get("/static/{name:path}", include_in_schema=False)(_asset)
+    api.get("/static/{name:path}", include_in_schema=False)(static_file)
     api.get("/favicon.ico", include_in_schema=False)(_no_icon)
 
     async def shell(client: Client, request: Request) -> None:
@@ -129,7 +129,8 @@ async def _somebody(request: Request) -> None:
         raise NotSignedIn
 
 
-async def _asset(name: str) -> Response:
+async def static_file(name: str) -> Response:
+    """A style sheet, script or picture of ours."""
     found = assets.contents(name)
     if found is None:
         raise HTTPException(404)

@@ -16,7 +16,7 @@ class Ruling:
     why: str
 
 
-class Verdicts(JsonElement, component="verdicts.js"):
+class Verdicts(JsonElement, component="permission_list.js"):
     """Rulings in groups of (title, rulings); a switch leaves out what they may not."""
 
     def __init__(self, label: str, groups: Sequence[tuple[str, Sequence[Ruling]]]) -> None:

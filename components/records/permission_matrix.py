@@ -26,7 +26,7 @@ class MatrixGroup:
     rows: Sequence[MatrixRow]
 
 
-class Matrix(JsonElement, component="matrix.js"):
+class Matrix(JsonElement, component="permission_matrix.js"):
     """A table of groups of rows, with a mark under each of ``heads`` that may. ``own`` is the head of the reader."""
 
     def __init__(self, label: str, heads: Sequence[str], groups: Sequence[MatrixGroup], *, own: str = "") -> None:

@@ -25,7 +25,7 @@ class Glance:
     links: Sequence[tuple[str, str]] = ()
 
 
-class _Pane(JsonElement, component="quick.js"):
+class _Pane(JsonElement, component="side_pane.js"):
     """A native dialog at the right side; Escape closes it, and the focus goes back to where it was opened."""
 
     def __init__(self, glance: Glance) -> None:

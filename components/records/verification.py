@@ -34,7 +34,7 @@ class Verdict:
 Ask = Callable[[], Awaitable[Verdict]]
 
 
-class Verified(JsonElement, component="verified.js"):
+class Verified(JsonElement, component="verification.js"):
     """The badge. It asks ``ask`` again while somebody looks at it; ``verify`` has everything verified at once."""
 
     def __init__(self, verdict: Verdict, *, ask: Ask, verify: Callable[[], Awaitable[None]]) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.rules.tree import PRODUCT, ROOT, at, calls, read, sources, strings
+from components import assets
+from tests.rules.tree import PRODUCT, ROOT, at, calls, parsed, read, sources, strings
 
 DRAWN = ("pages", "components")
 MOST_LINES = 400
@@ -78,6 +79,23 @@ def test_styles_and_scripts_are_written_to_be_read(path: Path) -> None:
         assert not [line for line in plain if line.count(";") > 1 or re.search(r"\{.*\S", line)], (
             "one declaration a line"
         )
+
+
+def test_every_style_is_part_of_the_sheet() -> None:
+    assert sorted(assets.STYLES) == sorted(path.stem for path in sources("components/styles", suffixes=(".css",)))
+
+
+@pytest.mark.parametrize("path", sources("components"), ids=str)
+def test_every_component_has_its_script(path: Path) -> None:
+    """NiceGUI draws nothing where there is none, and says so to nobody."""
+    named = [
+        keyword.value.value
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ClassDef)
+        for keyword in node.keywords
+        if keyword.arg == "component" and isinstance(keyword.value, ast.Constant)
+    ]
+    assert not [name for name in named if not (ROOT / path).with_name(str(name)).exists()]
 
 
 def test_nothing_names_a_place_of_one_machine() -> None:

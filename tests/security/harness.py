@@ -8,12 +8,10 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import asyncpg
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.staticfiles import StaticFiles
 from nicegui import Client, ui
 from starlette.responses import JSONResponse, StreamingResponse
 
@@ -21,6 +19,7 @@ from app import logs, topics
 from app.authentication import api_tokens, second_factor, sessions
 from app.config import Settings
 from app.database import engine
+from app.main import static_file
 from app.postgres import migrate
 from app.services import health as health_service
 from app.web import errors
@@ -95,7 +94,7 @@ def build(settings: Settings) -> Guard:
     api.include_router(health.router(health_service.schema_revision, migrate.head()))
     api.include_router(v1.router)
     routes(api)
-    api.mount("/static", StaticFiles(directory=Path(__file__).parents[2] / "components"))
+    api.get("/static/{name:path}", include_in_schema=False)(static_file)
     pages()
     ui.run_with(api, tailwind=False, gzip_middleware_factory=None, reconnect_timeout=5, show_welcome_message=False)
     harden(sessions.living, sessions.saw)

@@ -223,11 +223,11 @@ async def test_slow_body(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_upload_that_goes_on_may_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "SECONDS", 0.05)
+    monkeypatch.setattr(bodies, "SECONDS", 1)
 
     async def drops() -> AsyncIterator[bytes]:
         for _ in range(8):
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.2)
             yield b"x"
 
     async with behind(CUSTOMER) as client:

@@ -56,12 +56,12 @@ async def test_public_paths_need_nobody(site: Site) -> None:
             ("/login", 200),
             ("/health/live", 200),
             ("/health/ready", 200),
-            ("/static/styles/tokens.css", 200),
+            ("/static/quarterdeck.css", 200),
             ("/static/nothing", 404),
             ("/static/../pyproject.toml", 303),
             ("/static/%2e%2e/pyproject.toml", 404),
-            ("/static/.//styles/tokens.css", 404),
-            ("/static/grid/../styles/tokens.css", 200),
+            ("/static/.//quarterdeck.css", 404),
+            ("/static/grid/../quarterdeck.css", 200),
         ):
             assert (await client.get(path)).status_code == status, path
         assert (await client.get("/health/live")).json() == {"status": "live"}
@@ -142,7 +142,7 @@ async def test_every_answer_is_protected(site: Site) -> None:
             "/login",
             "/api/fired",
             "/api/nothing",
-            "/static/grid/grid.js",
+            "/static/quarterdeck.css",
             "/health/live",
             "/api/stream",
         ):
@@ -171,12 +171,12 @@ async def test_nonce_is_new_in_every_page_and_on_every_script(site: Site) -> Non
 async def test_pages_and_assets_for_those_who_cannot_read_gzip(site: Site) -> None:
     async with site.http(await site.sign_in(), **{"accept-encoding": "identity"}) as client:
         assert "</html>" in (await client.get("/")).text
-        plain = await client.get("/static/grid/grid.js?v=1")
+        plain = await client.get("/static/quarterdeck.css?v=1")
         assert "content-encoding" not in plain.headers
         assert plain.headers["cache-control"] == "public, max-age=31536000, immutable"
     async with (
         site.http(**{"accept-encoding": "gzip"}) as client,
-        client.stream("GET", "/static/grid/grid.js") as packed,
+        client.stream("GET", "/static/quarterdeck.css") as packed,
     ):
         raw = b"".join([chunk async for chunk in packed.aiter_raw()])
         assert gzip.decompress(raw) == plain.content
